@@ -1,0 +1,1 @@
+"""The directory of identities and their policies, with ages."""

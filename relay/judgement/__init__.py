@@ -1,0 +1,1 @@
+"""What must be asked of whom for one message, and what the answers mean. Pure."""

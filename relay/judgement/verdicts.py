@@ -1,0 +1,77 @@
+"""The judge's answers: one decision per question, one judgement per message."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.policy.answers import Evaluation
+from relay.words.addresses import Address
+from relay.words.arns import IdentityArn
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+
+
+class Role(StrEnum):
+    """What an address is in a message, and thus which identity must permit it."""
+
+    FROM = "from"
+    FEEDBACK = "feedback"
+    ENVELOPE = "envelope"
+
+
+class Verdict(StrEnum):
+    """The four answers. UNDECIDED is temporary and never an allow."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    NOT_ALLOWED = "not-allowed"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    One question, answered.
+
+    ``identity`` governs ``address`` (None when no identity does); ``chosen`` says in words why this one and what took
+    precedence over what. ``evaluations``: what each identity's policies said, one per identity and alternative reading
+    that mattered, the deciding one first. ``digests``: SHA-256 of every policy text that was read. ``why``: one
+    sentence for people. ``advice``: what would make it pass, sentences.
+    """
+
+    role: Role
+    address: Address
+    identity: IdentityArn | None
+    chosen: str
+    verdict: Verdict
+    evaluations: tuple[tuple[IdentityArn, str, Evaluation], ...] = ()
+    digests: tuple[str, ...] = ()
+    why: str = ""
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The message may go, exactly so: the parameters of the call to SES, from the same values that were judged."""
+
+    region: str
+    account: str
+    source: Address
+    source_arn: str
+    from_arn: str
+    return_path_arn: str
+    configuration_set: str | None
+    tags: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """
+    The answer to one message. Exactly one of ``permit`` and ``reply`` is set.
+
+    ``reply`` carries no decision id yet; ``reason`` is ``none`` when permitted.
+    """
+
+    decisions: tuple[Decision, ...]
+    permit: Permit | None
+    reply: Reply | None
+    reason: Reason

@@ -1,0 +1,1 @@
+"""A small SES of our own, for laptops and tests."""

@@ -1,0 +1,1 @@
+"""Events become metrics and log lines here, and nowhere else."""

@@ -1,0 +1,177 @@
+"""
+Things that happen, as values. Rooms tell an observer; only ``observe`` turns them into metrics and log lines.
+
+Fields that become labels hold names of the configuration or of a closed set, never what a client typed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from relay.words.endings import Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A client was let in."""
+
+    listener: str
+    session: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A connection ended; ``why`` is a word: quit, gone, timeout, errors, tls, drain."""
+
+    listener: str
+    session: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """A reply went out. ``command`` is a known SMTP verb in upper case, ``connect``, ``data-end``, or ``other``."""
+
+    listener: str
+    command: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthTried:
+    """
+    One AUTH exchange ended.
+
+    ``mechanism``: PLAIN, LOGIN or other; ``result``: ok, bad-credentials, form, aborted, unavailable, throttled,
+    plaintext.
+    """
+
+    mechanism: str
+    result: str
+    session: str
+    delegate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """MAIL was accepted or refused: from here on exactly one MessageEnded is owed."""
+
+    listener: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEnded:
+    """
+    A received message ended. ``record`` is the whole decision record, JSON-ready.
+
+    ``delegate`` is ``-`` before AUTH; ``seconds`` runs from MAIL to the reply that ended it; ``size`` is octets of DATA
+    or None when none came.
+    """
+
+    delegate: str
+    outcome: Outcome
+    reason: Reason
+    recipients: int
+    size: int | None
+    seconds: float
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """
+    One question was answered.
+
+    ``identity`` is an ARN of the configuration or ``-``; ``verdict`` and ``mode`` are words.
+    """
+
+    delegate: str
+    identity: str
+    role: str
+    verdict: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementTimed:
+    """All questions of one message were answered in ``seconds`` of CPU-bound work."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SesCalled:
+    """
+    One HTTP request to SES ended.
+
+    ``result``: sent, or a class of failure (throttled, refused, unavailable, ambiguous, credentials).
+    """
+
+    region: str
+    operation: str
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SesDisagreed:
+    """We allowed what SES refused for want of authorization. ``kind``: access-denied or not-verified."""
+
+    identity: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesRefreshed:
+    """
+    A policy source was read.
+
+    ``result``: ok, problems or failed; ``ages``: identity ARN to wall-clock time of reading; ``problems``: identity
+    ARN to number of unreadable policies.
+    """
+
+    result: str
+    read_at: Mapping[str, float] = field(default_factory=dict)
+    problems: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An exception that is ours. The client heard 451 4.3.0 and ``id``; the log has the rest."""
+
+    id: str
+    session: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """
+    Anything else worth a log line.
+
+    ``level``: info, warning or error; ``event``: a dotted name; ``details``: JSON-ready, no secrets.
+    """
+
+    level: str
+    event: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event: TypeAlias = (
+    SessionOpened
+    | SessionClosed
+    | Replied
+    | AuthTried
+    | MessageReceived
+    | MessageEnded
+    | Judged
+    | JudgementTimed
+    | SesCalled
+    | SesDisagreed
+    | PoliciesRefreshed
+    | Incident
+    | Noted
+)
+Observer: TypeAlias = Callable[[Event], None]

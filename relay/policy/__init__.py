@@ -1,0 +1,1 @@
+"""What a policy says: the IAM policy language of resource policies, read and evaluated. Pure."""

@@ -1,0 +1,60 @@
+"""What came of one call to SES. Temporary, permanent and ambiguous are types, not strings; the unknown is temporary."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """
+    Everything SendRawEmail is told (SES API Reference, "SendRawEmail"); nothing of it is left to SES to infer.
+
+    ``source`` is the feedback address; ``destinations`` the envelope's recipients; ``raw`` the message's bytes.
+    """
+
+    source: str
+    destinations: tuple[str, ...]
+    source_arn: str
+    from_arn: str
+    return_path_arn: str
+    raw: bytes
+    configuration_set: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """SES accepted the message under this message id."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Common to all that went wrong: SES's code and text, the reply for the client, the reason that is counted."""
+
+    code: str
+    message: str
+    reply: Reply
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred(Failure):
+    """Surely not accepted; the same may succeed later. Safe to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Failure):
+    """Surely not accepted, and it never will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous(Failure):
+    """The body was sent and no answer came: SES may have it. A repeat may be a duplicate."""
+
+
+Outcome: TypeAlias = Sent | Deferred | Refused | Ambiguous

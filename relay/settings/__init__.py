@@ -1,0 +1,1 @@
+"""relay.toml and the environment, read into Settings; every problem at once."""

@@ -1,0 +1,91 @@
+"""Mail addresses as this relay knows them: 7-bit, unquoted, one spelling."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+LONGEST_LOCAL: Final = 64
+LONGEST_DOMAIN: Final = 253
+LONGEST_ADDRESS: Final = 254
+
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """
+    A mailbox ``local@domain``: a dot-atom and LDH labels (RFC 5321 section 4.1.2, without quoted strings and literals).
+
+    The spelling is kept as it was read. SES compares addresses in conditions case-sensitively (SES Developer Guide,
+    "Sending authorization policy examples"), so only :meth:`with_domain_lowered` ever changes it.
+    """
+
+    local: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    def with_domain_lowered(self) -> "Address":
+        """Return the same mailbox with its domain in lower case: domains are case-insensitive (RFC 5321 section 2.4)."""
+        lowered = self.domain.lower()
+        return self if lowered == self.domain else Address(self.local, lowered)
+
+
+class NullPath(Enum):
+    """The null reverse-path ``<>``, which notifications travel under (RFC 5321 section 4.5.5)."""
+
+    NULL = "<>"
+
+    def __str__(self) -> str:
+        return "<>"
+
+
+ReversePath: TypeAlias = Address | Literal[NullPath.NULL]
+
+
+class AddressProblem(ValueError):
+    """Text that is no address of the strict profile. ``str()`` says which rule it breaks, in words for a developer."""
+
+
+def parse_address(text: str) -> Address:
+    """
+    Read ``local@domain``, nothing around it.
+
+    At most 64, 253 and 254 octets for local part, domain and whole (RFC 5321 section 4.5.3.1, RFC 3696 errata 1690);
+    at least two labels, the last not numeric.
+
+    Raises:
+        AddressProblem: Not an address of the strict profile.
+    """
+    if not text.isascii():
+        raise AddressProblem("an address is 7-bit: SES has no SMTPUTF8, write the domain in punycode")
+    if len(text) > LONGEST_ADDRESS:
+        raise AddressProblem("an address has at most 254 octets")
+    local, at, domain = text.rpartition("@")
+    if not at or not local:
+        raise AddressProblem("an address is local@domain")
+    if '"' in text:
+        raise AddressProblem("quoted local parts are refused: they are other spellings of an address")
+    if len(local) > LONGEST_LOCAL or not _LOCAL.fullmatch(local):
+        raise AddressProblem(
+            "the local part is at most 64 letters, digits and !#$%&'*+/=?^_`{|}~- with single dots inside"
+        )
+    if "=?" in local:
+        raise AddressProblem("an encoded-word has no place in an address")
+    _check_domain(domain)
+    return Address(local, domain)
+
+
+def _check_domain(domain: str) -> None:
+    if domain.startswith("["):
+        raise AddressProblem("address literals are refused: name a domain")
+    labels = domain.split(".")
+    if len(domain) > LONGEST_DOMAIN or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
+        raise AddressProblem(
+            "the domain is two or more labels of letters, digits and inner hyphens, 253 octets at most"
+        )
+    if labels[-1].isdigit():
+        raise AddressProblem("the last label of a domain is not a number")

@@ -1,0 +1,36 @@
+"""A delegate as the judge knows it: who it is to AWS, and what the operator granted it. No secrets."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from relay.words.addresses import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """
+    One configured delegate (a *delegate sender* of the SES Developer Guide).
+
+    ``principal`` is an account id, a user, role or session ARN, or a service, as in the configuration; ``role`` is the
+    role's ARN with its path when ``principal`` is a session. ``account_grant``: a statement that grants the delegate's
+    whole account counts. ``return_path``: where bounces go: MAIL FROM (``envelope``), the author (``author``), or one
+    address that replaces MAIL FROM before anything is judged.
+    """
+
+    name: str
+    principal: str
+    role: str | None = None
+    account_grant: bool = False
+    default_source_arn: str | None = None
+    default_from_arn: str | None = None
+    default_return_path_arn: str | None = None
+    allow_source_arns: tuple[str, ...] = ()
+    return_path: Literal["envelope", "author"] | Address = "envelope"
+    configuration_set: str | None = None
+    allow_configuration_sets: tuple[str, ...] = ()
+    allow_message_tags: bool = False
+    tenant: str | None = None
+    allow_tenants: tuple[str, ...] = ()
+    organization_id: str | None = None
+    principal_tags: dict[str, str] = field(default_factory=dict)
+    reveal: Literal["reason", "full"] | None = None

@@ -1,0 +1,51 @@
+"""What the street door hands on: who speaks (Session), to whom the mail goes (Envelope), and how it ended (Ending)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from relay.words.addresses import Address, ReversePath
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """
+    One client's connection, as far as the rest of the house may know it.
+
+    ``helo`` is sanitised to ``[A-Za-z0-9.:[]-]``; ``client`` is the address of the real client in text (after PROXY);
+    ``protocol`` is the word of RFC 3848 for Received fields (``ESMTPSA``); ``delegate`` is a name of the configuration.
+    """
+
+    id: str
+    listener: str
+    client: str
+    helo: str
+    protocol: str
+    delegate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """
+    Reverse-path and forward-paths of one transaction (RFC 5321 section 2.3.1); domains lower-cased, duplicates
+    merged.
+    """
+
+    reverse_path: ReversePath
+    forward_paths: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    How one message ended, once: what the client hears and what is counted and recorded.
+
+    ``facts`` are further fields of the decision record (roles, display name, api, SES id, timings ...), JSON-ready.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    reply: Reply
+    facts: Mapping[str, Any] = field(default_factory=dict)
