@@ -29,7 +29,7 @@ class Address:
         return f"{self.local}@{self.domain}"
 
     def with_domain_lowered(self) -> "Address":
-        """Return the same mailbox with its domain in lower case: domains are case-insensitive (RFC 5321 section 2.4)."""
+        """Return the same mailbox, its domain in lower case: domains have no case (RFC 5321 section 2.4)."""
         lowered = self.domain.lower()
         return self if lowered == self.domain else Address(self.local, lowered)
 
