@@ -30,11 +30,12 @@ class Session:
 class Envelope:
     """
     Reverse-path and forward-paths of one transaction (RFC 5321 section 2.3.1); domains lower-cased, duplicates
-    merged.
+    merged. ``id`` names the transaction: in the reply, in the Received field and in the decision record.
     """
 
     reverse_path: ReversePath
     forward_paths: tuple[Address, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
