@@ -1,0 +1,51 @@
+# The two commands are "make run" and "make test"; "make help" lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST_ARGS ?=
+
+.PHONY: run test lint format docs image help clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+run: .venv/.runtime ## the demo: relay, embedded SES and admin endpoint on loopback, no AWS account
+	@$(BIN)/ses-relay demo
+
+test: .venv/.dev ## the whole suite
+	@tests/provide
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+
+lint: .venv/.dev ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/.dev ## sort imports, wrap lines
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+docs: .venv/.dev ## write what is generated: relay.toml.example and docs/reference
+	$(BIN)/python -m tests.generated
+
+image: ## the container image
+	docker build -t ses-relay .
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("ses-relay needs Python 3.11 or newer; try: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/.runtime: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing into .venv ..."
+	@$(PIP) --editable '.[cli]'
+	@touch $@
+
+.venv/.dev: .venv/.runtime
+	@echo "installing what the tests need ..."
+	@$(PIP) --upgrade 'pip>=25.1'
+	@$(PIP) --editable '.[cli]' --group dev
+	@touch $@
