@@ -1,0 +1,21 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """The path of a real program. Missing: the test is skipped, and with CI=true it fails (tests/debian-packages.txt)."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            why = f"{name} is not installed; tests/provide brings it"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(why)
+        return str(path)
+
+    return find
