@@ -1,0 +1,162 @@
+"""
+What SES's answers mean: the table. Code and text decide, never the HTTP status alone; the unknown is temporary.
+
+Reasons: ``ses-credentials`` when SES does not know who we are (key, token, signature, clock), ``ses-refused`` when it
+knows us and says no, ``ses-throttled`` when it says later, ``ses-unavailable`` when it says nothing of use.
+
+Codes: SES API Reference, "SendRawEmail" and "Common Errors"; texts: SES Developer Guide, "Amazon SES email sending
+errors" and "Errors related to the sending quotas".
+"""
+
+import re
+from typing import Final, Literal
+
+from relay.sending.documents import read_fields
+from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+
+LONGEST_TEXT: Final = 400
+
+NOT_LET: Final = Reply(451, (4, 3, 5), "SES does not let this relay send the message: its operator must act")
+NOT_KNOWN: Final = Reply(451, (4, 3, 5), "SES does not accept this relay's credentials: its operator must act")
+TRY_LATER: Final = Reply(451, (4, 3, 0), "SES is not available, try again later")
+UNKNOWN_ANSWER: Final = Reply(451, (4, 3, 0), "SES gave an answer this relay does not know, try again later")
+MAYBE_SENT: Final = Reply(451, (4, 4, 2), "SES did not confirm the message in time: it may have been sent")
+
+ACCESS_DENIED: Final = frozenset({"AccessDenied", "NotAuthorized", "UnauthorizedOperation"})
+THROTTLED: Final = frozenset(
+    {"Throttling", "Throttled", "RequestThrottled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"}
+)
+ACCOUNT_NOT_READY: Final = frozenset(
+    {
+        "AccountSendingPaused",
+        "ConfigurationSetDoesNotExist",
+        "ConfigurationSetSendingPaused",
+        "MailFromDomainNotVerified",
+    }
+)
+CLOCK_OR_KEY: Final = frozenset(
+    {"AuthFailure", "InvalidSignature", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+)
+STALE_KEY: Final = frozenset({"ExpiredToken", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClient"})
+NOT_SIGNED_IN: Final = (
+    CLOCK_OR_KEY
+    | STALE_KEY
+    | {"IncompleteSignature", "MissingAuthenticationToken", "OptInRequired", "SubscriptionRequired"}
+)
+
+#: A gateway's own words for "I asked and heard nothing": SES behind it may have the message.
+_GATEWAY_HEARD_NOTHING: Final = (502, 504)
+
+_MESSAGE_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
+_CODE = re.compile(r"[A-Za-z0-9._]{1,64}", re.ASCII)
+_ACCOUNT_PAUSED = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
+_ABOUT_AN_ADDRESS = re.compile(
+    r"final '@domain'|local (?:address|name)|\bdomain (?:contains|starts|ends)|e-?mail address|illegal address"
+    r"|\b(?:in|invalid|empty|of the) address|route-addr|addr-spec|missing '[<>]'|quoted local",
+    re.IGNORECASE,
+)
+
+
+def outcome_of(status: int, body: bytes, *, own: bool = True) -> Outcome:
+    """
+    Return what SES's answer to SendRawEmail means.
+
+    Args:
+        status: The HTTP status.
+        body: The answer's body, as much as was read; anything that is no answer of SES is temporary.
+        own: The request was signed with the relay's own credentials, so a lack of permission is the operator's fault;
+            else with the delegate's role, and SES's word is final.
+
+    """
+    fields = read_fields(body) or {}
+    if status // 100 == 2:
+        return _of_success(fields.get("SendRawEmailResult/MessageId", ""))
+    code, text = fields.get("Error/Code", ""), _clean(fields.get("Error/Message", ""))
+    if not _CODE.fullmatch(code):
+        return _of_no_answer(status)
+    return _of_error(code, text, own=own, broken=status >= 500)
+
+
+def disagreement(outcome: Outcome) -> Literal["access-denied", "not-verified"] | None:
+    """Tell whether SES refused for want of authorization, which we had found; None when it did not."""
+    if not isinstance(outcome, Deferred | Refused):
+        return None
+    code = _bare(outcome.code)
+    if code in ACCESS_DENIED:
+        return "access-denied"
+    return "not-verified" if _is_not_verified(code, outcome.message) else None
+
+
+def is_clock_or_key(outcome: Outcome) -> bool:
+    """Whether the signature was not accepted: by a wrong clock, or a wrong key."""
+    return isinstance(outcome, Deferred) and _bare(outcome.code) in CLOCK_OR_KEY
+
+
+def is_stale_key(outcome: Outcome) -> bool:
+    """Whether AWS no longer knows the access key or its token."""
+    return isinstance(outcome, Deferred) and _bare(outcome.code) in STALE_KEY
+
+
+def _of_success(message_id: str) -> Outcome:
+    if _MESSAGE_ID.fullmatch(message_id):
+        return Sent(message_id)
+    return Ambiguous("Unreadable", "success without a message id", MAYBE_SENT, Reason.SES_UNAVAILABLE)
+
+
+def _of_no_answer(status: int) -> Outcome:
+    text = f"HTTP status {status} and no error of SES"
+    if status in _GATEWAY_HEARD_NOTHING:
+        return Ambiguous("Unreadable", text, MAYBE_SENT, Reason.SES_UNAVAILABLE)
+    return Deferred("Unreadable", text, TRY_LATER, Reason.SES_UNAVAILABLE)
+
+
+def _of_error(code: str, text: str, *, own: bool, broken: bool) -> Outcome:
+    bare = _bare(code)
+    if bare in ACCESS_DENIED or _is_not_verified(bare, text):
+        return _of_authorization(code, text, own=own)
+    if bare in THROTTLED:
+        return Deferred(code, text, _reply(454, (4, 7, 0), "Throttling failure", text), Reason.SES_THROTTLED)
+    if bare in NOT_SIGNED_IN:
+        return Deferred(code, text, NOT_KNOWN, Reason.SES_CREDENTIALS)
+    if bare in ACCOUNT_NOT_READY or (bare == "MessageRejected" and _ACCOUNT_PAUSED.search(text)):
+        return Deferred(code, text, NOT_LET, Reason.SES_REFUSED)
+    if bare in ("MessageRejected", "InvalidParameterValue"):
+        return Refused(code, text, _of_message(bare, text), Reason.SES_REFUSED)
+    if broken:
+        return Deferred(code, text, TRY_LATER, Reason.SES_UNAVAILABLE)
+    return Deferred(code, text, UNKNOWN_ANSWER, Reason.SES_REFUSED)
+
+
+def _of_authorization(code: str, text: str, *, own: bool) -> Outcome:
+    if own:
+        return Deferred(code, text, NOT_LET, Reason.SES_REFUSED)
+    words = "Access denied" if _bare(code) in ACCESS_DENIED else "Message rejected"
+    return Refused(code, text, _reply(554, (5, 7, 1), words, text), Reason.SES_REFUSED)
+
+
+def _of_message(bare: str, text: str) -> Reply:
+    if bare == "MessageRejected":
+        return _reply(554, (5, 6, 0), "Message rejected", text)
+    if _ABOUT_AN_ADDRESS.search(text):
+        return _reply(550, (5, 1, 0), "Address refused", text)  # RFC 3463: SES does not say which address
+    return _reply(554, (5, 6, 0), "Transaction failed", text)
+
+
+def _reply(code: int, enhanced: tuple[int, int, int], words: str, text: str) -> Reply:
+    return Reply(code, enhanced, f"{words}: {text}" if text else words)
+
+
+def _bare(code: str) -> str:
+    return code.removesuffix("Exception")
+
+
+def _is_not_verified(bare: str, text: str) -> bool:
+    return bare == "MessageRejected" and "not verified" in text.lower()
+
+
+def _clean(text: str) -> str:
+    """One line, cut: it goes into a reply and into logs."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 3] + "..."
