@@ -1,0 +1,114 @@
+"""What each action does: SendRawEmail and GetSendQuota of SES, GetCallerIdentity of STS."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from uuid import uuid4
+
+from relay.localses.keys import Key
+from relay.localses.quota import Quota
+from relay.localses.raw_email import RawEmail, read_raw_email
+from relay.localses.refusals import Refused
+from relay.localses.sigv4 import Caller
+from relay.localses.store import Message, Store
+
+VERSIONS: Final = {"ses": "2010-12-01", "sts": "2011-06-15"}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the operations work on: the accepted messages, the counts, and the time in seconds since the epoch."""
+
+    store: Store
+    quota: Quota
+    clock: Callable[[], float]
+
+
+Operation: TypeAlias = Callable[[House, Caller, Mapping[str, str]], dict[str, str]]
+
+
+def send_raw_email(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Accept a raw message: keep it, count its recipients, name it."""
+    email = read_raw_email(parameters)
+    now = house.clock()
+    account = (caller.key.account, caller.region)
+    house.quota.check(account, len(email.destinations), now)
+    message = _message(email, caller, now)
+    house.store.add(message)
+    house.quota.count(account, len(email.destinations), now)
+    return {"MessageId": message.id}
+
+
+def get_send_quota(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001  one signature
+    """Tell what the caller's account may send, and what it sent, in this region."""
+    sent = house.quota.sent_in_24_hours((caller.key.account, caller.region), house.clock())
+    allowance = house.quota.allowance
+    return {
+        "Max24HourSend": str(float(allowance.max_24_hour_send)),
+        "MaxSendRate": str(float(allowance.max_send_rate)),
+        "SentLast24Hours": str(float(sent)),
+    }
+
+
+def get_caller_identity(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001  one signature
+    """Tell the caller who it is."""
+    return {"Arn": caller.key.principal, "UserId": _user_id(caller.key), "Account": caller.key.account}
+
+
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
+    ("ses", "SendRawEmail"): send_raw_email,
+    ("ses", "GetSendQuota"): get_send_quota,
+    ("sts", "GetCallerIdentity"): get_caller_identity,
+}
+
+
+def service_of(action: str | None, otherwise: str) -> str:
+    """Return the service an action belongs to; of an action nobody serves, *otherwise*."""
+    return next((service for service, name in OPERATIONS if name == action), otherwise)
+
+
+def find_operation(service: str, parameters: Mapping[str, str]) -> Operation:
+    """
+    Find what *parameters* ask for.
+
+    Raises:
+        Refused: MissingAction or InvalidAction.
+    """
+    action = parameters.get("Action")
+    if not action:
+        raise Refused("MissingAction", "The request must contain the parameter Action.")
+    version = parameters.get("Version", "NO_VERSION_SPECIFIED")
+    operation = OPERATIONS.get((service, action))
+    if operation is None or version != VERSIONS[service]:
+        raise Refused("InvalidAction", f"Could not find operation {action} for version {version}")
+    return operation
+
+
+def _message(email: RawEmail, caller: Caller, now: float) -> Message:
+    return Message(
+        id=f"0100{int(now * 1000):012x}-{uuid4()}-000000",
+        source=email.source,
+        source_arn=email.source_arn,
+        from_arn=email.from_arn,
+        return_path_arn=email.return_path_arn,
+        destinations=email.destinations,
+        configuration_set=email.configuration_set,
+        tags=email.tags,
+        principal=caller.key.principal,
+        received_at=now,
+        raw=email.raw,
+    )
+
+
+def _user_id(key: Key) -> str:
+    """Derive a unique id of AWS's form: the account's for root, AROA...:SESSION for a role's session, else AIDA..."""
+    resource = key.principal.split(":", 5)[5]
+    if resource == "root":
+        return key.account
+    kind, _, name = resource.partition("/")
+    session = f":{name.rpartition('/')[2]}" if kind == "assumed-role" else ""
+    prefix = "AIDA" if kind == "user" else "AROA"
+    owner = key.principal.rpartition("/")[0] if session else key.principal
+    return prefix + base64.b32encode(hashlib.sha256(owner.encode()).digest())[:17].decode("ascii") + session
