@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Literal, TypeAlias
 
 from relay.words.addresses import Address
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 
-
-class NullReturnPath(Enum):
-    """``Return-Path: <>``: a feedback address SES does not have."""
-
-    NULL = "<>"
+Repair: TypeAlias = Literal["bare-lf", "8bit-names", "long-lines", "missing-headers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +16,25 @@ class MessageProblem:
     """
     A message outside the strict profile.
 
-    ``rule`` is ``P1`` .. ``P11`` (docs/reference/messages.md); ``text`` names what was found and how to mend it, for
-    the developer of the sending application; ``repair`` is the operator's repair that would help, or None.
+    ``rule`` is ``P1`` .. ``P11`` (docs/reference/messages.md). The reply's text names what was found and how to mend
+    it, for the developer of the sending application; it repeats bytes of the message only where they are short and
+    printable ASCII. ``repair`` is the operator's repair that would help, or None.
     """
 
     rule: str
     reply: Reply
     reason: Reason = Reason.MESSAGE_FORM
-    repair: str | None = None
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayName:
     """
-    The phrase before the address in From: ``raw`` as written (unfolded), ``decoded`` with RFC 2047 words and quotes
-    undone.
+    The phrase before the address in From:, in the two readings that mail software makes of it.
+
+    ``raw``: unfolded, quotes undone (they are syntax, RFC 5322 section 3.2.4), encoded-words and blanks as written.
+    ``decoded``: encoded-words decoded too (RFC 2047), runs of blanks one space. Equal for most names. What SES takes
+    for ``ses:FromDisplayName`` is undocumented: judge both.
     """
 
     raw: str
@@ -47,9 +46,11 @@ class MessageFacts:
     """
     Read once from the bytes that will be sent.
 
-    ``author`` is spelt as in the From field. The three ARNs are the values of X-SES-SOURCE-ARN, X-SES-FROM-ARN and
-    X-SES-RETURN-PATH-ARN, trimmed, one ARN by form. ``x_ses`` holds every other X-SES-* field, lower-cased name to
-    trimmed value. ``received`` counts Received fields.
+    ``author`` is spelt as in the From field; ``display_name`` is None where the phrase is absent or blank.
+    ``return_path`` is the address of the Return-Path field, its domain lower-cased as the envelope's is; None without
+    the field. The three ARNs are the values of X-SES-SOURCE-ARN, X-SES-FROM-ARN and X-SES-RETURN-PATH-ARN, trimmed,
+    one ARN by form. ``x_ses`` holds every other X-SES-* field, lower-cased name to unfolded, trimmed value (an octet
+    over 127 is U+FFFD). ``received`` counts Received fields.
     """
 
     author: Address

@@ -9,8 +9,12 @@ LONGEST_LOCAL: Final = 64
 LONGEST_DOMAIN: Final = 253
 LONGEST_ADDRESS: Final = 254
 
+_ADDRESS = re.compile(
+    r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+)"
+    r"@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?![0-9]+$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)",
+    re.ASCII,
+)
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,32 +64,34 @@ def parse_address(text: str) -> Address:
     Raises:
         AddressProblem: Not an address of the strict profile.
     """
-    if not text.isascii():
-        raise AddressProblem("an address is 7-bit: SES has no SMTPUTF8, write the domain in punycode")
-    if len(text) > LONGEST_ADDRESS:
-        raise AddressProblem("an address has at most 254 octets")
-    local, at, domain = text.rpartition("@")
-    if not at or not local:
-        raise AddressProblem("an address is local@domain")
-    if '"' in text:
-        raise AddressProblem("quoted local parts are refused: they are other spellings of an address")
-    if len(local) > LONGEST_LOCAL or not _LOCAL.fullmatch(local):
-        raise AddressProblem(
-            "the local part is at most 64 letters, digits and !#$%&'*+/=?^_`{|}~- with single dots inside"
-        )
-    if "=?" in local:
-        raise AddressProblem("an encoded-word has no place in an address")
-    _check_domain(domain)
+    match = _ADDRESS.fullmatch(text) if len(text) <= LONGEST_ADDRESS else None
+    if match is None:
+        raise _problem(text)
+    local, domain = match.groups()
+    if len(local) > LONGEST_LOCAL or len(domain) > LONGEST_DOMAIN or "=?" in local:
+        raise _problem(text)
     return Address(local, domain)
 
 
-def _check_domain(domain: str) -> None:
-    if domain.startswith("["):
-        raise AddressProblem("address literals are refused: name a domain")
-    labels = domain.split(".")
-    if len(domain) > LONGEST_DOMAIN or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
-        raise AddressProblem(
-            "the domain is two or more labels of letters, digits and inner hyphens, 253 octets at most"
-        )
-    if labels[-1].isdigit():
-        raise AddressProblem("the last label of a domain is not a number")
+def _problem(text: str) -> AddressProblem:
+    """Say which rule *text*, which is no address, breaks first."""
+    local, at, domain = text.rpartition("@")
+    if not text.isascii():
+        why = "an address is 7-bit: SES has no SMTPUTF8, write the domain in punycode"
+    elif len(text) > LONGEST_ADDRESS:
+        why = "an address has at most 254 octets"
+    elif not at or not local:
+        why = "an address is local@domain"
+    elif '"' in text:
+        why = "quoted local parts are refused: they are other spellings of an address"
+    elif "=?" in local:
+        why = "an encoded-word has no place in an address"
+    elif len(local) > LONGEST_LOCAL or not _LOCAL.fullmatch(local):
+        why = "the local part is at most 64 letters, digits and !#$%&'*+/=?^_`{|}~- with single dots inside"
+    elif domain.startswith("["):
+        why = "address literals are refused: name a domain"
+    elif domain.rpartition(".")[2].isdigit():
+        why = "the last label of a domain is not a number"
+    else:
+        why = "the domain is two or more labels of letters, digits and inner hyphens, 253 octets at most"
+    return AddressProblem(why)

@@ -1,0 +1,55 @@
+"""Rule P4 for the name before the address: it must not look like somebody else's address."""
+
+import re
+import unicodedata
+from typing import Final
+
+from relay.mail.facts import DisplayName
+from relay.mail.problems import broken_form
+from relay.words.addresses import Address
+
+#: Characters of the property Bidi_Control (Unicode Standard Annex 9): they show a name in another order.
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: C0, DEL, C1, line and paragraph separator.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: Letters in a circle: no compatibility mapping turns them into ``@``, yet a reader takes them for it.
+_LOOKS_LIKE: Final = {0x24D0: "@", 0x24B6: "@"}
+_ADDRESS_SIGN = re.compile("[@<>]")
+
+
+def check_display_name(name: DisplayName, address: Address, field: str) -> None:
+    """
+    Refuse a name with controls, with text that reads backwards, or with the signs of an address that is not *address*.
+
+    Many programs show the name alone: ``"ceo@example.com" <app@example.com>`` is then mail from the ceo.
+
+    Raises:
+        Broken: 550 5.6.0 for controls and nested encoded-words, 550 5.7.1 for a look-alike.
+    """
+    if _CONTROL.search(name.decoded):
+        raise broken_form("P4", f"The display name in {field} decodes to control characters: remove them")
+    if "=?" in name.decoded:
+        raise broken_form("P4", f"The display name in {field} decodes to another encoded-word: encode it once")
+    if _BIDI.search(name.decoded):
+        raise broken_form(
+            "P4",
+            f"The display name in {field} holds characters that turn the direction of writing: remove them",
+            status=(5, 7, 1),
+        )
+    own = str(address)
+    if name.decoded != own and _looks_like_address(name.decoded):
+        raise broken_form(
+            "P4",
+            f"The display name in {field} holds '@', '<' or '>' or a sign like them, and is not the address itself: "
+            "a name must not show another address; use the plain name",
+            status=(5, 7, 1),
+        )
+
+
+def _looks_like_address(name: str) -> bool:
+    if name.isascii():
+        return _ADDRESS_SIGN.search(name) is not None
+    # Format characters vanish on the screen, and a combining mark may melt into the sign before it: look at the
+    # name as written, without the former, and in its compatibility form.
+    visible = "".join(c for c in name if unicodedata.category(c) != "Cf").translate(_LOOKS_LIKE)
+    return any(_ADDRESS_SIGN.search(form) for form in (visible, unicodedata.normalize("NFKD", visible)))

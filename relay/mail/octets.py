@@ -1,0 +1,105 @@
+"""Rule P1: which octets a message is made of, and how its lines end. Looks at every octet, never line by line."""
+
+import re
+from typing import Final
+
+from relay.mail.problems import Broken, broken_bound, broken_form
+
+_BARE_LF = re.compile(rb"\n(?<!\r\n)")
+_BARE_CR = re.compile(rb"\r(?!\n)")
+_CONTROLS: Final = bytes(set(range(0x20)) - set(b"\t\r\n")) + b"\x7f"
+_A_CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
+#: NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR in UTF-8: software that decodes first and splits lines then sees lines.
+_UNICODE_LINE_ENDS: Final = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
+
+
+def check_octets(raw: bytes) -> None:
+    """
+    Refuse NUL, bare CR and bare LF anywhere (RFC 5321 sections 2.3.8 and 4.5.2, RFC 6152).
+
+    Raises:
+        Broken: 550 5.6.11.
+    """
+    if b"\0" in raw:
+        raise broken_form(
+            "P1",
+            f"Line {_line(raw, raw.index(0))} holds a NUL octet: mail is text; "
+            "send binary content as an attachment with Content-Transfer-Encoding: base64",
+            status=(5, 6, 11),
+        )
+    bare_cr, bare_lf = _BARE_CR.search(raw), _BARE_LF.search(raw)
+    if bare_cr:
+        raise broken_form(
+            "P1",
+            f"Line {_line(raw, bare_cr.start())} holds a CR without LF: end each line with CRLF, exactly once, "
+            "and have no CR inside a line",
+            status=(5, 6, 11),
+        )
+    if bare_lf:
+        raise broken_form(
+            "P1",
+            f"Line {_line(raw, bare_lf.start())} ends with LF alone: end every line with CRLF "
+            "(as smtplib's send_message or any SMTP library does), or ask for the repair bare-lf",
+            status=(5, 6, 11),
+            repair="bare-lf",
+        )
+
+
+def check_header_octets(head: bytes) -> None:
+    """
+    Refuse control octets but HT in the header section, and Unicode's line ends.
+
+    Raises:
+        Broken: 550 5.6.11, or 5.6.7 for the 8-bit ones.
+    """
+    if len(head.translate(None, _CONTROLS)) != len(head):
+        found = _A_CONTROL.search(head)
+        assert found is not None  # noqa: S101 - translate dropped one
+        raise broken_form(
+            "P1",
+            f"Header line {_line(head, found.start())} holds the control octet 0x{head[found.start()]:02X}: "
+            "remove it; of control octets only TAB may stand in a header field",
+            status=(5, 6, 11),
+        )
+    if not head.isascii() and any(end in head for end in _UNICODE_LINE_ENDS):
+        raise broken_form(
+            "P1",
+            "A header field holds U+0085, U+2028 or U+2029, which some software takes for a line end: "
+            "remove it, or encode the field's text by RFC 2047",
+            status=(5, 6, 7),
+        )
+
+
+def check_lines(raw: bytes, longest: int, header_end: int) -> None:
+    """
+    Refuse a line of more than *longest* octets (RFC 5322 section 2.1.1). CR and LF are known to come in pairs.
+
+    Jumps from line end to line end about *longest* octets apart: the lines between are shorter.
+
+    Raises:
+        Broken: 554 5.6.0.
+    """
+    start, window, rfind = 0, longest + 2, raw.rfind
+    while len(raw) - start > longest:
+        end = rfind(b"\n", start, start + window)
+        if end < 0:
+            raise _long_line(raw, start, longest, in_header=start < header_end)
+        start = end + 1
+
+
+def _long_line(raw: bytes, start: int, longest: int, *, in_header: bool) -> Broken:
+    line = _line(raw, start)
+    if in_header:
+        return broken_bound(
+            "P1", f"Header line {line} has more than {longest} octets: fold the field over several lines"
+        )
+    return broken_bound(
+        "P1",
+        f"Line {line} has more than {longest} octets: send the part with Content-Transfer-Encoding: quoted-printable "
+        "or base64, which keep lines short, or ask for the repair long-lines",
+        repair="long-lines",
+    )
+
+
+def _line(raw: bytes, position: int) -> int:
+    return raw.count(b"\n", 0, position) + 1

@@ -1,0 +1,56 @@
+"""The strict profile in numbers and names: what a message may hold, how often, and how much."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    Bounds of one message. Octets are counted without the CRLF of a line, with those inside a header section.
+
+    ``one_field`` bounds a field that names a mailbox (From, Sender, Return-Path ...). ``mime_parts`` is SES's own limit
+    (SES Developer Guide, "Service quotas"); the other bounds are far above ordinary mail. ``own_name`` is our host
+    name: a Received field written by it means that the message has been here before; empty means unknown.
+    """
+
+    header_bytes: int = 65536
+    fields: int = 500
+    folds: int = 1000
+    line_octets: int = 998
+    received: int = 50
+    mime_parts: int = 500
+    mime_depth: int = 50
+    boundary: int = 70
+    one_field: int = 4096
+    own_name: str = ""
+
+
+DEFAULT: Final = Profile()
+
+#: Every field of this prefix can steer SES, those it will invent tomorrow too (SES Developer Guide, "Sending
+#: authorization", "Using message tags", "List management").
+X_SES: Final = b"x-ses-"
+
+#: Fields that never leave: a second Return-Path steers feedback, Bcc tells recipients of each other.
+NEVER_SENT: Final = frozenset({b"return-path", b"bcc", b"resent-bcc"})
+
+_ONCE_ONLY = b"""
+accept-language acceptlanguage archived-at auto-submitted bounces-to comments content-alternative content-base
+content-class content-description content-disposition content-duration content-id content-language content-length
+content-location content-md5 content-transfer-encoding content-type date delivered-to disposition-notification-options
+disposition-notification-to dkim-signature domainkey-signature errors-to from importance in-reply-to keywords
+list-archive list-help list-id list-owner list-post list-subscribe list-unsubscribe list-unsubscribe-post
+message-context message-id mime-version organization original-from original-message-id original-recipient
+original-subject precedence priority references reply-to return-path return-receipt-to sender solicitation sensitivity
+subject thread-index thread-topic user-agent vbr-info to cc bcc
+"""
+
+#: SES refuses a message in which one of these occurs twice (SES Developer Guide, "Header fields": once only), and says
+#: so after the end of DATA; RFC 5322 section 3.6 adds To, Cc and Bcc.
+ONCE_ONLY: Final = frozenset(_ONCE_ONLY.split())
+
+
+def is_steering(name: bytes) -> bool:
+    """Whether the field of this lower-cased name is taken out of what is sent."""
+    return name.startswith(X_SES) or name in NEVER_SENT

@@ -1,0 +1,72 @@
+"""The Received field by which a message shows where it has been (RFC 5321 section 4.4)."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from relay.words.addresses import Address
+from relay.words.transactions import Session
+
+#: Stands after our name in our own fields, so that a neighbour with the same host name is not taken for us.
+PRODUCT: Final = "ses-relay"
+
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9.:_-]")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LONGEST_LINE: Final = 78
+_LONGEST_NAME: Final = 255
+
+
+def received_field(
+    session: Session, hostname: str, message_id: str, now: datetime, recipients: Sequence[Address]
+) -> str:
+    """
+    Write our Received field, its final CRLF included, folded at 78 octets where its words allow.
+
+    Whatever came from the client is reduced to the letters of host names. The recipient is named only when it is the
+    only one: else each would learn of the others (RFC 5321 section 7.2).
+
+    Args:
+        hostname: Ours, as in the greeting.
+        message_id: The transaction's id.
+        now: Timezone-aware.
+    """
+    clauses = [
+        f"from {_greeting(session.helo)} ({_literal(session.client)})",
+        f"by {_name(hostname)} ({PRODUCT})",
+        f"with {_name(session.protocol)} id {_name(message_id)}",
+    ]
+    if len(recipients) == 1:
+        clauses.append(f"for <{recipients[0]}>")
+    clauses[-1] += ";"
+    return _folded("Received:", [*clauses, date_time(now)]) + "\r\n"
+
+
+def date_time(now: datetime) -> str:
+    """Write *now* as RFC 5322 section 3.3 does, in English whatever the locale."""
+    return f"{_DAYS[now.weekday()]}, {now.day} {_MONTHS[now.month - 1]} {now:%Y %H:%M:%S %z}"
+
+
+def _folded(name: str, clauses: Sequence[str]) -> str:
+    lines = [name]
+    for clause in clauses:
+        if len(lines[-1]) + 1 + len(clause) > _LONGEST_LINE and lines[-1] != name:
+            lines.append("")
+        lines[-1] += " " + clause
+    return "\r\n".join(lines)
+
+
+def _greeting(helo: str) -> str:
+    name = _name(helo)
+    return f"[{name}]" if helo.startswith("[") and helo.endswith("]") else name
+
+
+def _name(text: str) -> str:
+    return _NOT_A_NAME.sub("", text.strip("[]"))[:_LONGEST_NAME] or "unknown"
+
+
+def _literal(address: str) -> str:
+    """Write the client's address as an address literal (RFC 5321 section 4.1.3)."""
+    name = _name(address)
+    return f"[IPv6:{name}]" if ":" in name and not name.lower().startswith("ipv6:") else f"[{name}]"

@@ -1,0 +1,56 @@
+"""What is sent: the message without its steering fields, with our Received field, read once more."""
+
+import re
+from sys import maxsize
+from typing import Final
+
+from relay.mail.facts import MessageFacts, MessageProblem
+from relay.mail.fields import read_section
+from relay.mail.problems import Broken, broken_form
+from relay.mail.profile import DEFAULT, Profile, is_steering
+from relay.mail.reading import facts_of
+
+#: The message met its bounds before our field came, which names us, rightly.
+_BOUNDS_MET: Final = Profile(
+    header_bytes=maxsize, fields=maxsize, folds=maxsize, received=maxsize, one_field=maxsize, own_name=""
+)
+_RECEIVED = re.compile(rb"Received:[ \t][!-~ \t]{1,980}(?:\r\n[ \t]+[!-~][!-~ \t]{0,980})*\r\n")
+
+
+def rewrite(raw: bytes, facts: MessageFacts, received: str, profile: Profile = DEFAULT) -> bytes | MessageProblem:
+    """
+    Return *raw* with *received* before it and without every X-SES-*, Return-Path and Bcc field.
+
+    Whole fields go, their folds with them; all other fields and the body stay octet for octet. The new header section
+    is read by the same scanner and must name the same author (rule P11).
+
+    Args:
+        raw, facts: A message and what :func:`relay.mail.reading.read_facts` read from it.
+        received: One whole Received field, its final CRLF included.
+
+    Returns:
+        The octets to send; or the problem, when they would not be read as they were judged.
+
+    Raises:
+        ValueError: *received* is not one Received field.
+    """
+    trace = received.encode("ascii")
+    if not _RECEIVED.fullmatch(trace):
+        raise ValueError("not one Received field")
+    try:
+        section = read_section(raw, profile)
+        kept = [whole for whole, name, _ in section.fields if not is_steering(name)]
+        head = b"".join((trace, *kept, b"\r\n"))
+        _check_same_reading(head, facts)
+    except Broken as broken:
+        return broken.problem
+    return b"".join((head, memoryview(raw)[section.body_start :]))
+
+
+def _check_same_reading(head: bytes, facts: MessageFacts) -> None:
+    section = read_section(head, _BOUNDS_MET)
+    again = facts_of(section, _BOUNDS_MET)
+    same = (again.author, again.display_name) == (facts.author, facts.display_name)
+    steering = any(is_steering(name) for _, name, _ in section.fields)
+    if not same or steering or again.received != facts.received + 1 or section.body_start != len(head):
+        raise broken_form("P11", "Without the fields that steer SES, the message would be read otherwise than judged")
