@@ -124,9 +124,8 @@ def _of_error(code: str, text: str, *, own: bool, broken: bool) -> Outcome:
         return Deferred(code, text, NOT_LET, Reason.SES_REFUSED)
     if bare in ("MessageRejected", "InvalidParameterValue"):
         return Refused(code, text, _of_message(bare, text), Reason.SES_REFUSED)
-    if broken:
-        return Deferred(code, text, TRY_LATER, Reason.SES_UNAVAILABLE)
-    return Deferred(code, text, UNKNOWN_ANSWER, Reason.SES_REFUSED)
+    reply, reason = (TRY_LATER, Reason.SES_UNAVAILABLE) if broken else (UNKNOWN_ANSWER, Reason.SES_REFUSED)
+    return Deferred(code, text, reply, reason)
 
 
 def _of_authorization(code: str, text: str, *, own: bool) -> Outcome:

@@ -75,7 +75,7 @@ class Upload(Payload):
     ) -> None:
         """Write *pieces* and wait until the kernel has each (under TLS: all but what the record layer holds)."""
         self.begun = True
-        transport.set_write_buffer_limits(0)
+        transport.set_write_buffer_limits(high=1, low=0)  # not 0: asyncio's TLS would then pause an empty buffer
         for piece in pieces:
             await writer.write(piece)
             await writer.drain()

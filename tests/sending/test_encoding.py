@@ -1,0 +1,76 @@
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.serialize import QuerySerializer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.sending.encoding import RAW_OCTETS_OF_PIECE, body, pieces
+from relay.sending.outcomes import Mail
+
+MODEL = ServiceModel(Loader().load_service_model("ses", "service-2")).operation_model("SendRawEmail")
+TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
+MAILS = st.builds(
+    Mail,
+    source=TEXT,
+    destinations=st.lists(TEXT, min_size=1, max_size=5).map(tuple),
+    source_arn=TEXT,
+    from_arn=TEXT,
+    return_path_arn=TEXT,
+    raw=st.binary(max_size=300),
+    configuration_set=st.none() | TEXT,
+    tags=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+)
+
+
+def by_botocore(mail: Mail) -> bytes:
+    parameters: dict[str, object] = {
+        "Source": mail.source,
+        "Destinations": list(mail.destinations),
+        "FromArn": mail.from_arn,
+        "SourceArn": mail.source_arn,
+        "ReturnPathArn": mail.return_path_arn,
+    }
+    if mail.tags:
+        parameters["Tags"] = [{"Name": name, "Value": value} for name, value in mail.tags]
+    if mail.configuration_set is not None:
+        parameters["ConfigurationSetName"] = mail.configuration_set
+    parameters["RawMessage"] = {"Data": mail.raw}
+    return urlencode(QuerySerializer().serialize_to_request(parameters, MODEL)["body"]).encode()
+
+
+@given(MAILS)
+def test_the_body_is_botocores_byte_for_byte(mail):
+    assert body(mail) == by_botocore(mail)
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 2, 3, RAW_OCTETS_OF_PIECE - 1, RAW_OCTETS_OF_PIECE, RAW_OCTETS_OF_PIECE + 1, 400_001]
+)
+def test_a_message_of_several_pieces_is_the_same_message(size):
+    raw = (bytes(range(256)) * (size // 256 + 1))[:size]
+    mail = Mail("a@b.example", ("c@d.example",), "arn:s", "arn:f", "arn:r", raw)
+
+    assert b"".join(pieces(mail)) == by_botocore(mail)
+    assert len(list(pieces(mail))) == max(1, -(-size // RAW_OCTETS_OF_PIECE))
+
+
+def test_the_three_arns_are_always_said():
+    mail = Mail("a@b.example", ("c@d.example", "e+f@g.example"), "arn:s", "arn:f", "arn:r", b"m", "set", (("k", "v"),))
+
+    assert dict(parse_qsl(body(mail).decode(), strict_parsing=True)) == {
+        "Action": "SendRawEmail",
+        "Version": "2010-12-01",
+        "Source": "a@b.example",
+        "Destinations.member.1": "c@d.example",
+        "Destinations.member.2": "e+f@g.example",
+        "FromArn": "arn:f",
+        "SourceArn": "arn:s",
+        "ReturnPathArn": "arn:r",
+        "Tags.member.1.Name": "k",
+        "Tags.member.1.Value": "v",
+        "ConfigurationSetName": "set",
+        "RawMessage.Data": "bQ==",
+    }

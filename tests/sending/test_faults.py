@@ -1,0 +1,408 @@
+"""What can go wrong on the way, on real sockets, on both event loops. The server counts: no request goes out twice."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+import trustme
+import uvloop
+
+from relay.sending.outcomes import Ambiguous, Deferred, Failure, Outcome, Sent
+
+from .conftest import MAIL, Recorder, opened
+from .listeners import Connection, Listener, Step, answer, error, listening, success
+
+BIG = replace(MAIL, raw=bytes(range(256)) * 32_000)  # 8 MB: more than loopback's buffers hold
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+Test = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(params=LOOPS)
+def play(request):
+    """Run a coroutine on each kind of event loop."""
+
+    def run(test: Test) -> None:
+        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+            runner.run(test())
+
+    return run
+
+
+async def meet(step: Step, mail=MAIL, **changes) -> tuple[Outcome, Listener, Recorder]:
+    """Send one message to a server that meets it with *step*."""
+    heard = Recorder()
+    async with listening() as ses, opened(ses.url, heard, **changes) as door:
+        ses.script = [step]
+        outcome = await door.send(mail, "us-east-1")
+    return outcome, ses, heard
+
+
+def assert_safe(outcome: Outcome) -> None:
+    assert isinstance(outcome, Deferred), outcome
+    assert str(outcome.reply) == "451 4.3.0 SES is not available, try again later"
+    assert outcome.reason == "ses-unavailable"
+
+
+def assert_ambiguous(outcome: Outcome) -> None:
+    assert isinstance(outcome, Ambiguous), outcome
+    assert str(outcome.reply) == "451 4.4.2 SES did not confirm the message in time: it may have been sent"
+    assert outcome.reason == "ses-unavailable"
+
+
+async def hangs_up_after_the_body(listener: Listener, connection: Connection) -> None:
+    listener.requests.append(await connection.request())
+    connection.writer.close()
+
+
+async def resets_after_the_body(listener: Listener, connection: Connection) -> None:
+    listener.requests.append(await connection.request())
+    connection.reset()
+
+
+async def stalls_after_the_body(listener: Listener, connection: Connection) -> None:
+    listener.requests.append(await connection.request())
+    await listener.released.wait()
+
+
+async def drips(listener: Listener, connection: Connection) -> None:
+    """One octet of the answer now and then: each alone would be in time."""
+    listener.requests.append(await connection.request())
+    connection.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+    for _ in range(100):
+        connection.writer.write(b" ")
+        await connection.writer.drain()
+        await asyncio.sleep(0.05)
+
+
+def sends(data: bytes) -> Step:
+    async def step(listener: Listener, connection: Connection) -> None:
+        listener.requests.append(await connection.request())
+        connection.writer.write(data)
+        await connection.writer.drain()
+        connection.writer.close()
+
+    return step
+
+
+AFTER_THE_BODY: dict[str, Step] = {
+    "hang-up": hangs_up_after_the_body,
+    "reset": resets_after_the_body,
+    "stall": stalls_after_the_body,
+    "drip": drips,
+    "half a status line": sends(b"HTTP/1."),
+    "status only": sends(b"HTTP/1.1 200 OK\r\n"),
+    "truncated success": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<SendRawEmailResponse><SendRa"),
+    "truncated chunks": sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n<SendRaw"),
+    "not HTTP": sends(b"220 mail.example ESMTP\r\n"),
+    "endless header": sends(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
+    "garbage success": answer(200, b"\x00\xff garbage"),
+    "success without a message id": answer(200, success(" ")),
+    "success as an XML bomb": answer(200, b'<!DOCTYPE x [<!ENTITY a "b">]>' + success("&a;")),
+    "huge success": answer(200, success() + b" " * 1_000_000),
+}
+
+
+@pytest.mark.parametrize("step", AFTER_THE_BODY.values(), ids=AFTER_THE_BODY.keys())
+def test_once_the_whole_body_has_left_silence_is_ambiguous(play, step):
+    """SES may have the message: one request, no repeat, 451 4.4.2."""
+
+    async def test():
+        outcome, ses, heard = await meet(step, read_timeout=0.3)
+        assert_ambiguous(outcome)
+        assert len(ses.requests) == 1
+        assert len(ses.connections) == 1
+        assert heard.results == ["ambiguous"]
+
+    play(test)
+
+
+REFUSED_AFTER_THE_BODY: dict[str, Step] = {
+    "truncated error": sends(b"HTTP/1.1 400 Bad\r\nContent-Length: 900\r\n\r\n<ErrorResponse><Err"),
+    "truncated failure": sends(b"HTTP/1.1 500 Bad\r\nContent-Length: 900\r\n\r\n"),
+    "huge failure": answer(500, b"<html>" + b"x" * 1_000_000),
+    "failure page": answer(500, b"<html><p>Sorry</html>", Content_Type="text/html"),
+    "failure as an XML bomb": answer(400, b'<!DOCTYPE x [<!ENTITY a "b">]>' + error("MessageRejected", "&a;")),
+}
+
+
+@pytest.mark.parametrize("step", REFUSED_AFTER_THE_BODY.values(), ids=REFUSED_AFTER_THE_BODY.keys())
+def test_a_failure_that_cannot_be_read_is_safe_to_repeat(play, step):
+    """The status says that SES did not take it; the rest does not matter."""
+
+    async def test():
+        outcome, ses, _ = await meet(step)
+        assert_safe(outcome)
+        assert len(ses.requests) == 1
+
+    play(test)
+
+
+async def resets_in_the_body(_listener: Listener, connection: Connection) -> None:
+    await connection.head()
+    await connection.reader.readexactly(100_000)
+    connection.reset()
+
+
+async def hangs_up_in_the_body(_listener: Listener, connection: Connection) -> None:
+    await connection.head()
+    await connection.reader.readexactly(100_000)
+    connection.writer.transport.abort()
+
+
+async def stops_reading(listener: Listener, connection: Connection) -> None:
+    await connection.head()
+    connection.writer.transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport can
+    await listener.released.wait()
+
+
+@pytest.mark.parametrize("step", [resets_in_the_body, hangs_up_in_the_body, stops_reading])
+def test_before_the_last_octet_every_failure_is_safe_to_repeat(play, step):
+    """SES cannot have had the whole request: 451 4.3.0, and no second request by ourselves."""
+
+    async def test():
+        outcome, ses, heard = await meet(step, BIG, read_timeout=1.0)
+        assert_safe(outcome)
+        assert ses.requests == []
+        assert len(ses.connections) == 1
+        assert heard.results == ["unavailable"]
+
+    play(test)
+
+
+def test_an_answer_in_the_middle_of_the_body_counts(play):
+    """SES need not read a message to its end to refuse it."""
+
+    async def refuses_early(listener: Listener, connection: Connection) -> None:
+        await connection.head()
+        await connection.reply(400, error("InvalidParameterValue", "Message length is more than 10485760 bytes long"))
+        await listener.released.wait()
+
+    async def test():
+        outcome, ses, heard = await meet(refuses_early, BIG, read_timeout=1.0)
+        assert isinstance(outcome, Failure)
+        assert outcome.code == "InvalidParameterValue"
+        assert heard.results == ["refused"]
+        assert len(ses.connections) == 1
+
+    play(test)
+
+
+def test_a_slow_reader_that_goes_on_reading_gets_it_all(play):
+    """The deadline is for progress, not for the size of a message."""
+
+    async def reads_slowly(listener: Listener, connection: Connection) -> None:
+        _, headers = await connection.head()
+        left = int(headers["content-length"])
+        while left:
+            left -= len(await connection.reader.read(500_000))
+            await asyncio.sleep(0.02)
+        await connection.reply(200, success("slow-1"))
+
+    async def test():
+        outcome, ses, _ = await meet(reads_slowly, BIG, read_timeout=0.4)
+        assert outcome == Sent("slow-1")
+        assert len(ses.connections) == 1
+
+    play(test)
+
+
+def test_a_connection_that_was_closed_while_idle_costs_no_message(play):
+    """
+    The peer hangs up after each answer without saying so. Nothing is ever written to a connection known to be closed:
+    every message arrives, once.
+    """
+
+    async def then_closes(listener: Listener, connection: Connection) -> None:
+        listener.requests.append(await connection.request())
+        await connection.reply(200, success())
+        connection.writer.close()
+
+    async def test():
+        heard = Recorder()
+        async with listening() as ses, opened(ses.url, heard) as door:
+            ses.script = [then_closes] * 20
+            for n in range(20):
+                mail = replace(MAIL, raw=b"%d" % n)
+                assert isinstance(await door.send(mail, "us-east-1"), Sent)
+        assert [request.raw for request in ses.requests] == [b"%d" % n for n in range(20)]
+
+    play(test)
+
+
+def test_a_hang_up_that_our_loop_has_not_seen_yet_is_seen_before_the_first_octet(play):
+    """
+    The peer's FIN is in the kernel while the loop is busy elsewhere: the pool still offers the connection. Writing to
+    it would look like a message that may have been sent.
+    """
+
+    async def test():
+        heard = Recorder()
+        async with listening() as ses, opened(ses.url, heard) as door:
+            assert isinstance(await door.send(MAIL, "us-east-1"), Sent)
+            [idle] = ses.connections
+            shut = socket.socket(fileno=socket.dup(idle.writer.get_extra_info("socket").fileno()))
+            shut.shutdown(socket.SHUT_RDWR)  # at once, and without the loop turning
+            shut.close()
+            assert isinstance(await door.send(MAIL, "us-east-1"), Sent)
+            assert len(ses.requests) == 2
+            assert len(ses.connections) == 2
+            assert heard.results == ["sent", "sent"]
+
+    play(test)
+
+
+def test_a_kept_connection_that_dies_with_our_request_is_ambiguous_and_not_repeated(play):
+    """From outside nobody can tell this from a message that was taken."""
+
+    async def test():
+        heard = Recorder()
+        async with listening() as ses, opened(ses.url, heard) as door:
+            await door.send(MAIL, "us-east-1")
+            ses.script = [resets_after_the_body]
+            assert_ambiguous(await door.send(MAIL, "us-east-1"))
+            assert len(ses.requests) == 2
+            assert len(ses.connections) == 1
+            assert isinstance(await door.send(MAIL, "us-east-1"), Sent)
+
+    play(test)
+
+
+def test_a_peer_that_only_ever_hangs_up_is_tried_three_times_at_most(play):
+    """The hang-up may also lose the race against our octets: then the end is ambiguous, and it is the end."""
+
+    async def test():
+        async with listening() as ses, opened(ses.url, Recorder()) as door:
+            ses.deaf = True
+            for _ in range(10):
+                before = len(ses.connections)
+                outcome = await door.send(MAIL, "us-east-1")
+                tried = len(ses.connections) - before
+                assert isinstance(outcome, Deferred | Ambiguous)
+                assert tried <= 3
+                assert tried == 3 or isinstance(outcome, Ambiguous)
+
+    play(test)
+
+
+def test_nobody_listening_is_safe_to_repeat(play):
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound, not listening: refused for as long as it is held
+        url = "http://127.0.0.1:%d" % held.getsockname()[1]
+
+        async def test():
+            heard = Recorder()
+            async with opened(url, heard) as door:
+                assert_safe(await door.send(MAIL, "us-east-1"))
+            assert heard.results == ["unavailable"]
+
+        play(test)
+
+
+def test_a_host_that_does_not_answer_is_safe_to_repeat(play):
+    """The listener's queue is full: SYNs are dropped."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(address)
+
+        async def test():
+            async with opened("http://127.0.0.1:%d" % address[1], Recorder(), connect_timeout=0.3) as door:
+                assert_safe(await door.send(MAIL, "us-east-1"))
+
+        play(test)
+        for filler in fillers:
+            filler.close()
+
+
+def test_a_name_without_an_address_is_safe_to_repeat(play):
+    async def test():
+        async with opened("http://ses.invalid", Recorder(), connect_timeout=3) as door:
+            assert_safe(await door.send(MAIL, "us-east-1"))
+
+    play(test)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_tls(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.mark.parametrize("mail", [MAIL, BIG], ids=["small", "big"])
+def test_tls_with_the_right_certificate_carries_the_message(play, authority, mail):
+    async def test():
+        tls = server_tls(authority, "127.0.0.1")
+        async with listening(tls) as ses, opened(ses.url, Recorder(), tls=client_tls(authority)) as door:
+            for _ in range(3):
+                assert isinstance(await door.send(mail, "us-east-1"), Sent)
+            assert [request.raw for request in ses.requests] == [mail.raw] * 3
+            assert len(ses.connections) == 1
+
+    play(test)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("127.0.0.1", False), ("mail.example", True)])
+def test_a_certificate_of_somebody_else_gets_no_message(play, authority, name, trusted):
+    """An unknown authority, or another name: nothing is sent, safe to repeat."""
+
+    async def test():
+        trust = client_tls(authority) if trusted else None
+        async with listening(server_tls(authority, name)) as ses, opened(ses.url, Recorder(), tls=trust) as door:
+            assert_safe(await door.send(MAIL, "us-east-1"))
+            assert ses.requests == []
+
+    play(test)
+
+
+def test_no_tls_where_tls_was_asked_for_gets_no_message(play):
+    async def test():
+        async with listening() as ses:
+            url = ses.url.replace("http:", "https:")
+            async with opened(url, Recorder(), connect_timeout=0.3) as door:
+                assert_safe(await door.send(MAIL, "us-east-1"))
+                assert ses.requests == []
+
+    play(test)
+
+
+@pytest.mark.parametrize("step", [stalls_after_the_body, resets_after_the_body], ids=["stall", "reset"])
+def test_under_tls_silence_after_the_body_is_ambiguous(play, authority, step):
+    async def test():
+        tls = server_tls(authority, "127.0.0.1")
+        trust = client_tls(authority)
+        async with listening(tls) as ses, opened(ses.url, Recorder(), tls=trust, read_timeout=0.3) as door:
+            ses.script = [step]
+            assert_ambiguous(await door.send(MAIL, "us-east-1"))
+            assert len(ses.requests) == 1
+
+    play(test)
+
+
+def test_under_tls_a_reset_in_the_body_is_safe_to_repeat(play, authority):
+    async def test():
+        tls = server_tls(authority, "127.0.0.1")
+        async with listening(tls) as ses, opened(ses.url, Recorder(), tls=client_tls(authority)) as door:
+            ses.script = [resets_in_the_body]
+            assert_safe(await door.send(BIG, "us-east-1"))
+            assert ses.requests == []
+
+    play(test)

@@ -1,0 +1,102 @@
+from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
+from unittest.mock import patch
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.loaders import Loader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.sending import endpoints
+from relay.sending.encoding import CONTENT_TYPE
+from relay.sending.keys import AccessKey
+from relay.sending.signing import Target, sign
+
+SECRETS = st.text(st.characters(codec="ascii", exclude_categories=("Cc", "Zs")), min_size=1, max_size=60)
+URLS = st.sampled_from(
+    [
+        "https://email.us-east-1.amazonaws.com",
+        "https://email.eu-west-1.amazonaws.com:8443/",
+        "http://127.0.0.1:8579",
+        "http://[::1]:8579/ses/v1",
+        "http://localhost:80/a-b_c.d~e",
+        "https://sink.example:443/x/",
+    ]
+)
+
+
+def by_botocore(key: AccessKey, target: Target, body: bytes, at: datetime) -> dict[str, str]:
+    request = AWSRequest("POST", target.url, headers={"Content-Type": CONTENT_TYPE}, data=body)
+    request.context["timestamp"] = None
+    with patch("botocore.auth.get_current_datetime", lambda: at.astimezone(UTC)):
+        SigV4Auth(Credentials(key.id, key.secret, key.token), target.service, target.region).add_auth(request)
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+@given(
+    url=URLS,
+    key_id=SECRETS,
+    secret=SECRETS,
+    token=st.none() | SECRETS,
+    body=st.binary(max_size=50),
+    at=st.datetimes(
+        datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7))])
+    ),
+    service=st.sampled_from([endpoints.SES, endpoints.STS]),
+)
+def test_headers_are_botocores_byte_for_byte(url, key_id, secret, token, body, at, service):
+    """With and without a session token, at any time, for any endpoint."""
+    key, target = AccessKey(key_id, secret, token), endpoints.target(service, "eu-west-1", url)
+
+    ours = sign(key, target, sha256(body).hexdigest(), at)
+
+    assert {**by_botocore(key, target, body, at), "host": target.host} == ours
+
+
+def test_the_key_changes_with_day_region_service_and_secret():
+    def signature(secret="s", region="us-east-1", service=endpoints.SES, day=1):
+        target = endpoints.target(service, region, "http://127.0.0.1:1")
+        return sign(AccessKey("id", secret), target, "0" * 64, datetime(2026, 1, day, tzinfo=UTC))["authorization"]
+
+    different = [
+        signature(),
+        signature(secret="t"),
+        signature(region="us-east-2"),
+        signature(service=endpoints.STS),
+        signature(day=2),
+    ]
+    assert len(set(different)) == 5
+    assert signature() == different[0]
+
+
+def test_no_secret_shows():
+    key = AccessKey("AKIAEXAMPLE", "canary-secret", "canary-token")
+
+    assert "canary" not in repr(key) + str(key) + f"{key!r}"
+
+
+def email_regions():
+    for partition in Loader().load_data("endpoints")["partitions"]:
+        for region, endpoint in partition["services"].get("email", {}).get("endpoints", {}).items():
+            if not endpoint.get("deprecated"):
+                yield region, f"https://email.{region}.{partition['dnsSuffix']}/"
+
+
+@pytest.mark.parametrize(("region", "url"), list(email_regions()))
+def test_every_region_of_ses_has_the_endpoint_that_botocore_knows(region, url):
+    assert endpoints.target(endpoints.SES, region, None).url == url
+
+
+@pytest.mark.parametrize("region", ["", "*", "us-east-1.evil.example", "US-EAST-1", "us-east-1/", "a@b", "us--east"])
+def test_a_region_is_no_place_for_a_host_name(region):
+    with pytest.raises(ValueError, match="no AWS region"):
+        endpoints.target(endpoints.SES, region, None)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "x", "http://h/?q=1", "http://h/a b", "http://h/%41"])
+def test_an_endpoint_is_scheme_host_port_and_plain_path(url):
+    with pytest.raises(ValueError, match="endpoint"):
+        endpoints.target(endpoints.SES, "us-east-1", url)
