@@ -1,0 +1,113 @@
+"""How many connections and wrong passwords one address may bring. An IPv6 client is its /64: it owns all of it."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, TypeAlias
+
+from relay.smtp.ports import ClientAddress
+
+Prefix: TypeAlias = tuple[int, int]  # version, and the address or its upper half
+
+_MINUTE: Final = 60.0
+_DAY: Final = 86400.0
+#: Prefixes remembered; the longest untouched is forgotten first, so that a botnet cannot fill memory.
+_REMEMBERED: Final = 50_000
+
+
+def client_address(text: str) -> ClientAddress:
+    """Read a peer's address; an IPv4 client of a dual-stack socket is an IPv4 client."""
+    address = ip_address(text.partition("%")[0])
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def prefix_of(address: ClientAddress) -> Prefix:
+    """Name whom an address belongs to."""
+    return (4, int(address)) if isinstance(address, IPv4Address) else (6, int(address) >> 64)
+
+
+class Crowd:
+    """The open connections: all, and per prefix."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._by_prefix: Counter[Prefix] = Counter()
+
+    def of(self, prefix: Prefix) -> int:
+        """Count the open connections of one prefix."""
+        return self._by_prefix[prefix]
+
+    def enter(self, prefix: Prefix) -> None:
+        """Count one connection more."""
+        self.total += 1
+        self._by_prefix[prefix] += 1
+
+    def leave(self, prefix: Prefix) -> None:
+        """Count one connection less."""
+        self.total -= 1
+        self._by_prefix[prefix] -= 1
+        if self._by_prefix[prefix] <= 0:
+            del self._by_prefix[prefix]
+
+
+class Guesses:
+    """
+    Wrong passwords per prefix, over a sliding minute and a sliding day.
+
+    A right password gives back the failures of its own name only: who knows one password cannot buy guesses at others.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._failures: dict[Prefix, deque[tuple[float, int]]] = {}
+
+    def exhausted(self, prefix: Prefix, *, per_minute: int | None, per_day: int | None) -> bool:
+        """Whether this prefix has guessed too often; None lifts a bound."""
+        failures = self._failures.get(prefix)
+        if not failures:
+            return False
+        now = self._monotonic()
+        while failures and failures[0][0] <= now - _DAY:
+            failures.popleft()
+        if per_day is not None and len(failures) >= per_day:
+            return True
+        if per_minute is None or len(failures) < per_minute:
+            return False
+        return failures[-per_minute][0] > now - _MINUTE
+
+    def failed(self, prefix: Prefix, name: str) -> None:
+        """Count a wrong password for *name* (kept as a hash only: a mistyped name may be a password)."""
+        failures = self._failures.pop(prefix, None) or deque(maxlen=1000)
+        failures.append((self._monotonic(), hash(name)))
+        self._failures[prefix] = failures
+        if len(self._failures) > _REMEMBERED:
+            del self._failures[next(iter(self._failures))]
+
+    def succeeded(self, prefix: Prefix, name: str) -> None:
+        """Give back what *name* has used up."""
+        failures = self._failures.get(prefix)
+        if not failures:
+            return
+        kept = deque((f for f in failures if f[1] != hash(name)), maxlen=1000)
+        if kept:
+            self._failures[prefix] = kept
+        else:
+            del self._failures[prefix]
+
+
+class Ledger:
+    """The octets of all messages that are being read or decided."""
+
+    def __init__(self) -> None:
+        self.used = 0
+
+    def take(self, octets: int, *, most: int) -> bool:
+        """Take room for *octets* if there is any; a single message always finds the first of it."""
+        if self.used and self.used + octets > most:
+            return False
+        self.used += octets
+        return True
+
+    def give_back(self, octets: int) -> None:
+        """Return what was taken."""
+        self.used -= octets

@@ -1,0 +1,113 @@
+"""
+The octets of a message between 354 and its end, taken in blocks.
+
+The end is CRLF.CRLF and nothing else: no other sequence of CR, LF, NUL and dots ends a message, and a message that
+holds a bare one is refused whole, so that nothing behind us can find an end that we did not see (SMTP smuggling,
+CVE-2023-51764 and its kin). Every pass over the octets is one call into C per block, whatever the lines look like.
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+_END: Final = b"\r\n.\r\n"
+_CR: Final = 13
+
+
+class Fault(Enum):
+    """Why the octets are no message."""
+
+    TOO_BIG = auto()
+    BARE_OCTETS = auto()  # a bare CR, a bare LF or a NUL
+    NO_ROOM = auto()
+
+
+class Content:
+    """
+    One message being read.
+
+    ``fault`` is what was found first; from then on octets are counted and thrown away until the end. ``size`` is the
+    octets of the message (un-stuffed) as far as they were kept, ``seen`` those that came over the wire.
+    """
+
+    __slots__ = ("_bare", "_limit", "_pieces", "_tail", "fault", "seen", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.fault: Fault | None = None
+        self.size = 0
+        self.seen = 0
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._tail = b""  # octets that may begin the end of data, or a stuffed dot
+        self._bare = 0  # CR and LF that have not met their partner yet
+
+    def feed(self, block: bytes) -> bytes | None:
+        """Take *block*. None while the end has not come; then what followed it: the next commands."""
+        window = self._tail + block
+        fresh = len(self._tail)
+        self.seen += len(block)
+        if self._is_first and window.startswith(b".\r\n"):
+            self._tail = b""
+            return window[3:]
+        end = window.find(_END)
+        stop = len(window) if end < 0 else end + len(_END)
+        self._look_for_bare_octets(window, fresh, stop)
+        if end < 0:
+            cut = _safe_cut(window)
+            self._keep(window[:cut])
+            self._tail = window[cut:]
+            return None
+        self._keep(window[: end + 2])
+        self._tail = b""
+        return window[stop:]
+
+    def condemn(self, fault: Fault) -> None:
+        """Keep nothing more. The first fault stands."""
+        self.fault = self.fault or fault
+        self._pieces.clear()
+
+    def raw(self) -> bytes:
+        """Return the message: dots un-stuffed, ending in CRLF, or empty. Call it once, at the end, without fault."""
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether all octets so far are in the tail: the next window begins the message's first line."""
+        return self.seen > 0 and self.size == 0 and not self._pieces and self.fault is None
+
+    def _keep(self, piece: bytes) -> None:
+        if self.fault is not None or not piece:
+            return
+        begins_message = not self._pieces
+        piece = piece.replace(b"\r\n.", b"\r\n")
+        if begins_message and piece[0] == 46:
+            piece = piece[1:]
+        self.size += len(piece)
+        if self.size > self._limit:
+            self.condemn(Fault.TOO_BIG)
+        else:
+            self._pieces.append(piece)
+
+    def _look_for_bare_octets(self, window: bytes, fresh: int, stop: int) -> None:
+        """Each CR is followed by LF, each LF follows CR, and there is no NUL: then the three counts agree."""
+        if self.fault is not None:
+            return
+        pairs = window.count(b"\r\n", max(fresh - 1, 0), stop)
+        feeds = window.count(b"\n", fresh, stop)
+        returns = window.count(b"\r", fresh, stop) + self._bare
+        self._bare = 1 if stop > 0 and window[stop - 1] == _CR else 0
+        if feeds != pairs or returns - self._bare != pairs or window.find(b"\0", fresh, stop) >= 0:
+            self.condemn(Fault.BARE_OCTETS)
+
+
+def _safe_cut(window: bytes) -> int:
+    """
+    The length of what can be kept now: the last four octets may begin CRLF.CRLF, and a CRLF just before them may have
+    a stuffed dot behind it.
+    """
+    cut = max(len(window) - (len(_END) - 1), 0)
+    if window[cut - 1 : cut] == b"\r":
+        return cut - 1
+    if window[max(cut - 2, 0) : cut] == b"\r\n":
+        return cut - 2
+    return cut

@@ -1,0 +1,200 @@
+"""
+What a client can say, and what it hears: RFC 5321 in the order of its section 4.1.4, with SIZE (RFC 1870), 8BITMIME
+(RFC 6152), PIPELINING (RFC 2920), ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954) and LIMITS
+(RFC 9422). Announced is only what holds: SES has no SMTPUTF8, and CHUNKING and DSN would be promises of others.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from relay.observe.events import Replied
+from relay.smtp import replies
+from relay.smtp.authentication import MECHANISMS
+from relay.smtp.connection import HTTP_VERBS
+from relay.smtp.inflow import Interruption
+from relay.smtp.transfer import Transfer
+from relay.words.replies import Reply
+
+_UNFIT_FOR_RECEIVED: Final = re.compile(r"[^A-Za-z0-9.:\[\]-]+")
+
+#: Of other times and other servers (W25): each is answered, none is obeyed.
+_NOT_OFFERED: Final = frozenset(
+    {"ATRN", "BDAT", "BURL", "ETRN", "ONEX", "SAML", "SEND", "SOML", "TURN", "VERB", "XCLIENT", "XFORWARD"}
+)
+_EIGHT_BIT_VERBS: Final = frozenset({"MAIL", "RCPT"})
+
+
+class Dialogue(Transfer):
+    """A connection on which all of SMTP is spoken."""
+
+    async def _greet(self) -> None:
+        if not self._listener.require_auth:
+            self._delegate = self._premises.delegates.by_network(self._client)
+        await super()._greet()
+
+    async def _obey(self, command: bytes) -> None:
+        text = command.decode("latin-1").rstrip(" ")
+        verb, _, argument = text.partition(" ")
+        verb = verb.upper()
+        if not text.isascii() and verb not in _EIGHT_BIT_VERBS:
+            self._answer(replies.BAD_OCTETS)
+        elif (method := COMMANDS.get(verb)) is not None:
+            self._verb = verb
+            await method(self, argument)
+        elif verb in _NOT_OFFERED:
+            self._not_offered(verb)
+        elif verb in HTTP_VERBS:
+            self._dismiss(replies.NOT_SMTP)
+        else:
+            self._answer(replies.UNKNOWN_COMMAND)
+
+    def _not_offered(self, verb: str) -> None:
+        self._verb = verb
+        if verb in ("BDAT", "BURL"):  # what follows may be a message: it must not be read as commands
+            self._dismiss(replies.NOT_OFFERED)
+        self._answer(replies.NOT_OFFERED)
+
+    def _leads_nowhere(self) -> None:
+        """Count a command that brings no message nearer; who sends nothing else is sent away."""
+        self._junk += 1
+        if self._junk >= self._limits.junk_commands:
+            self._dismiss(replies.TOO_MUCH_JUNK)
+
+    # Greeting
+
+    async def smtp_HELO(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Greet a client that knows no extensions."""
+        if self._is_greeted(arg or "", extended=False):
+            self._answer(Reply(250, None, self._premises.hostname))
+
+    async def smtp_EHLO(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Greet, and announce what holds on this connection now."""
+        if self._is_greeted(arg or "", extended=True):
+            lines = [self._premises.hostname, *self._extensions()]
+            written = [f"250-{line}\r\n" for line in lines[:-1]] + [f"250 {lines[-1]}\r\n"]
+            self._outgoing.append("".join(written).encode("ascii"))
+            self._premises.observe(Replied(self._listener.name, self._verb, 250))
+
+    def _is_greeted(self, name: str, *, extended: bool) -> bool:
+        self._leads_nowhere()
+        if not name or len(name) > self._limits.helo_name:
+            self._answer(replies.BAD_NAME)
+            return False
+        self._abandon_transaction()
+        self._helo = _UNFIT_FOR_RECEIVED.sub("", name) or "unknown"
+        self._extended = extended
+        self._session_view = None
+        return True
+
+    def _extensions(self) -> list[str]:
+        limits = self._limits
+        found = ["PIPELINING", f"SIZE {limits.message_bytes}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        found.append(f"LIMITS RCPTMAX={limits.recipients}")
+        if self._tls_is_offered:
+            found.append("STARTTLS")
+        if self._auth_is_open:
+            found.append("AUTH " + " ".join(MECHANISMS))
+        return found
+
+    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Begin TLS and forget all that was said before (RFC 3207 section 4.2)."""
+        if self._tls:
+            self._answer(replies.TLS_ALREADY)
+        elif not self._tls_is_offered:
+            self._answer(replies.NOT_OFFERED)
+        elif arg:
+            self._answer(replies.NO_ARGUMENT)
+        elif self._transaction is not None:
+            self._answer(replies.IN_TRANSACTION)
+        else:
+            await self._start_tls()
+
+    async def _start_tls(self) -> None:
+        """By the loop's own, public, start_tls; aiosmtpd's reaches into private parts of asyncio (W33)."""
+        self._must_end_segment()
+        self._answer(replies.START_TLS)
+        await self._flush()
+        transport, context = self.transport, self._premises.tls_context
+        if transport is None or context is None or self._inflow.pending:
+            raise Interruption("tls")
+        try:
+            secured = await self.loop.start_tls(
+                transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=self._limits.tls_handshake_seconds,
+            )
+        except OSError:
+            raise Interruption("tls") from None
+        if secured is None:
+            raise Interruption("tls")
+        self.transport = secured
+        self._inflow.attach(secured)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._tls = True
+        self._helo, self._extended, self._authenticated, self._session_view = "", False, False, None
+        self._delegate = None
+        if not self._listener.require_auth:
+            self._delegate = self._premises.delegates.by_network(self._client)
+
+    # Odds and ends
+
+    async def smtp_NOOP(self, arg: str | None) -> None:  # noqa: ARG002, N802 - RFC 5321: an argument is ignored
+        """Do nothing."""
+        self._leads_nowhere()
+        self._answer(replies.OK)
+
+    async def smtp_RSET(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Give up the transaction."""
+        self._leads_nowhere()
+        if arg:
+            self._answer(replies.NO_ARGUMENT)
+            return
+        self._abandon_transaction()
+        self._answer(replies.OK)
+
+    async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Tell nothing about anybody (RFC 5321 section 7.3)."""
+        self._leads_nowhere()
+        self._answer(replies.CANNOT_VERIFY if arg else replies.NEED_ARGUMENT)
+
+    async def smtp_HELP(self, arg: str | None) -> None:  # noqa: ARG002, N802 - aiosmtpd's name
+        """Point to the standard."""
+        self._leads_nowhere()
+        self._answer(replies.HELP)
+
+    async def smtp_EXPN(self, arg: str | None) -> None:  # noqa: ARG002, N802 - aiosmtpd's name
+        """Expand no list."""
+        self._answer(replies.NOT_OFFERED)
+
+    async def smtp_QUIT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Part."""
+        if arg:
+            self._answer(replies.NO_ARGUMENT)
+            return
+        self._say(replies.BYE)
+        raise Interruption("quit")
+
+
+Command = Callable[[Any, str], Awaitable[None]]
+
+#: The verbs that are obeyed. Looked up here and not by reflection: no method becomes a command by its name alone.
+COMMANDS: Final[dict[str, Command]] = {
+    "AUTH": Dialogue.smtp_AUTH,
+    "DATA": Dialogue.smtp_DATA,
+    "EHLO": Dialogue.smtp_EHLO,
+    "EXPN": Dialogue.smtp_EXPN,
+    "HELO": Dialogue.smtp_HELO,
+    "HELP": Dialogue.smtp_HELP,
+    "MAIL": Dialogue.smtp_MAIL,
+    "NOOP": Dialogue.smtp_NOOP,
+    "QUIT": Dialogue.smtp_QUIT,
+    "RCPT": Dialogue.smtp_RCPT,
+    "RSET": Dialogue.smtp_RSET,
+    "STARTTLS": Dialogue.smtp_STARTTLS,
+    "VRFY": Dialogue.smtp_VRFY,
+}

@@ -1,0 +1,152 @@
+"""What a client has sent and nobody has read yet: bounded, in order, as lines or as blocks."""
+
+import asyncio
+from typing import Final
+
+#: Octets that may lie unread before the client is made to wait. The transport may add one read (256 KiB) to it.
+_HIGH: Final = 64 * 1024
+
+
+class Interruption(Exception):
+    """Reading has ended: there will be no further command. ``why`` is the word of SessionClosed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class LineTooLong(Exception):
+    """A line was longer than allowed; all of it has been thrown away but its first five octets, ``start``."""
+
+    def __init__(self, start: bytes) -> None:
+        super().__init__(len(start))
+        self.start = start
+
+
+class Inflow:
+    """
+    The reader's side of one connection. Fed by the protocol, read by one task.
+
+    Lines end at LF here, so that a bare LF is seen and refused where it stands; whether CRLF ended a line is the
+    caller's to check.
+    """
+
+    __slots__ = ("_ended", "_interruption", "_loop", "_overlong", "_paused", "_pending", "_transport", "_waiter")
+
+    _overlong: bytes | None  # the start of a line that is being thrown away
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pending = b""
+        self._overlong = None
+        self._ended = False
+        self._paused = False
+        self._interruption: Interruption | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """Read from *transport* from now on. What its forerunner was made to hold back comes again."""
+        self._resume()
+        self._transport = transport
+
+    def feed(self, data: bytes) -> None:
+        """Take what came. Asks the transport to pause when too much lies unread."""
+        self._pending = self._pending + data if self._pending else data
+        if len(self._pending) > _HIGH and not self._paused and self._transport is not None:
+            self._paused = True
+            if not self._transport.is_closing():
+                self._transport.pause_reading()
+        self._wake()
+
+    def end(self) -> None:
+        """Note that nothing more will come."""
+        self._ended = True
+        self._wake()
+
+    def interrupt(self, why: str) -> None:
+        """End reading: the next wait raises Interruption. The first one stands."""
+        self._interruption = self._interruption or Interruption(why)
+        self._wake()
+
+    @property
+    def pending(self) -> bytes:
+        """What lies unread."""
+        return self._pending
+
+    def clear(self) -> None:
+        """Forget what lies unread."""
+        self._pending = b""
+        self._resume()
+
+    def line(self, longest: int) -> bytes | None:
+        """
+        Take the next line with its LF, or None while it is not whole.
+
+        Raises:
+            LineTooLong: It has more than *longest* octets; raised once, when its end has come.
+        """
+        end = self._pending.find(b"\n") + 1
+        if not end:
+            if self._overlong is not None or len(self._pending) > longest:
+                self._overlong = self._overlong or self._pending[:5]
+                self.clear()
+            return None
+        line, self._pending = self._pending[:end], self._pending[end:]
+        self._resume()
+        if self._overlong is None and len(line) <= longest:
+            return line
+        start, self._overlong = self._overlong or line[:5], None
+        raise LineTooLong(start)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether some of a line is there."""
+        return bool(self._pending) or self._overlong is not None
+
+    def block(self) -> bytes:
+        """Take all that lies unread."""
+        block, self._pending = self._pending, b""
+        self._resume()
+        return block
+
+    def give_back(self, octets: bytes) -> None:
+        """Put back what was taken and belongs to the next reader."""
+        self._pending = octets + self._pending
+
+    async def more(self) -> None:
+        """
+        Wait for the client.
+
+        Raises:
+            Interruption: Nothing more will come or nobody will read it.
+        """
+        if self._interruption is not None:
+            raise self._interruption
+        if self._ended:
+            raise Interruption("gone")
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        if self._interruption is not None:
+            raise self._interruption
+
+    async def exhaust(self) -> None:
+        """Throw away what comes until nothing more will."""
+        while not self._ended:
+            self.clear()
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _resume(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()

@@ -1,0 +1,63 @@
+"""What the street door asks of the house: who is calling, and what becomes of a message. Others implement these."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Protocol, TypeAlias
+
+from relay.words.addresses import ReversePath
+from relay.words.transactions import Ending, Envelope, Session
+from relay.words.unavailable import Unavailable
+
+ClientAddress: TypeAlias = IPv4Address | IPv6Address
+
+
+class Reception(Protocol):
+    """Where a message goes when the door has it whole."""
+
+    def early_answer(self, session: Session, reverse_path: ReversePath) -> Ending | None:
+        """Refuse at MAIL what no recipient and no content could make allowed; None lets the client go on."""
+
+    async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
+        """
+        Decide and carry out. The client hears the ending's reply.
+
+        Args:
+            raw: The message as it will be judged, dots un-stuffed, ending in CRLF (or empty), without bare CR, bare LF
+                and NUL. Line lengths and the header section have not been looked at.
+
+        It is never cancelled because the client hung up, and bounds its own time.
+        """
+
+
+class Delegates(Protocol):
+    """Who may speak."""
+
+    async def verify(self, name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
+        """
+        Check a password. Returns the delegate's name when it is right, None when it is wrong (an unknown name and a
+        wrong password alike), Unavailable when the store is away or too busy.
+        """
+
+    def by_network(self, client: ClientAddress) -> str | None:
+        """Name the delegate whose trusted networks hold *client*. Asked only on listeners that do not require AUTH."""
+
+
+class MakeRecord(Protocol):
+    """Writes the decision record of one message: JSON-ready, complete, without secrets."""
+
+    def __call__(
+        self,
+        *,
+        session: Session,
+        envelope: Envelope | None,
+        ending: Ending,
+        size: int | None,
+        seconds: float,
+        message_id: str,
+    ) -> Mapping[str, Any]:
+        """
+        Args:
+            envelope: As far as it got; None when MAIL named no reverse-path that could be read.
+            size: Octets of DATA, or None when none came.
+            seconds: From MAIL to the reply that ended the message.
+        """

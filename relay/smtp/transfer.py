@@ -1,0 +1,244 @@
+"""MAIL, RCPT and DATA: one message is handed in (RFC 5321 section 3.3)."""
+
+import asyncio
+from typing import Final
+
+from relay.smtp import paths, replies
+from relay.smtp.authentication import Authentication
+from relay.smtp.budgets import Ledger
+from relay.smtp.content import Content, Fault
+from relay.smtp.paths import PathProblem
+from relay.smtp.transaction import Transaction, ending_of
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending, Session
+
+_FAULTS: Final = {
+    Fault.TOO_BIG: (replies.TOO_BIG, Reason.SIZE),
+    Fault.BARE_OCTETS: (replies.BARE_OCTETS, Reason.MESSAGE_FORM),
+    Fault.NO_ROOM: (replies.NO_ROOM, Reason.RATE),
+}
+
+
+class Transfer(Authentication):
+    """A connection on which messages are handed in."""
+
+    _helo = ""
+
+    @property
+    def _tls_is_offered(self) -> bool:
+        return self._listener.tls == "starttls" and not self._tls
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Open a transaction. Whatever is answered, a message has been received."""
+        transaction = self._new_transaction()
+        ending = self._mail_refusal(transaction, arg or "")
+        if ending is not None:
+            transaction.end(ending)
+            self._answer(ending.reply, counts=transaction.envelope is None)
+            return
+        self._transaction = transaction
+        self._answer(replies.SENDER_OK)
+
+    def _new_transaction(self) -> Transaction:
+        premises = self._premises
+        return Transaction(
+            self._session(),
+            listener=self._listener.name,
+            message_id=premises.new_id(),
+            observe=premises.observe,
+            make_record=premises.make_record,
+            monotonic=premises.monotonic,
+        )
+
+    def _mail_refusal(self, transaction: Transaction, argument: str) -> Ending | None:
+        refusal = self._sequence_refusal()
+        if refusal is not None:
+            return ending_of(refusal, Reason.NONE)
+        try:
+            mail = paths.read_mail(argument, longest=self._limits.message_bytes)
+        except PathProblem as problem:
+            return ending_of(problem.reply, problem.reason)
+        transaction.reverse_path = mail.reverse_path
+        try:
+            return self._premises.reception.early_answer(self._session(), mail.reverse_path)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
+            return ending_of(self._tell(error), Reason.INTERNAL)
+
+    def _sequence_refusal(self) -> Reply | None:
+        if not self._helo:
+            return replies.NEED_EHLO
+        if self._transaction is not None:
+            return replies.NESTED_MAIL
+        if self._delegate is None:
+            return replies.NEED_AUTH if self._auth_is_open or not self._tls_is_offered else replies.NEED_TLS
+        return None
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Add a recipient. Past the limit: see ``Limits.over_recipients``."""
+        transaction = self._transaction
+        if transaction is None:
+            self._answer(replies.NEED_MAIL if self._helo else replies.NEED_EHLO)
+            return
+        transaction.rcpt_commands += 1
+        try:
+            forward_path = paths.read_rcpt(arg or "")
+        except PathProblem as problem:
+            transaction.refusal = ending_of(problem.reply, problem.reason)
+            self._answer(problem.reply)
+            return
+        limits = self._limits
+        overshoot = transaction.rcpt_commands - limits.recipients
+        is_new = forward_path not in transaction.forward_paths
+        if overshoot > limits.over_recipients_commands:
+            self._answer(self._too_many_now())
+        elif is_new and len(transaction.forward_paths) >= limits.recipients and limits.over_recipients == "452":
+            self._answer(self._too_many_now(), counts=False)
+        else:
+            transaction.forward_paths[forward_path] = None
+            self._answer(replies.RECIPIENT_OK)
+
+    def _too_many_now(self) -> Reply:
+        text = f"Too many recipients: at most {self._limits.recipients} a message, send the rest in another"
+        return Reply(452, (4, 5, 3), text)
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        """Take the message and hand it on (W1, W2, W22)."""
+        transaction = self._transaction
+        refusal = self._data_refusal(arg or "", transaction)
+        if refusal is not None:
+            self._answer(refusal)
+            return
+        assert transaction is not None  # noqa: S101 - _data_refusal has seen to it
+        if self._inflow.pending:
+            self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
+            self._dismiss(replies.OUT_OF_STEP)
+        if len(transaction.forward_paths) > self._limits.recipients:
+            text = f"Too many recipients: at most {self._limits.recipients} a message; send it in parts"
+            self._conclude(ending_of(Reply(550, (5, 5, 3), text), Reason.RECIPIENTS))
+        elif not await self._finds_room():
+            self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
+        else:
+            await self._take_message(transaction)
+
+    def _data_refusal(self, argument: str, transaction: Transaction | None) -> Reply | None:
+        if argument:
+            return replies.NO_ARGUMENT
+        if transaction is None:
+            return replies.NEED_MAIL if self._helo else replies.NEED_EHLO
+        if not transaction.forward_paths:
+            return replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT
+        return None
+
+    async def _finds_room(self) -> bool:
+        """Wait a little while the messages of others fill our memory (back-pressure before 354)."""
+        waits_until = self.loop.time() + self._limits.inflight_seconds
+        while self._premises.ledger.used >= self._limits.inflight_bytes:
+            if self.loop.time() >= waits_until:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    async def _take_message(self, transaction: Transaction) -> None:
+        content = Content(self._limits.message_bytes)
+        held = _Held(self._premises.ledger, self._limits.inflight_bytes)
+        try:
+            self._say(replies.START_DATA)
+            await self._read_content(content, transaction, held)
+            self._verb = "data-end"
+            if content.fault is not None:
+                self._conclude(ending_of(*_FAULTS[content.fault]))
+                return
+            errand = self._premises.run(self._hand_over(transaction, content.raw()))
+            ending = await asyncio.shield(errand)
+        finally:
+            held.give_back()
+        self._conclude(ending)
+
+    async def _read_content(self, content: Content, transaction: Transaction, held: "_Held") -> None:
+        """
+        Read to the end of data, however slowly it comes, within a minimum rate.
+
+        Raises:
+            Interruption: The client is gone, too slow, or sends without end.
+        """
+        limits = self._limits
+        since = self.loop.time()
+        most = limits.message_bytes + limits.discard_bytes
+        while True:
+            block = self._inflow.block()
+            if block:
+                rest = content.feed(block)
+                transaction.size = content.size
+                held.follow(content)
+                if rest is not None:
+                    self._inflow.give_back(rest)
+                    self._deadline = None
+                    return
+                if content.seen > most:
+                    self._verb = "data-end"
+                    self._end_transaction(replies.TOO_BIG, Reason.SIZE)
+                    self._dismiss(replies.TOO_BIG)
+            await self._flush()
+            self._allow(since + limits.data_seconds + content.seen / limits.data_rate - self.loop.time())
+            await self._inflow.more()
+
+    async def _hand_over(self, transaction: Transaction, raw: bytes) -> Ending:
+        """Let the reception decide. Runs to its end, and is counted, also when the client is gone (W3)."""
+        envelope = transaction.envelope
+        assert envelope is not None  # noqa: S101 - MAIL has set the reverse-path
+        try:
+            ending = await self._premises.reception.receive(self._session(), envelope, raw)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again (W6)
+            ending = ending_of(self._tell(error), Reason.INTERNAL)
+        transaction.end(ending)
+        return ending
+
+    def _conclude(self, ending: Ending) -> None:
+        """End the transaction. A verdict on a message is no error of the dialogue, a success wipes errors out."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.end(ending)
+        if ending.outcome in (Outcome.ACCEPTED, Outcome.QUEUED):
+            self._errors = self._junk = 0
+        self._answer(ending.reply, counts=False)
+
+    def _session(self) -> Session:
+        if self._session_view is None:
+            protocol = "ESMTP" if self._extended else "SMTP"
+            protocol += "S" * self._tls + "A" * self._authenticated if self._extended else ""
+            self._session_view = Session(
+                id=self._id,
+                listener=self._listener.name,
+                client=str(self._client),
+                helo=self._helo,
+                protocol=protocol,
+                delegate=self._delegate or "-",
+            )
+        return self._session_view
+
+
+class _Held:
+    """The room in memory that one message takes."""
+
+    __slots__ = ("_ledger", "_most", "_octets")
+
+    def __init__(self, ledger: Ledger, most: int) -> None:
+        self._ledger = ledger
+        self._most = most
+        self._octets = 0
+
+    def follow(self, content: Content) -> None:
+        """Take as much room as the message has grown, or condemn it; a condemned one needs none."""
+        if content.fault is not None:
+            self.give_back()
+        elif self._ledger.take(content.size - self._octets, most=self._most):
+            self._octets = content.size
+        else:
+            content.condemn(Fault.NO_ROOM)
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Return the room."""
+        self._ledger.give_back(self._octets)
+        self._octets = 0
