@@ -35,7 +35,8 @@ class Decision:
     ``identity`` governs ``address`` (None when no identity does); ``chosen`` says in words why this one and what took
     precedence over what. ``evaluations``: what each identity's policies said, one per identity and alternative reading
     that mattered, the deciding one first. ``digests``: SHA-256 of every policy text that was read. ``why``: one
-    sentence for people. ``advice``: what would make it pass, sentences.
+    sentence for people. ``advice``: what would make it pass, sentences. ``refusal`` and ``reason``: what this question
+    alone would answer the client; None and ``none`` when ALLOWED.
     """
 
     role: Role
@@ -47,11 +48,18 @@ class Decision:
     digests: tuple[str, ...] = ()
     why: str = ""
     advice: tuple[str, ...] = ()
+    refusal: Reply | None = None
+    reason: Reason = Reason.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The message may go, exactly so: the parameters of the call to SES, from the same values that were judged."""
+    """
+    The message may go, exactly so: the parameters of the call to SES, from the same values that were judged.
+
+    ``account`` owns the identity of the author's address. ``tenant`` is None unless the operator granted one:
+    SendRawEmail has no parameter for it, so a sender that cannot pass it on must not send.
+    """
 
     region: str
     account: str
@@ -61,6 +69,7 @@ class Permit:
     return_path_arn: str
     configuration_set: str | None
     tags: tuple[tuple[str, str], ...]
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

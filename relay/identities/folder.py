@@ -1,0 +1,125 @@
+"""Policies from a folder (``policies.source = "directory"``): read in rounds, handed out as one value."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from relay.identities.files import PolicyFiles
+from relay.identities.ports import Owner
+from relay.identities.scan import Scan, not_read_yet, read_folder
+from relay.judgement.catalog import Catalog, Identity
+from relay.observe.events import Observer, PoliciesRefreshed
+from relay.policy.document import UnreadablePolicy
+
+#: How often a round is begun again because the folder changed under it.
+ROUNDS: Final = 4
+
+
+class FolderDirectory:
+    """
+    The identities and policies of a folder, as they were read last.
+
+    A round never makes things look better than they are: a file, folder or link that cannot be read makes its identity
+    undecided; a root that cannot be read changes nothing, and what was read before grows older until it decides
+    nothing. A policy that is gone is looked for twice: editors move a file away before they write it anew.
+
+    *clock* tells wall-clock seconds since the epoch. *settle*: seconds to wait before a missing policy counts as
+    removed.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        owners: Sequence[Owner],
+        observe: Observer,
+        clock: Callable[[], float],
+        *,
+        settle: float = 0.2,
+    ) -> None:
+        self._root = root
+        self._owners = tuple(owners)
+        self._observe = observe
+        self._clock = clock
+        self._settle = settle
+        self._files = PolicyFiles()
+        self._catalog = not_read_yet(self._owners)
+        self._reading = threading.Lock()
+        self._wanted = asyncio.Event()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The last good reading; before the first one, everything in it is undecided."""
+        return self._catalog
+
+    def refresh(self) -> None:
+        """Read the folder now, in the calling thread, and tell the observer."""
+        self._observe(self._read())
+
+    def refresh_soon(self) -> None:
+        """Let :meth:`run` begin a round at once. To be called in its event loop."""
+        self._wanted.set()
+
+    async def run(self, interval: float) -> None:
+        """Read the folder, off the event loop, now and every *interval* seconds, until cancelled."""
+        while True:
+            self._wanted.clear()
+            self._observe(await asyncio.to_thread(self._read))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._wanted.wait()
+
+    def _read(self) -> PoliciesRefreshed:
+        with self._reading:
+            try:
+                scan = self._whole_scan()
+            except OSError as error:
+                return PoliciesRefreshed("failed", why=f"{self._root}: {error.strerror or type(error).__name__}")
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the rounds: all would grow stale
+                return PoliciesRefreshed("failed", why=f"{self._root}: {type(error).__name__}")
+            self._catalog = scan.catalog()
+        return _refreshed(scan)
+
+    def _whole_scan(self) -> Scan:
+        """
+        Read until the folder holds still.
+
+        Raises:
+            OSError: The root cannot be listed.
+        """
+        scan, gone = self._scan()
+        if gone:
+            time.sleep(self._settle)
+            scan, _ = self._scan()
+        for _ in range(ROUNDS):
+            if not scan.is_torn():
+                return scan
+            scan, _ = self._scan()
+        raise BlockingIOError(0, "the folder kept changing while it was read")
+
+    def _scan(self) -> tuple[Scan, frozenset[Path]]:
+        self._files.start_round()
+        scan = read_folder(self._root, self._owners, self._files, self._clock())
+        return scan, self._files.end_round()
+
+
+def _refreshed(scan: Scan) -> PoliciesRefreshed:
+    identities = [i for owned in scan.owners.values() for group in owned.by_folded_name.values() for i in group]
+    problems = {str(identity.arn): count for identity in identities if (count := _problems(identity))}
+    whys = [owned.problem for owned in scan.owners.values() if owned.problem is not None]
+    whys = [*([scan.problem] if scan.problem else []), *whys, *scan.notes]
+    return PoliciesRefreshed(
+        "problems" if problems or whys else "ok",
+        {str(identity.arn): identity.read_at for identity in identities},
+        problems,
+        "; ".join(whys[:5]) + (f"; and {len(whys) - 5} more" if len(whys) > 5 else ""),
+    )
+
+
+def _problems(identity: Identity) -> int:
+    """Count what of an identity cannot be read: the whole is one."""
+    unread = sum(isinstance(policy, UnreadablePolicy) for policy in identity.policies)
+    return unread + (identity.problem is not None)

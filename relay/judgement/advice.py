@@ -1,0 +1,94 @@
+"""What would make a refused message pass: by its sender, by the identity's owner, by the operator."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from relay.judgement.misses import Miss
+from relay.policy.answers import Mismatch, PolicyProblem, StatementTrace
+from relay.words.addresses import Address
+from relay.words.arns import IdentityArn
+from relay.words.delegates import Delegate
+
+_BY_THE_SENDER: Final = {
+    "ses:fromaddress": "Send with a From address that matches {wanted}.",
+    "ses:fromdisplayname": "Send with a display name in From that matches {wanted}.",
+    "ses:feedbackaddress": "Give a MAIL FROM (or Return-Path) that matches {wanted}.",
+    "ses:recipients": "Send only to recipients that match {wanted}.",
+    "aws:currenttime": "Send at a time that satisfies {wanted}.",
+    "aws:epochtime": "Send at a time that satisfies {wanted}.",
+}
+_BY_THE_OPERATOR: Final = {
+    "aws:principalarn": "Set principal of the delegate to the ARN of its user, role or session (with its role_arn).",
+    "aws:principalorgid": "Set organization_id for the delegate.",
+    "aws:sourceip": "Set ses.egress to the addresses from which the relay reaches SES.",
+    "aws:sourcevpc": "Set ses.egress to the VPC and the VPC endpoint through which the relay reaches SES.",
+    "aws:sourcevpce": "Set ses.egress to the VPC and the VPC endpoint through which the relay reaches SES.",
+}
+
+
+def advice_for(arn: IdentityArn, label: str, miss: Miss, address: Address, delegate: Delegate) -> tuple[str, ...]:
+    """Say what to change: the message first, then the policy, then the configuration."""
+    owner = f"the owner of {arn.name} (account {arn.account})"
+    trace = miss.trace
+    if trace is None:
+        return (f"Ask {owner} for a policy on {arn} that lets {delegate.principal} use ses:SendRawEmail.",)
+    if miss.denies:
+        return (f"Only {owner} can lift the Deny {trace.statement}{_denied(trace)}.",)
+    if miss.by_account:
+        return _for_an_account(owner, trace, delegate)
+    if trace.unknown:
+        return tuple(dict.fromkeys(_to_know(key) for key in trace.unknown))
+    if trace.mismatch is None:
+        return ()
+    return _for_a_mismatch(trace.mismatch, owner, trace, delegate) + _for_a_reading(label, address)
+
+
+def advice_for_problems(problems: Iterable[PolicyProblem], *, doubtful: bool) -> tuple[str, ...]:
+    """Say which policies to mend, and where to look when they could not be had at all."""
+    mend = tuple(f"Mend policy {p.policy} at {p.path}: {p.why}." for p in dict.fromkeys(problems))
+    look = ("Look at the policy source: its last good reading is too old, or some of it cannot be read.",)
+    return mend + look * doubtful
+
+
+def _for_a_mismatch(mismatch: Mismatch, owner: str, trace: StatementTrace, delegate: Delegate) -> tuple[str, ...]:
+    if mismatch.element in {"Principal", "NotPrincipal"}:
+        return (f"Ask {owner} to name {delegate.principal} as Principal of an Allow.",)
+    if mismatch.element != "Condition":
+        return (f"Ask {owner} to allow ses:SendRawEmail on this identity in {trace.statement}.",)
+    found = ", ".join(mismatch.found or ()) or "a message without it"
+    by_owner = f"Or ask {owner} to let {mismatch.key} of {trace.statement} match {found}."
+    by_sender = _BY_THE_SENDER.get((mismatch.key or "").lower())
+    if by_sender is None:
+        return (by_owner.removeprefix("Or ").capitalize(),)
+    wanted = f"{mismatch.operator} {', '.join(mismatch.wanted)}"
+    return by_sender.format(wanted=wanted), by_owner
+
+
+def _for_an_account(owner: str, trace: StatementTrace, delegate: Delegate) -> tuple[str, ...]:
+    return (
+        f"Ask {owner} to name {delegate.principal} itself as Principal in {trace.statement}, not its account.",
+        f"Or set account_grant = true for delegate {delegate.name}, if you vouch that its account lets it send.",
+        "Or give the delegate a role_arn, so that SES asks its account.",
+    )
+
+
+def _to_know(key: str) -> str:
+    if key.startswith("aws:principaltag/"):
+        return f"Set {key.partition('/')[2]} in principal_tags of the delegate."
+    return _BY_THE_OPERATOR.get(key, f"Set {key} in authorization.context, if it is always the same.")
+
+
+def _for_a_reading(label: str, address: Address) -> tuple[str, ...]:
+    """Some readings are the message's own doing: it could be written so that there is only one."""
+    advice: tuple[str, ...] = ()
+    if "From domain" in label:
+        advice += (f"Write the domain of {address} in lower case in From.",)
+    if "display name" in label:
+        advice += ("Write the display name in plain ASCII with single blanks, so that it has one reading.",)
+    if "bare operator" in label:
+        advice += ("Or ask the owner to write ForAllValues: or ForAnyValue: before the operator on ses:Recipients.",)
+    return advice
+
+
+def _denied(trace: StatementTrace) -> str:
+    return f", which hangs on {', '.join(trace.unknown)}" if trace.unknown else ""

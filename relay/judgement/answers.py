@@ -1,0 +1,170 @@
+"""
+Verdicts as replies: SES's own codes and wording where SES has one (SES Developer Guide, "Amazon SES SMTP issues").
+
+Policies belong to somebody else: their values and Sids are quoted only where the operator set ``reveal = "full"``. A
+reply fits a line of 512 octets (RFC 5321 section 4.5.3.1.5) with its decision id.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from relay.judgement.governing import Lack, Ungoverned
+from relay.judgement.misses import Miss
+from relay.judgement.questions import Question
+from relay.judgement.rules import Rules
+from relay.judgement.verdicts import Role, Verdict
+from relay.policy.answers import Mismatch
+from relay.words.arns import IdentityArn
+from relay.words.delegates import Delegate
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+
+ACTION: Final = "ses:SendRawEmail"
+LONGEST_TEXT: Final = 425
+LONGEST_WITH_ID: Final = 480
+
+NULL_REVERSE_PATH: Final = Reply(
+    550, (5, 7, 1), "The null reverse-path is refused: SES needs a feedback address, give one in MAIL FROM"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who hears the reply, as what, and how much of a policy it may be told."""
+
+    delegate: Delegate
+    role: Role
+    full: bool
+
+    @classmethod
+    def of(cls, delegate: Delegate, role: Role, rules: Rules) -> "Asker":
+        """Take the delegate's own ``reveal``, else the rule for all."""
+        return cls(delegate, role, (delegate.reveal or rules.reveal) == "full")
+
+
+def with_id(reply: Reply, decision_id: str) -> Reply:
+    """Add the decision's id to a refusal, inside its parentheses if it ends with them; the line stays within bounds."""
+    mark = f"decision {decision_id})"
+    text = reply.text
+    joined = f"{text[:-1]}; {mark}" if text.endswith(")") else f"{text} ({mark}"
+    if len(joined) > LONGEST_WITH_ID:
+        joined = f"{_clip(text, LONGEST_WITH_ID - len(mark) - 2)} ({mark}"
+    return Reply(reply.code, reply.enhanced, joined)
+
+
+def access_denied(arn: IdentityArn, miss: Miss, asker: Asker) -> Reply:
+    """DENIED or NOT_ALLOWED, as SES words it, with who asked as what and the nearest miss."""
+    who, where = asker.delegate.principal, str(arn)
+    frame = "Access denied: User `{}' is not authorized to perform `" + ACTION + "' on resource `{}'"
+    head = frame.format(who, where)
+    if len(head) > LONGEST_TEXT - 100:
+        head = frame.format(_clip(who, 110), _clip(where, 110))
+    return _refuse(554, head, asker, missed(miss, full=asker.full))
+
+
+def undecided(why: str, asker: Asker) -> Reply:
+    """451: what would decide is not known now; the client is to try again."""
+    return _refuse(451, f"Sending authorization cannot be decided now: {why}", asker)
+
+
+def not_verified(addresses: Sequence[str], regions: Sequence[str], why: str, asker: Asker) -> Reply:
+    """No identity governs these addresses, as SES words it."""
+    place = ", ".join(region.upper() for region in regions)
+    noun = "regions" if len(regions) > 1 else "region"
+    head = "Message rejected: Email address is not verified. The following identities failed the check in "
+    return _refuse(554, f"{head}{noun} {place}: {', '.join(addresses)}", asker, why)
+
+
+def ungoverned(question: Question, lack: Ungoverned, asker: Asker) -> Reply:
+    """Answer a question for which no identity could be chosen."""
+    match lack.lack:
+        case Lack.UNKNOWN:
+            return undecided(lack.why, asker)
+        case Lack.FORM:
+            return Reply(550, (5, 6, 0), _clip(lack.why, LONGEST_TEXT))
+        case Lack.EIGHT_BIT:
+            return Reply(550, (5, 6, 7), _clip(lack.why, LONGEST_TEXT))
+        case Lack.UNVERIFIED:
+            return not_verified([str(question.address)], lack.regions, lack.why, asker)
+        case Lack.NAMED:
+            return _refuse(554, f"Message rejected: {lack.why}", asker)
+
+
+def several_regions(regions: Sequence[tuple[Role, str]]) -> Reply:
+    """Refuse a message whose identities live in different regions: SES is called in one."""
+    places = ", ".join(f"{role}: {region}" for role, region in regions)
+    return Reply(554, (5, 7, 1), f"Message rejected: its identities are in different regions ({places})")
+
+
+def reason_of(verdict: Verdict, lack: Lack | None = None) -> Reason:
+    """Name a refusal for metrics and records."""
+    if lack in {Lack.FORM, Lack.EIGHT_BIT}:
+        return Reason.MESSAGE_FORM
+    if lack in {Lack.NAMED, Lack.UNVERIFIED}:
+        return Reason.IDENTITY_UNKNOWN
+    return {
+        Verdict.ALLOWED: Reason.NONE,
+        Verdict.DENIED: Reason.POLICY_DENIED,
+        Verdict.NOT_ALLOWED: Reason.POLICY_NOT_ALLOWED,
+        Verdict.UNDECIDED: Reason.POLICY_UNDECIDED,
+    }[verdict]
+
+
+def missed(miss: Miss, *, full: bool) -> str:
+    """Word the nearest miss: the key that failed and the message's own value; the policy's side only if *full*."""
+    trace = miss.trace
+    if trace is None:
+        return "an explicit Deny applies" if miss.denies else "the identity has no policy that allows"
+    at = f" in {trace.statement}" if full else ""
+    if miss.denies:
+        hangs = f", unless {', '.join(trace.unknown)} spares it, which the relay does not know" if trace.unknown else ""
+        return f"an explicit Deny applies{at}{hangs}"
+    if miss.by_account:
+        return f"only the delegate's whole account is granted{at}, which does not count without account_grant or a role"
+    if trace.unknown:
+        return f"it hangs on {', '.join(trace.unknown)}, which the relay does not know{at}"
+    return _mismatched(trace.mismatch, at, full=full) if trace.mismatch else "no policy allows it"
+
+
+def _mismatched(mismatch: Mismatch, at: str, *, full: bool) -> str:
+    wants = f"; {mismatch.operator or mismatch.element}{at} wants {listed(mismatch.wanted)}" if full else ""
+    match mismatch.element:
+        case "Condition":
+            return found(mismatch) + wants
+        case "Principal" | "NotPrincipal":
+            return f"no policy names this principal{wants}"
+        case "Action" | "NotAction":
+            return f"no policy for this principal allows this action{wants}"
+        case _:
+            return f"no policy for this principal is for this resource{wants}"
+
+
+def found(mismatch: Mismatch) -> str:
+    """Say what the message holds for the key that failed; the relay's own surroundings are not told."""
+    key = mismatch.key or ""
+    if mismatch.found is None:
+        return f"{key} is absent"
+    if not key.lower().startswith("ses:"):
+        return f"{key} does not match"
+    return f"{key} is {listed(mismatch.found) or 'empty'}"
+
+
+def listed(values: Sequence[str], most: int = 3) -> str:
+    """Join values for a sentence, the first few of many."""
+    rest = len(values) - most
+    return ", ".join(values[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _refuse(code: int, head: str, asker: Asker, reason: str = "") -> Reply:
+    tail = f" (delegate {asker.delegate.name}, {asker.role}"
+    room = LONGEST_TEXT - len(tail) - 1
+    text = _clip(head, room) + tail
+    room = LONGEST_TEXT - len(text) - 3
+    if reason and room > 20:
+        text += "; " + _clip(reason, room)
+    return Reply(code, (code // 100, 7, 1), text + ")")
+
+
+def _clip(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."

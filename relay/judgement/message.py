@@ -1,0 +1,138 @@
+"""
+The judge: may this delegate send this message, and exactly how; or what the client is told instead.
+
+Nothing here touches the world: facts, envelope, delegate, catalog, rules and the time come in, a judgement goes out.
+"""
+
+from collections.abc import Sequence
+
+from relay.judgement.answers import NULL_REVERSE_PATH, Asker, not_verified, several_regions, ungoverned
+from relay.judgement.catalog import Catalog
+from relay.judgement.context import Circumstances, caller_of
+from relay.judgement.decisions import SEVERITY, Hearing, decide
+from relay.judgement.early import judge_early
+from relay.judgement.governing import Choice, Governing, Lack, Ungoverned, covers, parse_named
+from relay.judgement.questions import Question, questions_of, reverse_path_of
+from relay.judgement.rules import Rules
+from relay.judgement.steering import Steering, steer
+from relay.judgement.verdicts import Decision, Judgement, Permit, Role
+from relay.mail.facts import MessageFacts
+from relay.words.delegates import Delegate
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Envelope
+
+__all__ = ["judge_early", "judge_message"]
+
+Answered = tuple[Question, Decision, Governing | Ungoverned]
+
+
+def judge_message(
+    facts: MessageFacts,
+    envelope: Envelope,
+    delegate: Delegate,
+    catalog: Catalog,
+    rules: Rules,
+    now: float,
+    *,
+    trace: bool = False,
+) -> Judgement:
+    """
+    Judge a whole message, its recipients together, as SES does.
+
+    Every question must end in ALLOWED. A permanent refusal of one is final, whatever the others say: repeating the
+    message could not help. With *trace* every statement's fate is kept, otherwise only those of refusals. *now* is
+    seconds since the epoch.
+    """
+    steering = steer(facts.x_ses, delegate, rules)
+    if isinstance(steering, Reply):
+        return _refused((), steering, Reason.MESSAGE_FORM)
+    mail_from = reverse_path_of(envelope.reverse_path, facts.author, delegate, rules)
+    if mail_from is None:
+        return _refused((), NULL_REVERSE_PATH, Reason.ADDRESS_FORM)
+    questions = questions_of(facts, mail_from, delegate)
+    if (misnamed := _misnamed_source(questions, facts, delegate, rules)) is not None:
+        return misnamed
+    circumstances = Circumstances(
+        facts.author,
+        facts.display_name,
+        str(questions[0].feedback),
+        tuple(map(str, envelope.forward_paths)),
+        caller_of(delegate),
+        delegate,
+        rules,
+        now,
+        steering.tenant,
+    )
+    hearing = Hearing(Choice(delegate, catalog, rules, now), circumstances, trace)
+    return _conclude([(question, *decide(question, hearing)) for question in questions], steering, hearing.choice)
+
+
+def _conclude(answered: Sequence[Answered], steering: Steering, choice: Choice) -> Judgement:
+    decisions = tuple(decision for _, decision, _ in answered)
+    worst = max(answered, key=_severity)
+    refusal = worst[1].refusal
+    if refusal is not None:
+        return _refused(decisions, _together(worst, answered, choice) or refusal, worst[1].reason)
+    governing = {question.role: found for question, _, found in answered if isinstance(found, Governing)}
+    regions = tuple((role, found.identity.arn.region) for role, found in governing.items())
+    if len({region for _, region in regions}) > 1:
+        return _refused(decisions, several_regions(regions), Reason.IDENTITY_UNKNOWN)
+    return Judgement(decisions, _permit(answered[0][0], governing, steering), None, Reason.NONE)
+
+
+def _permit(question: Question, governing: dict[Role, Governing], steering: Steering) -> Permit:
+    author, feedback = governing[Role.FROM].identity.arn, governing[Role.FEEDBACK].identity.arn
+    return Permit(
+        region=author.region,
+        account=author.account,
+        source=question.feedback,
+        source_arn=str(feedback),
+        from_arn=str(author),
+        return_path_arn=str(feedback),
+        configuration_set=steering.configuration_set,
+        tags=steering.tags,
+        tenant=steering.tenant,
+    )
+
+
+def _severity(answer: Answered) -> int:
+    _, decision, found = answer
+    is_form = isinstance(found, Ungoverned) and found.lack in {Lack.FORM, Lack.EIGHT_BIT}
+    return max(SEVERITY.values()) + 1 if is_form else SEVERITY[decision.verdict]
+
+
+def _together(worst: Answered, answered: Sequence[Answered], choice: Choice) -> Reply | None:
+    """Name all addresses that nobody verified in one reply, as SES does; None when that is not the trouble."""
+    _, decision, found = worst
+    if not isinstance(found, Ungoverned) or found.lack is not Lack.UNVERIFIED:
+        return None
+    alike = [a for a in answered if isinstance(a[2], Ungoverned) and a[2].lack is Lack.UNVERIFIED]
+    addresses = list(dict.fromkeys(str(question.address) for question, _, _ in alike))
+    return not_verified(addresses, found.regions, found.why, Asker.of(choice.delegate, decision.role, choice.rules))
+
+
+def _misnamed_source(
+    questions: Sequence[Question], facts: MessageFacts, delegate: Delegate, rules: Rules
+) -> Judgement | None:
+    """
+    Refuse an X-SES-SOURCE-ARN that is no identity's, or covers no address of the message.
+
+    It is passed over for an address it does not cover; passed over for all, it would be a wish that nobody read.
+    """
+    named = next((name for name in questions[0].names if name.by_client and not name.strict), None)
+    if facts.source_arn is None or named is None:
+        return None
+    arn = parse_named(named)
+    if not isinstance(arn, Ungoverned):
+        if any(covers(arn, question.address) for question in questions):
+            return None
+        addresses = ", ".join(dict.fromkeys(str(question.address) for question in questions))
+        arn = Ungoverned(Lack.NAMED, f"{named.origin}: {arn.name} covers no address of the message ({addresses})")
+    refusal = ungoverned(questions[0], arn, Asker.of(delegate, Role.FEEDBACK, rules))
+    is_form = arn.lack is not Lack.NAMED
+    return _refused((), refusal, Reason.MESSAGE_FORM if is_form else Reason.IDENTITY_UNKNOWN)
+
+
+def _refused(decisions: tuple[Decision, ...], reply: Reply, reason: Reason) -> Judgement:
+    return Judgement(decisions, None, reply, reason)
