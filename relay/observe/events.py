@@ -44,7 +44,8 @@ class AuthTried:
     One AUTH exchange ended.
 
     ``mechanism``: PLAIN, LOGIN or other; ``result``: ok, bad-credentials, form, aborted, unavailable, throttled,
-    plaintext.
+    plaintext. ``delegate`` is a name of the configuration or None, never what the client typed: people type their
+    password there.
     """
 
     mechanism: str
@@ -125,16 +126,25 @@ class SesDisagreed:
 @dataclass(frozen=True, slots=True)
 class PoliciesRefreshed:
     """
-    A policy source was read.
+    A policy source was read, or could not be.
 
-    ``result``: ok, problems or failed; ``ages``: identity ARN to wall-clock time of reading; ``problems``: identity
-    ARN to number of unreadable policies.
+    ``result``: ok, problems or failed. ``read_at``: every identity of the source by ARN, with the wall-clock time of
+    its reading in seconds since the epoch; ``problems``: identity ARN to number of unreadable policies. Both replace
+    what the same ``source`` said before, save after ``failed``: then the old ones stay and grow older.
     """
 
     result: str
     read_at: Mapping[str, float] = field(default_factory=dict)
     problems: Mapping[str, int] = field(default_factory=dict)
     why: str = ""
+    source: str = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopLagged:
+    """The event loop came back ``seconds`` later than it was asked to: everything else in it waited as long."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +181,7 @@ Event: TypeAlias = (
     | SesCalled
     | SesDisagreed
     | PoliciesRefreshed
+    | LoopLagged
     | Incident
     | Noted
 )

@@ -1,0 +1,120 @@
+"""
+The words that labels may hold. Whatever is not among them becomes ``other``: no client and no library ever adds a
+time series.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
+
+from relay.judgement.verdicts import Role, Verdict
+
+OTHER: Final = "other"
+NOBODY: Final = "-"
+
+COMMANDS: Final = frozenset(
+    {"connect", "EHLO", "HELO", "AUTH", "STARTTLS", "MAIL", "RCPT", "DATA", "data-end", "BDAT"}
+    | {"RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP"}
+)
+CODES: Final = frozenset(
+    {211, 214, 220, 221, 235, 250, 251, 252, 334, 354, 421, 432, 450, 451, 452, 454, 455}
+    | {500, 501, 502, 503, 504, 521, 523, 530, 534, 535, 538, 550, 551, 552, 553, 554, 555, 556}
+)
+MECHANISMS: Final = frozenset({"PLAIN", "LOGIN"})
+AUTH_RESULTS: Final = frozenset(
+    {"ok", "bad-credentials", "form", "aborted", "unavailable", "throttled", "plaintext"},
+)
+ROLES: Final = frozenset(role.value for role in Role)
+VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
+MODES: Final = frozenset({"enforce", "observe"})
+SES_RESULTS: Final = frozenset({"sent", "throttled", "refused", "unavailable", "ambiguous", "credentials"})
+DISAGREEMENTS: Final = frozenset({"access-denied", "not-verified"})
+REFRESHES: Final = frozenset({"ok", "problems", "failed"})
+
+LONGEST_NAME: Final = 64
+MOST_REGIONS: Final = 64
+MOST_OPERATIONS: Final = 64
+
+_Child = TypeVar("_Child")
+
+
+class Children(dict[tuple[str, ...], _Child]):
+    """
+    The children of one metric by label values, each bound once: asking the metric every time costs three times as much.
+
+    ``bind`` is the metric's ``labels``.
+    """
+
+    def __init__(self, bind: Callable[..., _Child]) -> None:
+        super().__init__()
+        self._bind = bind
+
+    def __missing__(self, values: tuple[str, ...]) -> _Child:
+        child = self[values] = self._bind(*values)
+        return child
+
+
+def among(words: Iterable[str]) -> Callable[[str], str]:
+    """Return a reading of a word: itself when it is one of *words*, else ``other``."""
+    known = frozenset(words)
+    return lambda word: word if word in known else OTHER
+
+
+class FirstNames:
+    """
+    Names of the configuration that this room does not know beforehand: the first *most* of them, then ``other``.
+
+    A name is 1 to 64 of ``[A-Za-z0-9_.-]``.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names: set[str] = set()
+
+    def label(self, name: str) -> str:
+        """Return *name* or ``other``."""
+        if name in self._names:
+            return name
+        if len(self._names) >= self._most or not _is_name(name):
+            return OTHER
+        self._names.add(name)
+        return name
+
+
+def _is_name(name: str) -> bool:
+    plain = name.replace("-", "").replace("_", "").replace(".", "")
+    return 0 < len(name) <= LONGEST_NAME and plain.isascii() and plain.isalnum()
+
+
+class IdentityNames:
+    """
+    The label ``identity``: at most *most* identities by name, all others together as ``other``.
+
+    Only identities that a policy source has listed have a name here, whatever a client writes into its headers. The
+    first that mail asks for keep theirs until the end of the process: a series that has been shown costs for as long.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._listed: frozenset[str] = frozenset()
+        self._named: dict[str, None] = {}
+
+    def list_all(self, identities: Iterable[str]) -> None:
+        """Take *identities* (ARNs) for all that there are."""
+        self._listed = frozenset(identities)
+
+    def label(self, identity: str) -> str:
+        """Return *identity*, ``-`` for none, or ``other``."""
+        if identity in self._named or identity == NOBODY:
+            return identity
+        if len(self._named) >= self._most or identity not in self._listed:
+            return OTHER
+        self._named[identity] = None
+        return identity
+
+    def spread(self, identities: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Pair each identity with its name in a gauge of them all: those that mail asked for first, then in order."""
+        identities = list(identities)
+        named = self._named.copy()
+        wanted = [name for name in identities if name in named] + [name for name in identities if name not in named]
+        shown = set(wanted[: self._most])
+        return ((name, name if name in shown else OTHER) for name in identities)

@@ -1,0 +1,112 @@
+"""Lines to a descriptor that may be slow, full or gone: they are dropped and counted before they hold up any mail."""
+
+import asyncio
+import os
+import select
+import stat
+from contextlib import suppress
+from threading import Lock
+from typing import Final
+
+MOST_PENDING: Final = 1024 * 1024
+#: A pipe that polls writable takes this many octets without waiting (POSIX, PIPE_BUF).
+_AT_ONCE: Final = select.PIPE_BUF
+_RETRY_SECONDS: Final = 0.2
+
+
+class Lines:
+    """
+    Writes lines to descriptor *fd* without ever waiting for its reader.
+
+    What a full pipe does not take is kept, up to *most_pending* octets, and tried again with the next line or within
+    0.2 s; lines beyond that, and lines that met an error (EPIPE, ENOSPC), are lost and counted. The descriptor keeps
+    its blocking mode: others may share it.
+    """
+
+    def __init__(self, fd: int = 1, *, most_pending: int = MOST_PENDING) -> None:
+        self._fd = fd
+        self._most_pending = most_pending
+        self._pending = bytearray()
+        self._lost = 0
+        self._failing = False
+        self._midline = False
+        self._lock = Lock()
+        self._retry: asyncio.TimerHandle | None = None
+        self._poll = select.poll()
+        self._is_file = _is_regular(fd)
+        if not self._is_file:
+            self._poll.register(fd, select.POLLOUT)
+
+    def write(self, line: bytes) -> int:
+        """
+        Write *line*, which ends in a line feed.
+
+        Returns:
+            How many lines were lost since this was last told; told only once lines get through again.
+        """
+        with self._lock:
+            if len(self._pending) + len(line) > self._most_pending:
+                self._lost += 1
+            else:
+                self._pending += self._begun(line)
+            self._push()
+            if self._pending:
+                self._try_again_later()
+                return 0
+            return self._take_losses()
+
+    def close(self, *, patience: float = 1.0) -> None:
+        """Write what is pending if its reader takes it within *patience* seconds; for the end of the process."""
+        with self._lock:
+            if self._retry is not None:
+                self._retry.cancel()
+            if self._pending and self._poll.poll(patience * 1000):
+                self._push()
+
+    def _begun(self, line: bytes) -> bytes:
+        """Begin *line* on a line of its own, should an error have torn the last one."""
+        return b"\n" + line if self._midline and not self._pending else line
+
+    def _push(self) -> None:
+        while self._pending and self._takes_some():
+            try:
+                written = os.write(self._fd, self._pending if self._is_file else self._pending[:_AT_ONCE])
+            except BlockingIOError:
+                return
+            except OSError:
+                self._give_up()
+                return
+            self._failing = False
+            self._midline = self._pending[written - 1] != ord("\n")
+            del self._pending[:written]
+
+    def _takes_some(self) -> bool:
+        return self._is_file or bool(self._poll.poll(0))
+
+    def _give_up(self) -> None:
+        self._lost += self._pending.count(b"\n")
+        self._failing = True
+        self._pending.clear()
+
+    def _take_losses(self) -> int:
+        lost, self._lost = (0, self._lost) if self._failing else (self._lost, 0)
+        return lost
+
+    def _try_again_later(self) -> None:
+        with suppress(RuntimeError):  # in a thread there is no loop; the next line tries
+            if self._retry is None:
+                self._retry = asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        with self._lock:
+            self._retry = None
+            self._push()
+            if self._pending:
+                self._try_again_later()
+
+
+def _is_regular(fd: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return True  # closed already: every write says so

@@ -1,0 +1,207 @@
+"""Events become log lines: one line each, bounded, JSON or for the eye; never a body, never a secret."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from relay.observe import events
+from relay.observe.plain import bounded, printable, trace_of
+from relay.observe.privacy import AddressHashes
+from relay.words.endings import Outcome
+
+Level = Literal["debug", "info", "warning", "error"]
+
+#: Octets. A decision record of a thousand recipients stays below.
+LONGEST_LINE: Final = 512 * 1024
+_OWN: Final = frozenset({"time", "level", "event"})
+_AUTH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "aborted": "info", "form": "info", "unavailable": "error"}
+_REFRESH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "problems": "warning", "failed": "error"}
+_LEVELS: Final[Mapping[str, Level]] = {"debug": "debug", "info": "info", "warning": "warning", "error": "error"}
+_WELL: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED, Outcome.ABORTED})
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """``[log]``: ``json`` for machines, ``console`` for the eye; lines from ``level`` up; addresses plain or hashed."""
+
+    format: Literal["json", "console"] = "json"
+    level: Level = "info"
+    addresses: Literal["plain", "hash"] = "plain"
+    colors: bool = False
+
+
+def now() -> datetime:
+    """Return the wall clock's time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Log:
+    """
+    An observer that writes. Every message is one line ``message`` with its whole decision record.
+
+    ``write`` takes one line with its line feed and returns how many were lost before it (``Lines.write``); ``key`` is
+    the deployment's own, for ``addresses = "hash"``.
+    """
+
+    def __init__(
+        self,
+        options: LogOptions,
+        *,
+        write: Callable[[bytes], int | None],
+        key: bytes = b"",
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._write_line = write
+        self._clock = clock
+        self._hashes = AddressHashes(key) if options.addresses == "hash" else None
+        self._clients: dict[str, str] = {}
+        self._logger = structlog.wrap_logger(
+            _Levels(self._write),
+            processors=[self._arrange, _for_the_eye(options.colors) if options.format == "console" else _as_json()],
+            wrapper_class=structlog.make_filtering_bound_logger(options.level),
+        ).bind()  # bound once: the proxy would bind for every line
+        self._tell: dict[type, Callable[[Any], None]] = {
+            events.SessionOpened: self._session_opened,
+            events.SessionClosed: self._session_closed,
+            events.AuthTried: self._auth_tried,
+            events.MessageEnded: self._message_ended,
+            events.Judged: self._judged,
+            events.SesCalled: self._ses_called,
+            events.SesDisagreed: self._ses_disagreed,
+            events.PoliciesRefreshed: self._policies_refreshed,
+            events.Incident: self._incident,
+            events.Noted: self._noted,
+        }
+
+    def __call__(self, event: events.Event) -> None:
+        """Write *event*; replies, receptions, timings and loop lag are for the metrics alone."""
+        tell = self._tell.get(type(event))
+        if tell is not None:
+            tell(event)
+
+    def line(self, level: Level, event: str, fields: Mapping[str, object]) -> None:
+        """Write one line *event* with *fields*, whatever they hold: they are bounded here."""
+        kept = bounded(fields)
+        if not _OWN.isdisjoint(kept):
+            kept = {f"{name}_" if name in _OWN else name: value for name, value in kept.items()}
+        getattr(self._logger, level)(event, fields=kept)
+
+    def library(self, level: Level, logger: str, text: str, error: BaseException | None) -> None:
+        """Write a line of a library that logs by itself."""
+        fields: dict[str, object] = bounded({"logger": logger, "text": text})
+        if error is not None:
+            fields["exception"] = trace_of(error)
+        getattr(self._logger, level)("library", fields=fields)
+
+    def _session_opened(self, event: events.SessionOpened) -> None:
+        self._clients[event.session] = event.client
+        fields = {"session": event.session, "client": event.client, "listener": event.listener}
+        self._logger.debug("session.opened", fields=fields)
+
+    def _session_closed(self, event: events.SessionClosed) -> None:
+        client = self._clients.pop(event.session, None)
+        self._logger.debug("session.closed", fields={"session": event.session, "client": client, "why": event.why})
+
+    def _auth_tried(self, event: events.AuthTried) -> None:
+        level = _AUTH_LEVELS.get(event.result, "warning")
+        fields = {"result": event.result, "mechanism": event.mechanism, "delegate": event.delegate}
+        self.line(level, "auth", {**fields, **self._whose(event.session)})
+
+    def _message_ended(self, event: events.MessageEnded) -> None:
+        level = "info" if event.outcome in _WELL else "warning"
+        getattr(self._logger, level)("message", fields=event.record)
+
+    def _judged(self, event: events.Judged) -> None:
+        fields = {"delegate": event.delegate, "identity": event.identity, "role": event.role}
+        self._logger.debug("judged", fields={**fields, "verdict": event.verdict, "mode": event.mode})
+
+    def _ses_called(self, event: events.SesCalled) -> None:
+        fields = {"region": event.region, "operation": event.operation, "result": event.result}
+        self._logger.debug("ses.called", fields={**fields, "seconds": round(event.seconds, 6)})
+
+    def _ses_disagreed(self, event: events.SesDisagreed) -> None:
+        self.line("error", "ses.disagreed", {"identity": event.identity, "kind": event.kind})
+
+    def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
+        fields: dict[str, object] = {"result": event.result, "source": event.source, "identities": len(event.read_at)}
+        unread = {identity: count for identity, count in event.problems.items() if count}
+        self.line(
+            _REFRESH_LEVELS.get(event.result, "warning"),
+            "policies.refreshed",
+            {**fields, "why": event.why or None, "problems": unread},
+        )
+
+    def _incident(self, event: events.Incident) -> None:
+        # The trace is bounded by itself, and longer than other texts may be.
+        fields = {"incident": event.id, **self._whose(event.session), "error": type(event.error).__name__}
+        self._logger.error("incident", fields={**bounded(fields), "exception": trace_of(event.error)})
+
+    def _noted(self, event: events.Noted) -> None:
+        self.line(_LEVELS.get(event.level, "info"), event.event, event.details)
+
+    def _whose(self, session: str) -> dict[str, object]:
+        return {"session": session, "client": self._clients.get(session)}
+
+    def _arrange(self, _logger: object, level: str, event: EventDict) -> EventDict:
+        fields: Mapping[str, Any] = event["fields"]
+        if self._hashes is not None:
+            fields = self._hashes.fields(fields)
+        time = self._clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return {"time": time, "level": level, "event": event["event"], **fields}
+
+    def _write(self, line: str) -> None:
+        raw = line.encode("utf-8", "backslashreplace") + b"\n"
+        if len(raw) > LONGEST_LINE:
+            raw = b'{"level": "error", "event": "log.oversized", "octets": %d}\n' % len(raw)
+        lost = self._write_line(raw)
+        if lost:
+            self.line("error", "log.lost", {"lines": lost})
+
+
+class _Levels:
+    """What structlog writes to: it asks for a method named after the level."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = self.error = write
+
+
+def _as_json() -> Processor:
+    encode = json.JSONEncoder(default=lambda value: f"<{type(value).__name__}>", separators=(",", ":")).encode
+    return structlog.processors.JSONRenderer(lambda event, **_: encode(event))
+
+
+def _for_the_eye(colors: bool) -> Processor:  # noqa: FBT001  private, one caller
+    render = structlog.dev.ConsoleRenderer(
+        colors=colors,
+        sort_keys=False,
+        timestamp_key="time",
+        pad_event_to=18,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+    def for_the_eye(logger: object, level: str, event: EventDict) -> str:
+        if event["event"] == "message" and "reply" in event:
+            event = _brief(event)
+        return render(logger, level, printable(event))
+
+    return for_the_eye
+
+
+def _brief(event: EventDict) -> EventDict:
+    """Keep of a decision record what fits into a glance; the id leads to the rest."""
+    reply = event["reply"]
+    brief = {name: event.get(name) for name in ("time", "level", "event", "outcome", "reason", "delegate")}
+    if brief["reason"] == "none":
+        del brief["reason"]
+    return {
+        **brief,
+        "from": event.get("reverse_path"),
+        "recipients": len(event.get("recipients", ())),
+        "reply": f"{reply['code']} {reply['status'] or ''} {reply['text']}",
+        "id": event.get("id"),
+    }

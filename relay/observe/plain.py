@@ -1,0 +1,86 @@
+"""Whatever a room or a library wants logged, made small and harmless: JSON-ready, bounded, without locals."""
+
+import math
+import traceback
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+LONGEST_TEXT: Final = 2000
+LONGEST_TRACE: Final = 12_000
+MOST_FRAMES: Final = 24
+MOST_ITEMS: Final = 100
+DEEPEST: Final = 5
+#: Other readers of JSON hold 64 bits.
+LARGEST_NUMBER: Final = 2**63
+
+_Item = TypeVar("_Item")
+
+
+def bounded(value: object, depth: int = DEEPEST) -> Any:
+    """
+    Return *value* as JSON can hold it: texts of 2,000 characters, 100 items, five levels deep at most.
+
+    Of an object of any other type only the type is told: its repr() may hold a secret.
+    """
+    match value:
+        case str():
+            return cut(_readable(value), LONGEST_TEXT)
+        case Mapping() if depth:
+            return {cut(_readable(str(name)), 100): bounded(item, depth - 1) for name, item in _first(value.items())}
+        case list() | tuple() | set() | frozenset() if depth:
+            return [bounded(item, depth - 1) for item in _first(value)]
+        case _:
+            return value if _is_plain(value) else f"<{type(value).__name__}>"
+
+
+def _first(items: Iterable[_Item]) -> Iterable[_Item]:
+    return islice(items, MOST_ITEMS)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether *value* is null, a truth value or a number, small enough for every reader of JSON."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (isinstance(value, int) and abs(value) < LARGEST_NUMBER)
+
+
+def _readable(text: str) -> str:
+    """Without halves of surrogate pairs, which bytes that are no UTF-8 leave behind and most JSON readers refuse."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def cut(text: str, longest: int) -> str:
+    """Return *text*, its end replaced by dots when it has more than *longest* characters."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def trace_of(error: BaseException) -> str:
+    """
+    Return the stack of *error* and of its causes: innermost frames, files and lines, never the values of locals.
+
+    What an exception says of itself is cut to 300 characters a line.
+    """
+    told = traceback.TracebackException.from_exception(error, limit=-MOST_FRAMES, capture_locals=False)
+    text = "\n".join(cut(line, 300) for part in told.format(chain=True) for line in part.splitlines())
+    text = _readable(text)
+    return text if len(text) <= LONGEST_TRACE else "..." + text[3 - LONGEST_TRACE :]
+
+
+def printable(value: object) -> Any:
+    """Return *value* with everything in its texts escaped that could steer a terminal."""
+    match value:
+        case str():
+            return value if value.isprintable() else "".join(map(_escaped, value))
+        case dict():
+            return {printable(name): printable(item) for name, item in value.items()}
+        case list():
+            return [printable(item) for item in value]
+        case _:
+            return value
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or character == "\n":
+        return character
+    return character.encode("unicode_escape").decode("ascii")

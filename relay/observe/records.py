@@ -1,0 +1,154 @@
+"""
+The decision record: everything that is kept of one message. Log lines, and whatever judges yesterday's mail again, read
+this one form (docs/reference/decision-record.md; decision-record.schema.json beside this file).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from relay.judgement.verdicts import Role, Verdict
+from relay.words.replies import Reply
+from relay.words.transactions import Ending, Session
+
+SCHEMA_VERSION: Final = 1
+#: Characters of one text, items of one list: bounds of the schema, far above what an honest message needs.
+LONGEST_TEXT: Final = 4096
+LONGEST_LIST: Final = 1000
+MOST_ROLES: Final = 8
+#: Seconds: a year. Anything longer, or no number at all, is a mistake of the clock.
+LONGEST_SPAN: Final = 31_622_400
+APIS: Final = frozenset({"ses:SendRawEmail", "ses:SendEmail"})
+_ROLES: Final = frozenset(role.value for role in Role)
+_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict) | {"sealed"}
+_MODES: Final = frozenset({"enforce", "observe"})
+_TIMING = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)
+
+
+def make_record(  # noqa: PLR0913  the record's own fields, given by name
+    *,
+    id: str,  # noqa: A002  the record's own word
+    time: datetime,
+    session: Session,
+    principal: str | None,
+    reverse_path: str | None,
+    recipients: Sequence[str],
+    ending: Ending,
+    size: int | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """
+    Put together the record of one message, as far as it came; JSON-ready and valid under the schema.
+
+    Args:
+        id: Of the decision: in the reply, in the Received field and here. Not empty.
+        time: When the message ended; timezone-aware.
+        session: Its ``delegate`` is ``-`` before AUTH.
+        principal: The ARN, account or service that the delegate is to AWS.
+        reverse_path: The address of MAIL, ``<>`` for the null reverse-path, None when MAIL had no readable one.
+        recipients: The accepted addresses of RCPT.
+        ending: Its ``facts`` fill the fields that only the later steps of the walk know. What is no field of the
+            record, or not of its type, is left out: a record is never the reason why mail fails.
+        size: Octets of DATA, None when none came.
+        seconds: From MAIL to the reply that ended the message.
+    """
+    return {
+        "schema": SCHEMA_VERSION,
+        "id": _cut(id),
+        "time": time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "session": _cut(session.id),
+        "listener": _cut(session.listener),
+        "client": _cut(session.client),
+        "delegate": _cut(session.delegate),
+        "principal": _text(principal),
+        "reverse_path": _text(reverse_path),
+        "recipients": _texts(recipients),
+        **{name: read(ending.facts.get(name)) for name, read in _FACTS.items()},
+        "outcome": ending.outcome.value,
+        "reason": ending.reason.value,
+        "reply": _reply(ending.reply),
+        "bytes": None if size is None else max(0, size),
+        "timings": {**_timings(ending.facts.get("timings")), "total": _seconds(seconds) or 0.0},
+    }
+
+
+def _cut(text: str) -> str:
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no JSON to most readers
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 3] + "..."
+
+
+def _text(value: object) -> str | None:
+    return _cut(value) if isinstance(value, str) else None
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return []
+    return [_cut(item) for item in value[:LONGEST_LIST] if isinstance(item, str)]
+
+
+def _one_of(words: frozenset[str]) -> Callable[[object], str | None]:
+    return lambda value: value if isinstance(value, str) and value in words else None
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    return {"code": reply.code, "status": reply.status or None, "text": _cut(reply.text)}
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value < LONGEST_SPAN:
+        return None
+    return round(float(max(0, value)), 6)
+
+
+def _timings(value: object) -> dict[str, float | None]:
+    known: dict[str, float | None] = {"judgement": None, "ses": None}
+    if isinstance(value, Mapping):
+        known |= {name: _seconds(spent) for name, spent in value.items() if _is_timing(name)}
+    return known
+
+
+def _is_timing(name: object) -> bool:
+    return isinstance(name, str) and _TIMING.fullmatch(name) is not None
+
+
+def _roles(value: object) -> list[dict[str, Any]]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return []
+    return [_role(row) for row in value[:MOST_ROLES] if isinstance(row, Mapping) and _is_role(row)]
+
+
+def _is_role(row: Mapping[str, Any]) -> bool:
+    return row.get("role") in _ROLES and row.get("verdict") in _VERDICTS and isinstance(row.get("address"), str)
+
+
+def _role(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "role": row["role"],
+        "address": _cut(row["address"]),
+        "identity": _text(row.get("identity")),
+        "chosen": _text(row.get("chosen")) or "",
+        "digests": _texts(row.get("digests")),
+        "verdict": row["verdict"],
+        "deciding": _texts(row.get("deciding")),
+        "why": _text(row.get("why")),
+    }
+
+
+#: Fields that come from ``Ending.facts``, each with its reading: anything that is not of its type becomes null.
+_FACTS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "roles": _roles,
+    "display_name": _text,
+    "display_name_raw": _text,
+    "rule": _text,
+    "api": _one_of(APIS),
+    "region": _text,
+    "account": _text,
+    "mode": _one_of(_MODES),
+    "ses_id": _text,
+    "ses_error": _text,
+    "queue_id": _text,
+    "traceparent": _text,
+}

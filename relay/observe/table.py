@@ -1,0 +1,184 @@
+"""
+Every metric by name, kind, labels and meaning: what dashboards and alerts are built on. docs/reference/metrics.md is
+made from it.
+
+Not here are the metrics of what is not built: the spool, deliveries, send rate, quota and feedback. A gauge that says
+0 about a spool that does not exist would be a lie.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+_Kind = Literal["counter", "gauge", "histogram"]
+
+#: Seconds. A judgement costs tens of microseconds; a message waits for SES, which answers in tens to hundreds of ms.
+_JUDGING: Final = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 1e-1)
+_WAITING: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_TALKING: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_LAGGING: Final = (5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2.5e-1, 5e-1, 1.0, 5.0)
+#: Octets, up to the 40 MiB of SES's API v2.
+_SIZES: Final = (1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 10485760.0, 41943040.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric. ``help`` is one sentence; ``buckets`` are upper bounds in the metric's unit, for histograms."""
+
+    name: str
+    kind: _Kind
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+ROWS: Final = (
+    Row(
+        "ses_relay_messages_received_total",
+        "counter",
+        ("listener",),
+        "Messages begun: MAIL was accepted or refused. Each adds one to ses_relay_messages_total when it ends.",
+    ),
+    Row(
+        "ses_relay_messages_total",
+        "counter",
+        ("delegate", "outcome", "reason"),
+        "Messages ended, each once. The delegate is - before AUTH.",
+    ),
+    Row(
+        "ses_relay_recipients_total",
+        "counter",
+        ("delegate", "outcome"),
+        "Accepted recipients of the messages that ended, by the outcome of their message.",
+    ),
+    Row(
+        "ses_relay_decisions_total",
+        "counter",
+        ("delegate", "identity", "role", "verdict", "mode"),
+        "Questions put to the policies of an identity, by role of the address and by verdict.",
+    ),
+    Row(
+        "ses_relay_observing",
+        "gauge",
+        ("delegate",),
+        "Whether a delegate's verdicts are only observed (1) or enforced (0).",
+    ),
+    Row(
+        "ses_relay_policy_problems",
+        "gauge",
+        ("identity",),
+        "Policies of an identity that cannot be read whole; its questions end undecided until they are mended.",
+    ),
+    Row(
+        "ses_relay_decision_seconds",
+        "histogram",
+        (),
+        "Time to judge all questions of one message.",
+        _JUDGING,
+    ),
+    Row(
+        "ses_relay_message_bytes",
+        "histogram",
+        (),
+        "Size of messages as DATA brought them.",
+        _SIZES,
+    ),
+    Row(
+        "ses_relay_transaction_seconds",
+        "histogram",
+        (),
+        "Time from MAIL to the reply that ended the message.",
+        _TALKING,
+    ),
+    Row(
+        "ses_relay_ses_requests_total",
+        "counter",
+        ("region", "operation", "result"),
+        "HTTP requests to SES that ended.",
+    ),
+    Row(
+        "ses_relay_ses_request_seconds",
+        "histogram",
+        ("region", "operation", "result"),
+        "Time of HTTP requests to SES.",
+        _WAITING,
+    ),
+    Row(
+        "ses_relay_ses_disagreements_total",
+        "counter",
+        ("identity", "kind"),
+        "Messages that the policies allowed and SES refused for want of authorization.",
+    ),
+    Row(
+        "ses_relay_policy_age_seconds",
+        "gauge",
+        ("identity",),
+        "Time since the policies of an identity were read, at the scrape; of other, the oldest.",
+    ),
+    Row(
+        "ses_relay_policy_refreshes_total",
+        "counter",
+        ("result",),
+        "Readings of a policy source.",
+    ),
+    Row(
+        "ses_relay_auth_total",
+        "counter",
+        ("mechanism", "result"),
+        "AUTH exchanges that ended.",
+    ),
+    Row(
+        "ses_relay_sessions",
+        "gauge",
+        ("listener",),
+        "SMTP sessions open now.",
+    ),
+    Row(
+        "ses_relay_smtp_replies_total",
+        "counter",
+        ("command", "code"),
+        "SMTP replies. The command is connect for the greeting and data-end for the answer to a message.",
+    ),
+    Row(
+        "ses_relay_possible_duplicates_total",
+        "counter",
+        (),
+        "Calls whose body was sent and whose answer never came: SES may have the message, and it may come again.",
+    ),
+    Row(
+        "ses_relay_loop_lag_seconds",
+        "histogram",
+        (),
+        "How much later than asked the event loop came back, sampled.",
+        _LAGGING,
+    ),
+    Row(
+        "ses_relay_build_info",
+        "gauge",
+        ("version", "python"),
+        "Always 1; the labels say what runs.",
+    ),
+)
+
+#: What each label may hold.
+LABELS: Final = {
+    "listener": "the address of a `[[listener]]`",
+    "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for one that is no longer configured",
+    "outcome": "`accepted`, `queued`, `rejected`, `deferred`, `aborted`",
+    "reason": "why, of the closed set below",
+    "identity": "the ARN of an identity that a policy source lists, at most `metrics.max_identities` of them, the rest "
+    "being `other`; `-` when no identity governs",
+    "role": "`from`, `feedback`, `envelope`",
+    "verdict": "`allowed`, `denied`, `not-allowed`, `undecided`",
+    "mode": "`enforce`, `observe`",
+    "region": "an AWS region of the configuration",
+    "operation": "an action of the SES API, such as `SendRawEmail`",
+    "result": "`ses_relay_ses_*`: `sent`, `throttled`, `refused`, `unavailable`, `ambiguous`, `credentials`; "
+    "`ses_relay_policy_refreshes_total`: `ok`, `problems`, `failed`; "
+    "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",
+    "kind": "`access-denied`, `not-verified`",
+    "mechanism": "`PLAIN`, `LOGIN`, `other`",
+    "command": "an SMTP verb, `connect`, `data-end`, `other`",
+    "code": "a reply code that SMTP knows, `other`",
+    "version": "of ses-relay",
+    "python": "of the interpreter",
+}

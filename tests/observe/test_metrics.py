@@ -1,0 +1,455 @@
+"""Counting: what the contract names is there, sums add up, and nothing from the wire becomes a label."""
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from relay.observe import events, labels
+from relay.observe.events import (
+    AuthTried,
+    Judged,
+    JudgementTimed,
+    LoopLagged,
+    MessageEnded,
+    MessageReceived,
+    PoliciesRefreshed,
+    Replied,
+    SesCalled,
+    SesDisagreed,
+    SessionClosed,
+    SessionOpened,
+)
+from relay.observe.metrics import Metrics
+from relay.words.endings import Outcome, Reason
+from tests.observe.givens import IDENTITY, LISTENER, ended
+
+CONTRACT = [
+    ("ses_relay_messages_received_total", "counter", {"listener"}),
+    ("ses_relay_messages_total", "counter", {"delegate", "outcome", "reason"}),
+    ("ses_relay_recipients_total", "counter", {"delegate", "outcome"}),
+    ("ses_relay_decisions_total", "counter", {"delegate", "identity", "role", "verdict", "mode"}),
+    ("ses_relay_observing", "gauge", {"delegate"}),
+    ("ses_relay_policy_problems", "gauge", {"identity"}),
+    ("ses_relay_decision_seconds", "histogram", set()),
+    ("ses_relay_message_bytes", "histogram", set()),
+    ("ses_relay_transaction_seconds", "histogram", set()),
+    ("ses_relay_ses_requests_total", "counter", {"region", "operation", "result"}),
+    ("ses_relay_ses_request_seconds", "histogram", {"region", "operation", "result"}),
+    ("ses_relay_ses_disagreements_total", "counter", {"identity", "kind"}),
+    ("ses_relay_policy_age_seconds", "gauge", {"identity"}),
+    ("ses_relay_policy_refreshes_total", "counter", {"result"}),
+    ("ses_relay_auth_total", "counter", {"mechanism", "result"}),
+    ("ses_relay_sessions", "gauge", {"listener"}),
+    ("ses_relay_smtp_replies_total", "counter", {"command", "code"}),
+    ("ses_relay_possible_duplicates_total", "counter", set()),
+    ("ses_relay_loop_lag_seconds", "histogram", set()),
+]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def make(**changes: Any) -> Metrics:
+    return Metrics(**{"delegates": ["billing", "intern"], "listeners": [LISTENER], "clock": lambda: 1000.0, **changes})
+
+
+def families(metrics: Metrics) -> dict[str, Metric]:
+    """What a scraper reads from the rendered page, by name."""
+    page = metrics.render()[0].decode()
+    return {family.name: family for family in parse(page)}
+
+
+def samples(metrics: Metrics) -> Samples:
+    """Every sample of the rendered page, by name and labels."""
+    found = (sample for family in families(metrics).values() for sample in family.samples)
+    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in found}
+
+
+def value(metrics: Metrics, name: str, **named: str) -> float:
+    return samples(metrics)[name, frozenset(named.items())]
+
+
+def total(metrics: Metrics, name: str) -> float:
+    return sum(count for (sample, _), count in samples(metrics).items() if sample == name)
+
+
+def one_of_each() -> Metrics:
+    """Metrics that have seen an event of every kind."""
+    metrics = make()
+    for event in (
+        PoliciesRefreshed("ok", {IDENTITY: 940.0}, {}),
+        SessionOpened(LISTENER, "s", "203.0.113.7"),
+        Replied(LISTENER, "MAIL", 250),
+        AuthTried("PLAIN", "ok", "s", "billing"),
+        MessageReceived(LISTENER),
+        Judged("billing", IDENTITY, "from", "allowed", "enforce"),
+        JudgementTimed(0.00004),
+        SesCalled("us-east-1", "SendRawEmail", "sent", 0.07),
+        SesDisagreed(IDENTITY, "access-denied"),
+        ended(),
+        LoopLagged(0.001),
+        SessionClosed(LISTENER, "s", "quit"),
+    ):
+        metrics(event)
+    return metrics
+
+
+@pytest.mark.parametrize(("name", "kind", "labelled"), CONTRACT, ids=lambda part: part if isinstance(part, str) else "")
+def test_contract(name, kind, labelled):
+    """
+    Name, type and label names are those that dashboards rely on.
+    """
+    family = families(one_of_each())[name.removesuffix("_total")]
+
+    assert kind == family.type
+    assert name.removesuffix("_total") == family.name
+    assert family.samples
+    for sample in family.samples:
+        assert labelled == set(sample.labels) - {"le"}, sample
+    if kind == "counter":
+        assert {name} == {sample.name for sample in family.samples}
+
+
+def test_registered_at_start():
+    """
+    Every metric is on the first page, before anything happened.
+    """
+    page = make().render()[0].decode()
+
+    for name, kind, _ in CONTRACT:
+        assert f"# TYPE {name} {kind}\n" in page
+
+
+def test_nothing_else_is_registered():
+    """
+    What is not in the table, and no metric of what is not built yet, is not on the page.
+    """
+    ours = {name for name in families(one_of_each()) if name.startswith("ses_relay_")}
+
+    assert {name.removesuffix("_total") for name, _, _ in CONTRACT} | {"ses_relay_build_info"} == ours
+
+
+def test_every_event_is_known():
+    """
+    Whatever may happen is either counted or, an incident or a note, left to the log on purpose.
+    """
+    counted = set(make()._count)
+
+    assert set(events.Event.__args__) == counted | {events.Incident, events.Noted}
+
+
+def test_promtool_has_no_complaint(tool: Callable[[str], str]):
+    """
+    Prometheus's own linter accepts names, types, units and help.
+    """
+    linter = tool("promtool")
+
+    done = subprocess.run(
+        [linter, "check", "metrics"], input=one_of_each().render()[0], capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_openmetrics_on_request():
+    """
+    A scraper that asks for OpenMetrics gets it, whole and in form.
+    """
+    body, content_type = one_of_each().render("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+
+    parsed = parse_openmetrics(body.decode())  # type: ignore[no-untyped-call]  # the library left it untyped
+    names = {family.name for family in parsed}
+
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith(b"# EOF\n")
+    assert "ses_relay_messages_received" in names
+
+
+@given(st.text(max_size=60) | st.sampled_from(["application/openmetrics-text;version=nonsense", "text/plain;version="]))
+def test_any_accept_field_gets_a_page(accept):
+    """
+    No Accept field makes the page fail.
+    """
+    body, content_type = make().render(accept)
+
+    assert b"ses_relay_build_info" in body
+    assert content_type.startswith(("text/plain", "application/openmetrics-text"))
+
+
+def test_a_message_is_counted_once_everywhere():
+    """
+    One message that was sent: one received, one ended, its recipients, size and time once.
+    """
+    metrics = one_of_each()
+
+    assert value(metrics, "ses_relay_messages_received_total", listener=LISTENER) == 1
+    assert value(metrics, "ses_relay_messages_total", delegate="billing", outcome="accepted", reason="none") == 1
+    assert value(metrics, "ses_relay_recipients_total", delegate="billing", outcome="accepted") == 2
+    assert value(metrics, "ses_relay_message_bytes_sum") == 5120
+    assert value(metrics, "ses_relay_transaction_seconds_count") == 1
+    assert value(metrics, "ses_relay_transaction_seconds_sum") == pytest.approx(0.0931)
+    assert value(metrics, "ses_relay_sessions", listener=LISTENER) == 0
+
+
+def test_a_message_without_data_has_no_size():
+    """
+    A message that ended before DATA is counted, its size is not.
+    """
+    metrics = make()
+
+    metrics(ended(size=None))
+
+    assert value(metrics, "ses_relay_message_bytes_count") == 0
+    assert total(metrics, "ses_relay_messages_total") == 1
+
+
+def test_an_ambiguous_call_is_a_possible_duplicate():
+    """
+    A call whose answer never came is counted as what may arrive twice.
+    """
+    metrics = make()
+
+    for result in ("sent", "ambiguous", "unavailable"):
+        metrics(SesCalled("us-east-1", "SendRawEmail", result, 1.0))
+
+    assert value(metrics, "ses_relay_possible_duplicates_total") == 1
+    ambiguous = {"region": "us-east-1", "operation": "SendRawEmail", "result": "ambiguous"}
+    assert value(metrics, "ses_relay_ses_requests_total", **ambiguous) == 1
+    assert value(metrics, "ses_relay_ses_request_seconds_sum", **ambiguous) == 1.0
+
+
+def test_build_info_tells_the_version():
+    """
+    The one label that tells what runs.
+    """
+    [(_, named)] = [key for key in samples(make()) if key[0] == "ses_relay_build_info"]
+
+    assert {"version", "python"} == set(dict(named))
+
+
+def test_series_that_alerts_stand_on_begin_at_nought():
+    """
+    rate() does not see a series appear: each listener, delegate and refresh result is there from the start.
+    """
+    metrics = make()
+
+    assert value(metrics, "ses_relay_messages_received_total", listener=LISTENER) == 0
+    assert value(metrics, "ses_relay_observing", delegate="intern") == 0
+    assert value(metrics, "ses_relay_messages_total", delegate="intern", outcome="accepted", reason="none") == 0
+    assert value(metrics, "ses_relay_policy_refreshes_total", result="failed") == 0
+
+
+# --- ages ---
+
+
+def test_policy_age_grows_between_refreshes():
+    """
+    The age is worked out at the scrape: nobody has to tick.
+    """
+    now = 1000.0
+    metrics = make(clock=lambda: now)
+    metrics(PoliciesRefreshed("ok", {IDENTITY: 940.0}, {}))
+    first = value(metrics, "ses_relay_policy_age_seconds", identity=IDENTITY)
+
+    now = 1300.0
+
+    assert (first, value(metrics, "ses_relay_policy_age_seconds", identity=IDENTITY)) == (60.0, 360.0)
+
+
+def test_a_failed_refresh_lets_policies_grow_old():
+    """
+    A source that fails does not make its identities vanish from the page.
+    """
+    metrics = make()
+    metrics(PoliciesRefreshed("problems", {IDENTITY: 940.0}, {IDENTITY: 2}))
+
+    metrics(PoliciesRefreshed("failed", why="the directory is gone"))
+
+    assert value(metrics, "ses_relay_policy_age_seconds", identity=IDENTITY) == 60.0
+    assert value(metrics, "ses_relay_policy_problems", identity=IDENTITY) == 2
+    assert value(metrics, "ses_relay_policy_refreshes_total", result="failed") == 1
+
+
+def test_a_refresh_replaces_only_its_own_source():
+    """
+    Identities that a source no longer lists go; those of another source stay.
+    """
+    metrics = make()
+    metrics(PoliciesRefreshed("ok", {"arn:1": 990.0, "arn:2": 990.0}, source="one"))
+    metrics(PoliciesRefreshed("ok", {"arn:3": 980.0}, source="two"))
+
+    metrics(PoliciesRefreshed("ok", {"arn:2": 995.0}, source="one"))
+
+    ages = {dict(named)["identity"]: age for (name, named), age in samples(metrics).items() if "policy_age" in name}
+    assert ages == {"arn:2": 5.0, "arn:3": 20.0}
+
+
+def test_a_clock_set_back_is_no_negative_age():
+    """
+    A policy that seems to come from the future is new.
+    """
+    metrics = make()
+
+    metrics(PoliciesRefreshed("ok", {IDENTITY: 2000.0}))
+
+    assert value(metrics, "ses_relay_policy_age_seconds", identity=IDENTITY) == 0.0
+
+
+# --- labels ---
+
+HOSTILE = ["x" * 5000, 'a"} 1\nevil 1', "\x00", "é", "", "ceo@example.com", "AKIASECRET", "../../etc"]
+
+
+def test_ten_thousand_identities_stay_within_the_bound():
+    """
+    max_identities have a name, the rest are counted together: in counters, and the oldest of them in the gauge.
+    """
+    metrics = make(max_identities=50)
+    arns = [f"{IDENTITY}{number}" for number in range(10_000)]
+    metrics(PoliciesRefreshed("ok", {arn: 1000.0 - number for number, arn in enumerate(arns)}))
+
+    for arn in reversed(arns):
+        metrics(Judged("billing", arn, "from", "allowed", "enforce"))
+        metrics(SesDisagreed(arn, "not-verified"))
+
+    for name in ("decisions_total", "ses_disagreements_total", "policy_age_seconds", "policy_problems"):
+        series = [named for sample, named in samples(metrics) if sample == f"ses_relay_{name}"]
+        assert len(series) == 51, name
+    assert total(metrics, "ses_relay_decisions_total") == 10_000
+    # The last fifty were asked for first and keep their names; the oldest of the others is the one before them.
+    assert value(metrics, "ses_relay_policy_age_seconds", identity=arns[-1]) == 9_999
+    assert value(metrics, "ses_relay_policy_age_seconds", identity="other") == 9_949
+
+
+def test_churning_identities_stay_within_the_bound():
+    """
+    Identities that come and go do not add up to more series than the bound: names are not given away twice.
+    """
+    metrics = make(max_identities=5)
+
+    for generation in range(20):
+        arns = [f"{IDENTITY}{generation}-{number}" for number in range(5)]
+        metrics(PoliciesRefreshed("ok", dict.fromkeys(arns, 1000.0)))
+        for arn in arns:
+            metrics(Judged("billing", arn, "from", "allowed", "enforce"))
+
+    assert len([1 for name, _ in samples(metrics) if name == "ses_relay_decisions_total"]) == 6
+    assert len([1 for name, _ in samples(metrics) if name == "ses_relay_policy_age_seconds"]) == 5
+
+
+def test_unreadable_policies_are_named_before_others():
+    """
+    When not all identities can have a name, those with problems do.
+    """
+    metrics = make(max_identities=2)
+    arns = [f"{IDENTITY}{number}" for number in range(100)]
+
+    metrics(PoliciesRefreshed("problems", dict.fromkeys(arns, 1000.0), {arns[70]: 3}))
+
+    assert value(metrics, "ses_relay_policy_problems", identity=arns[70]) == 3
+    assert value(metrics, "ses_relay_policy_problems", identity="other") == 0
+
+
+def test_an_identity_that_nobody_lists_has_no_label():
+    """
+    An ARN that a client writes into a header is counted, but never named.
+    """
+    metrics = make()
+    metrics(PoliciesRefreshed("ok", {IDENTITY: 1000.0}))
+
+    for name in (*HOSTILE, "arn:aws:ses:us-east-1:888888888888:identity/made-up.example"):
+        metrics(Judged("billing", name, "from", "not-allowed", "enforce"))
+    metrics(Judged("billing", "-", "from", "not-allowed", "enforce"))
+
+    named = {dict(found)["identity"] for name, found in samples(metrics) if name == "ses_relay_decisions_total"}
+    assert {"other", "-"} == named
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_hostile_words_become_other(word):
+    """
+    Whatever a client or a library comes up with: one more `other`, no new series, the page still parses.
+    """
+    metrics = make()
+    before = set(samples(metrics))
+
+    metrics(SessionOpened(word, word, word))
+    metrics(Replied(word, word, 999))
+    metrics(AuthTried(word, word, word, word))
+    metrics(MessageReceived(word))
+    metrics(MessageEnded(word, Outcome.ABORTED, Reason.CLIENT_GONE, 0, None, 0.1, {}))
+    metrics(Judged(word, word, word, word, word))
+    metrics(SesDisagreed(word, word))
+    metrics(PoliciesRefreshed(word))
+
+    new = set(samples(metrics)) - before
+    assert {"other"} == {
+        held for name, named in new for label, held in named if label not in {"le", "outcome", "reason"}
+    }, new
+
+
+def test_regions_and_operations_are_bounded():
+    """
+    They come from the configuration, whose words this room does not know: a bound and a form hold them.
+    """
+    metrics = make()
+
+    for number in range(1000):
+        metrics(SesCalled(f"region-{number}", f"Operation{number}", "sent", 0.1))
+    for word in HOSTILE:
+        metrics(SesCalled(word, word, "sent", 0.1))
+
+    found = [dict(named) for name, named in samples(metrics) if name == "ses_relay_ses_requests_total"]
+    assert len({named["region"] for named in found}) == labels.MOST_REGIONS + 1
+    assert len({named["operation"] for named in found}) == labels.MOST_OPERATIONS + 1
+    assert not {named["region"] for named in found} & set(HOSTILE)
+
+
+# --- the sum ---
+
+WORDS = st.sampled_from(["billing", "intern", "-", "gone", LISTENER, "", "PLAIN", "MAIL", "from", "ok", IDENTITY])
+ENDS = st.builds(
+    MessageEnded,
+    delegate=WORDS,
+    outcome=st.sampled_from(Outcome),
+    reason=st.sampled_from(Reason),
+    recipients=st.integers(0, 50),
+    size=st.none() | st.integers(0, 10**8),
+    seconds=st.floats(0, 1000),
+    record=st.just({}),
+)
+OTHERS = st.one_of(
+    st.builds(SessionOpened, WORDS, WORDS, WORDS),
+    st.builds(SessionClosed, WORDS, WORDS, WORDS),
+    st.builds(Replied, WORDS, WORDS, st.integers(0, 999)),
+    st.builds(AuthTried, WORDS, WORDS, WORDS, WORDS),
+    st.builds(Judged, WORDS, WORDS, WORDS, WORDS, WORDS),
+    st.builds(SesCalled, WORDS, WORDS, WORDS, st.floats(0, 100)),
+    st.builds(SesDisagreed, WORDS, WORDS),
+    st.builds(PoliciesRefreshed, WORDS, st.dictionaries(WORDS, st.floats(0, 2000)), st.dictionaries(WORDS, st.just(1))),
+    st.builds(events.Noted, WORDS, WORDS),
+)
+
+
+@given(st.lists(ENDS, max_size=20), st.lists(WORDS, min_size=20, max_size=20), st.lists(OTHERS, max_size=20))
+def test_outcomes_sum_to_messages_received(ends, listeners, others):
+    """
+    Whatever happens, received = the sum over outcomes, and the same goes for recipients.
+    """
+    metrics = make()
+
+    for listener, end in zip(listeners, ends, strict=False):
+        metrics(MessageReceived(listener))
+        for other in others:
+            metrics(other)
+        metrics(end)
+
+    assert (
+        len(ends) == total(metrics, "ses_relay_messages_received_total") == total(metrics, "ses_relay_messages_total")
+    )
+    assert sum(end.recipients for end in ends) == total(metrics, "ses_relay_recipients_total")
