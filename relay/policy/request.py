@@ -13,13 +13,14 @@ class Context:
     ``known`` maps lower-cased keys to their values; a key that is in neither set is *absent*. ``unknown`` holds
     lower-cased keys, ``unknown_prefixes`` beginnings of keys (``aws:principaltag/``), that SES will fill in with
     something we cannot see: an Allow must apply whatever they hold, a Deny counts unless it fails whatever they hold.
-    ``bare_on_many`` is the reading of an operator without ForAllValues or ForAnyValue on a key with several values.
+    ``bare_on_many`` is the reading of an operator without ForAllValues or ForAnyValue on a key with several values:
+    it holds if ``any`` of them passes, or if ``all`` do, or (``either``) surely only where the two readings agree.
     """
 
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     unknown_prefixes: tuple[str, ...] = ()
-    bare_on_many: Literal["any", "all"] = "any"
+    bare_on_many: Literal["any", "all", "either"] = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Caller:
     ``arn``: the caller's own ARN as ``aws:userid``-style identity (user, role or assumed-role session), or None.
     ``account``: 12 digits or an opaque id, None for services and anonymous callers. ``role``: for a session, the ARN
     of its role when known. ``service``: ``cognito-idp.amazonaws.com`` and the like. ``literal``: any other text,
-    compared literally with Service, Federated and CanonicalUser principals.
+    compared literally with Service, Federated and CanonicalUser principals. ``role_name``: of a role, or of the role
+    that a session belongs to, without its path; ``is_session`` tells the two apart.
     """
 
     text: str
@@ -41,6 +43,8 @@ class Caller:
     service: str | None = None
     literal: str | None = None
     anonymous: bool = False
+    role_name: str | None = None
+    is_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,147 @@
+"""
+One case of ``explain --batch``: a line of JSON in, an answer out. A line that cannot be read is Undecided with its
+problems; nothing ends the batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relay.policy.answers import Decision, Evaluation, Mismatch, PolicyProblem, StatementRef, StatementTrace
+from relay.policy.document import Policy, UnreadablePolicy, parse_document, parse_policy
+from relay.policy.evaluation import evaluate
+from relay.policy.principals import parse_caller
+from relay.policy.request import Context, Request
+from relay.policy.strict_json import JsonProblem, Number, decode, is_text, scalar, step
+
+
+class _CaseProblem(ValueError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(why)
+        self.path = path
+
+
+def answer(line: str) -> dict[str, Any]:
+    """
+    Judge the case on *line*: ``id``, ``policy`` or ``policies``, ``principal``, ``action``, ``resource``, ``context``.
+
+    The context is complete: a key that is not there is absent. An operator without ForAllValues or ForAnyValue on a key
+    with several values counts only as far as both of its readings agree. Never raises.
+    """
+    try:
+        case = decode(line)
+    except JsonProblem as error:
+        return _malformed(None, "$", str(error))
+    if not isinstance(case, dict):
+        return _malformed(None, "$", "a case is a JSON object")
+    try:
+        request, policies = _read_case(case)
+    except _CaseProblem as error:
+        return _malformed(_id(case), error.path, str(error))
+    return _told(_id(case), evaluate(request, policies, trace=True))
+
+
+def _read_case(case: dict[str, Any]) -> tuple[Request, list[Policy | UnreadablePolicy]]:
+    for key in getattr(case, "repeated", ()):
+        raise _CaseProblem(step("$", key), "stands here more than once")
+    if not (case.get("id") is None or scalar(case["id"]) is not None):
+        raise _CaseProblem("$.id", "an id is a string or a number")
+    principal, action, resource = (_text(case, name) for name in ("principal", "action", "resource"))
+    context = Context(_read_context(case.get("context", {})), bare_on_many="either")
+    return Request(parse_caller(principal), action, resource, context), _read_policies(case)
+
+
+def _text(case: Mapping[str, Any], name: str) -> str:
+    value = case.get(name)
+    if isinstance(value, str) and is_text(value):
+        return value
+    raise _CaseProblem(f"$.{name}", "a string is wanted" if name in case else "missing")
+
+
+def _read_policies(case: Mapping[str, Any]) -> list[Policy | UnreadablePolicy]:
+    if "policy" in case and "policies" in case:
+        raise _CaseProblem("$", "policy and policies exclude each other")
+    if "policy" in case:
+        return [_read_policy("policy", case["policy"])]
+    policies = case.get("policies")
+    if not isinstance(policies, dict):
+        raise _CaseProblem("$.policies", "an object of policies by name is wanted")
+    for key in getattr(policies, "repeated", ()):
+        raise _CaseProblem(step("$.policies", key), "stands here more than once")
+    return [_read_policy(name, value) for name, value in policies.items()]
+
+
+def _read_policy(name: str, value: object) -> Policy | UnreadablePolicy:
+    return parse_policy(name, value) if isinstance(value, str) else parse_document(name, value)
+
+
+def _read_context(value: object) -> dict[str, tuple[str, ...]]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _CaseProblem("$.context", "an object of condition keys is wanted")
+    for key in getattr(value, "repeated", ()):
+        raise _CaseProblem(step("$.context", key), "stands here more than once")
+    known: dict[str, tuple[str, ...]] = {}
+    for key, found in value.items():
+        if found is None:
+            continue
+        path = step("$.context", key)
+        texts = tuple(scalar(one) for one in (found if isinstance(found, list) else [found]))
+        if None in texts:
+            raise _CaseProblem(path, "strings, numbers and booleans are wanted")
+        if key.lower() in known:
+            raise _CaseProblem(path, "stands here in another case too")
+        known[key.lower()] = tuple(text for text in texts if text is not None)
+    return known
+
+
+def _id(case: Mapping[str, Any]) -> str | int | float | bool | None:
+    """The case's id as it came; a number too large for JSON's readers as a string; None for what is no id."""
+    found = case.get("id")
+    if not isinstance(found, Number):
+        return found if isinstance(found, str | bool) else None
+    try:
+        return int(found) if found.lstrip("-").isdigit() else str(found)
+    except ValueError:
+        return str(found)
+
+
+def _malformed(identifier: object, path: str, why: str) -> dict[str, Any]:
+    problem = PolicyProblem("", path, why)
+    return _told(identifier, Evaluation(Decision.UNDECIDED, problems=(problem,)))
+
+
+def _told(identifier: object, evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "decision": evaluation.decision.value,
+        "because": [_ref(ref) for ref in evaluation.because],
+        "grant": evaluation.grant,
+        "trace": [_trace(trace) for trace in evaluation.traces],
+        "problems": [{"policy": p.policy, "path": p.path, "why": p.why} for p in evaluation.problems],
+    }
+
+
+def _ref(ref: StatementRef) -> dict[str, Any]:
+    return {"policy": ref.policy, "sid": ref.sid, "index": ref.index}
+
+
+def _trace(trace: StatementTrace) -> dict[str, Any]:
+    return {
+        **_ref(trace.statement),
+        "effect": trace.effect,
+        "applies": trace.applies.value,
+        "mismatch": None if trace.mismatch is None else _mismatch(trace.mismatch),
+        "unknown": list(trace.unknown),
+        "grant": trace.grant,
+    }
+
+
+def _mismatch(mismatch: Mismatch) -> dict[str, Any]:
+    return {
+        "element": mismatch.element,
+        "operator": mismatch.operator,
+        "key": mismatch.key,
+        "wanted": list(mismatch.wanted),
+        "found": None if mismatch.found is None else list(mismatch.found),
+    }
