@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -89,6 +90,7 @@ class LocalSes:
         self._house = House(self.store, Quota(allowance), clock)
         self._tell = tell or (lambda _served: None)
         self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
 
     def application(self) -> web.Application:
         """Return the application, to be run by whoever likes; run it without decompression of requests."""
@@ -112,6 +114,7 @@ class LocalSes:
         )
         await runner.setup()
         self._runner = runner
+        self._stopping.clear()
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError:
@@ -121,7 +124,8 @@ class LocalSes:
         return str(address[0]), int(address[1])
 
     async def stop(self) -> None:
-        """Stop listening, let running requests end for a second, close every connection."""
+        """Stop listening, end what is delayed, let running requests end for a second, close every connection."""
+        self._stopping.set()
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -153,11 +157,24 @@ class LocalSes:
         operation = find_operation(visit.service, parameters)
         fault = self.faults.take(visit.operation)
         try:
-            await _suffer(request, fault)
+            await self._suffer(request, fault)
             return operation(self._house, caller, parameters)
         finally:
             if fault is not None and fault.drop == "after":
                 _hang_up(request)
+
+    async def _suffer(self, request: web.Request, fault: Fault | None) -> None:
+        """Go through the fault: wait, lose the connection, or be refused. A client that gives up changes nothing."""
+        if fault is None:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), fault.delay)
+            raise Refused("ServiceUnavailable", "The embedded SES is stopping.")
+        if fault.drop == "before":
+            _hang_up(request)
+            raise Refused("InternalFailure", "The connection was cut as asked for.")
+        if fault.code is not None:
+            raise Refused(fault.code, fault.message, fault.status)
 
     def _identify(self, wire: Wire, visit: "_Visit") -> Caller:
         now = datetime.fromtimestamp(self._house.clock(), UTC)
@@ -203,18 +220,6 @@ async def _read(request: web.Request) -> Wire:
     path, _, query = request.raw_path.partition("?")
     headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.raw_headers)
     return Wire(request.method, path, query, headers, body)
-
-
-async def _suffer(request: web.Request, fault: Fault | None) -> None:
-    """Go through the fault: wait, lose the connection, or be refused."""
-    if fault is None:
-        return
-    await asyncio.sleep(fault.delay)
-    if fault.drop == "before":
-        _hang_up(request)
-        raise Refused("InternalFailure", "The connection was cut as asked for.")
-    if fault.code is not None:
-        raise Refused(fault.code, fault.message, fault.status)
 
 
 def _hang_up(request: web.Request) -> None:

@@ -13,6 +13,7 @@ LONGEST_DELAY: Final = 600.0
 
 _DELAY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|)", re.ASCII)
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+_MESSAGES: Final = {"Throttling": "Maximum sending rate exceeded."}
 _CODE = re.compile(r"[A-Za-z0-9.]{1,128}", re.ASCII)
 
 
@@ -106,7 +107,7 @@ def _fault(where: str, given: Any) -> Fault:
     drop = fields.get("drop")
     if drop not in {None, "before", "after"}:
         raise FaultProblem(f"{where}.drop is before or after.")
-    message = fields.get("message", "")
+    message = fields.get("message", _MESSAGES.get(code or "", "This fault was asked for."))
     if not isinstance(message, str):
         raise FaultProblem(f"{where}.message is a text.")
     return Fault(

@@ -28,7 +28,7 @@ ONCE: Final = (
 
 _ONCE: Final = {name.lower(): name for name in ONCE.split()}
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_END_OF_HEADER = re.compile(rb"(?:\A|\r\n|\n|\r)(?:\r\n|\n|\r)")
+_END_OF_HEADER = re.compile(rb"(?:\A|\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 
 
 @dataclass(frozen=True, slots=True)
