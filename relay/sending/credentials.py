@@ -62,7 +62,7 @@ class Credentials:
 
     @property
     def state(self) -> AccessKey | Unusable:
-        """What ``get`` would have to go by without waiting: for readiness."""
+        """What is known without waiting: for readiness."""
         if isinstance(self._now, AccessKey) and self._is_expired():
             return Unusable("expired, and not renewed yet")
         return self._now
@@ -73,7 +73,7 @@ class Credentials:
             return self.state
         look = self._start_look()
         if isinstance(self.state, Unusable):
-            await asyncio.shield(look)
+            await asyncio.wait([look])  # neither end cancels the other
         return self.state
 
     def reject(self, key: AccessKey) -> None:
@@ -108,7 +108,7 @@ class Credentials:
         while True:
             await asyncio.sleep(GLANCE)
             if self._is_due():
-                await asyncio.shield(self._start_look())
+                await asyncio.wait([self._start_look()])
 
     async def _look_once(self) -> None:
         try:
@@ -158,4 +158,4 @@ def _why(error: Exception) -> str:
     name = type(error).__name__
     if getattr(error, "kwargs", {}).get("provider") == "custom-process":
         return f"{name}: the credential process failed"  # botocore quotes its stderr, which may hold anything
-    return f"{name}: {error}"[:_LONGEST_WHY]
+    return f"{name}: {' '.join(str(error).split())}"[:_LONGEST_WHY]

@@ -63,7 +63,8 @@ Step = Callable[["Listener", Connection], Awaitable[None]]
 def success(message_id: str | None = None) -> bytes:
     message_id = message_id or f"0100{uuid.uuid4().hex[:12]}-{uuid.uuid4()}-000000"
     return (
-        f"<SendRawEmailResponse {NAMESPACE}><SendRawEmailResult><MessageId>{message_id}</MessageId></SendRawEmailResult>"
+        f"<SendRawEmailResponse {NAMESPACE}>"
+        f"<SendRawEmailResult><MessageId>{message_id}</MessageId></SendRawEmailResult>"
         f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></SendRawEmailResponse>"
     ).encode()
 
@@ -78,6 +79,13 @@ def error(code: str, message: str) -> bytes:
 async def accept(ses: "Listener", connection: Connection) -> None:
     ses.requests.append(await connection.request())
     await connection.reply(200, success())
+
+
+async def hangs(ses: "Listener", connection: Connection) -> None:
+    """Takes the message and says nothing."""
+    ses.requests.append(await connection.request())
+    ses.arrived.set()
+    await ses.released.wait()
 
 
 def answer(status: int, body: bytes, **headers: str) -> Step:
@@ -97,6 +105,7 @@ class Listener:
     connections: list[Connection] = field(default_factory=list)
     url: str = ""
     deaf: bool = False
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -17,7 +17,7 @@ from relay.sending.outcomes import Ambiguous, Deferred, Refused, Sent
 from relay.sending.ports import Sender
 
 from .conftest import KEY, MAIL
-from .listeners import accept, answer, error, success
+from .listeners import accept, answer, error, hangs, success
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BIG = replace(MAIL, raw=bytes(range(256)) * 12_000)  # 3 MB: more than loopback's buffers hold
@@ -172,7 +172,7 @@ async def test_without_a_key_nothing_leaves(open_door, ses, heard):
 
 
 class Keys(FixedKey):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(KEY)
         self.rejected: list[AccessKey] = []
 
@@ -246,16 +246,11 @@ async def test_a_wrong_secret_is_not_blamed_on_the_clock(open_door, ses, date):
 async def test_a_cancelled_call_leaves_nothing_behind(open_door, ses, heard):
     """No task, no turn, no connection in an unknown state: the next message goes out on a new one."""
 
-    async def hangs(listener, connection):
-        listener.requests.append(await connection.request())
-        await listener.released.wait()
-
     ses.script = [hangs]
     async with open_door(ses.url, max_connections=1) as door:
         before = asyncio.all_tasks()
         call = asyncio.create_task(door.send(MAIL, "us-east-1"))
-        while not ses.requests:
-            await asyncio.sleep(0.001)
+        await ses.arrived.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -270,15 +265,10 @@ async def test_a_cancelled_call_leaves_nothing_behind(open_door, ses, heard):
 
 
 async def test_closing_with_a_call_running_ends_it_as_ambiguous(open_door, ses):
-    async def hangs(listener, connection):
-        listener.requests.append(await connection.request())
-        await listener.released.wait()
-
     ses.script = [hangs]
     async with open_door(ses.url) as door:
         call = asyncio.create_task(door.send(MAIL, "us-east-1"))
-        while not ses.requests:
-            await asyncio.sleep(0.001)
+        await ses.arrived.wait()
         await door.close()
         outcome = await call
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 import pytest
@@ -13,12 +13,12 @@ import uvloop
 from relay.sending.outcomes import Ambiguous, Deferred, Failure, Outcome, Sent
 
 from .conftest import MAIL, Recorder, opened
-from .listeners import Connection, Listener, Step, answer, error, listening, success
+from .listeners import Connection, Listener, Step, answer, error, hangs, listening, success
 
 BIG = replace(MAIL, raw=bytes(range(256)) * 32_000)  # 8 MB: more than loopback's buffers hold
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
-Test = Callable[[], Awaitable[None]]
+Test = Callable[[], Coroutine[None, None, None]]
 
 
 @pytest.fixture(params=LOOPS)
@@ -63,11 +63,6 @@ async def resets_after_the_body(listener: Listener, connection: Connection) -> N
     connection.reset()
 
 
-async def stalls_after_the_body(listener: Listener, connection: Connection) -> None:
-    listener.requests.append(await connection.request())
-    await listener.released.wait()
-
-
 async def drips(listener: Listener, connection: Connection) -> None:
     """One octet of the answer now and then: each alone would be in time."""
     listener.requests.append(await connection.request())
@@ -91,7 +86,7 @@ def sends(data: bytes) -> Step:
 AFTER_THE_BODY: dict[str, Step] = {
     "hang-up": hangs_up_after_the_body,
     "reset": resets_after_the_body,
-    "stall": stalls_after_the_body,
+    "stall": hangs,
     "drip": drips,
     "half a status line": sends(b"HTTP/1."),
     "status only": sends(b"HTTP/1.1 200 OK\r\n"),
@@ -291,7 +286,7 @@ def test_a_peer_that_only_ever_hangs_up_is_tried_three_times_at_most(play):
 def test_nobody_listening_is_safe_to_repeat(play):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound, not listening: refused for as long as it is held
-        url = "http://127.0.0.1:%d" % held.getsockname()[1]
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
 
         async def test():
             heard = Recorder()
@@ -314,7 +309,7 @@ def test_a_host_that_does_not_answer_is_safe_to_repeat(play):
             filler.connect_ex(address)
 
         async def test():
-            async with opened("http://127.0.0.1:%d" % address[1], Recorder(), connect_timeout=0.3) as door:
+            async with opened(f"http://127.0.0.1:{address[1]}", Recorder(), connect_timeout=0.3) as door:
                 assert_safe(await door.send(MAIL, "us-east-1"))
 
         play(test)
@@ -384,7 +379,7 @@ def test_no_tls_where_tls_was_asked_for_gets_no_message(play):
     play(test)
 
 
-@pytest.mark.parametrize("step", [stalls_after_the_body, resets_after_the_body], ids=["stall", "reset"])
+@pytest.mark.parametrize("step", [hangs, resets_after_the_body], ids=["stall", "reset"])
 def test_under_tls_silence_after_the_body_is_ambiguous(play, authority, step):
     async def test():
         tls = server_tls(authority, "127.0.0.1")

@@ -1,0 +1,351 @@
+"""The standard chain, walked for real: environment, files, web identity, container endpoint, instance metadata."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from botocore.utils import ContainerMetadataFetcher
+
+from relay.observe.events import Noted
+from relay.sending import credentials as room
+from relay.sending.credentials import Credentials
+from relay.sending.keys import AccessKey, Unusable
+
+from .conftest import Recorder
+
+
+class Vendor(BaseHTTPRequestHandler):
+    """Hands out temporary keys: as a container's endpoint, an instance's metadata, and STS."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_PUT(self):
+        self._answer(b"metadata-token")
+
+    def do_GET(self):
+        vendor = self.server
+        assert isinstance(vendor, Shop)
+        vendor.gate.wait(5)
+        if self.path.endswith("/security-credentials/"):
+            return self._answer(b"relay-role")
+        vendor.sold += 1
+        vendor.visited.set()
+        if vendor.closed:
+            return self._answer(b"no", 500)
+        expiry = (datetime.now(UTC) + vendor.lifetime).strftime("%Y-%m-%dT%H:%M:%SZ")
+        key = {"AccessKeyId": f"ASIA{vendor.sold}", "SecretAccessKey": "canary-s", "Token": "canary-t"}
+        return self._answer(json.dumps({**key, "Expiration": expiry, "Code": "Success"}).encode())
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(
+            b"<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
+            b"<AccessKeyId>ASIAWEB</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+            b"<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>"
+            b"</AssumeRoleWithWebIdentityResponse>"
+        )
+
+    def _answer(self, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Shop(ThreadingHTTPServer):
+    daemon_threads = True
+    sold = 0
+    closed = False
+    lifetime = timedelta(hours=6)
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Vendor)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.visited = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Shop() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.gate.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch, tmp_path):
+    """Nothing of the machine the tests run on is found."""
+    for name in (
+        "ACCESS_KEY_ID",
+        "SECRET_ACCESS_KEY",
+        "SESSION_TOKEN",
+        "PROFILE",
+        "ROLE_ARN",
+        "WEB_IDENTITY_TOKEN_FILE",
+    ):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    for name in ("RELATIVE_URI", "FULL_URI"):
+        monkeypatch.delenv(f"AWS_CONTAINER_CREDENTIALS_{name}", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("BOTO_CONFIG", str(tmp_path / "boto"))
+    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0.0)
+
+
+@pytest.fixture
+def container(monkeypatch, shop):
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{shop.url}/key")
+    return shop
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """No pause between two looks."""
+    monkeypatch.setattr(room, "PAUSE", 0.0)
+
+
+def notes(heard: Recorder) -> list[str]:
+    return [event.event for event in heard.events if isinstance(event, Noted)]
+
+
+async def settled(credentials: Credentials) -> None:
+    if credentials._look is not None:
+        await asyncio.wait([credentials._look])
+
+
+async def test_no_credentials_anywhere_is_a_value_with_a_reason(heard):
+    credentials = Credentials(heard)
+
+    key = await credentials.get()
+
+    assert isinstance(key, Unusable)
+    assert "no credentials" in key.why
+    assert credentials.state == key
+    assert notes(heard) == ["credentials.unusable"]
+
+
+async def test_the_environment(heard, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-s")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "canary-t")
+
+    assert await Credentials(heard).get() == AccessKey("AKIAENV", "canary-s", "canary-t")
+    assert notes(heard) == ["credentials.found"]
+    assert "canary" not in repr(heard.events)
+
+
+async def test_a_profile(heard, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_PROFILE", "mail")
+    (tmp_path / "credentials").write_text("[mail]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n")
+
+    assert await Credentials(heard).get() == AccessKey("AKIAFILE", "s")
+
+
+async def test_a_web_identity(heard, monkeypatch, tmp_path, shop):
+    (tmp_path / "token").write_text("a.json.web.token")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::444455556666:role/relay")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", shop.url)
+
+    assert await Credentials(heard).get() == AccessKey("ASIAWEB", "s", "t")
+
+
+async def test_an_instance_role(heard, monkeypatch, shop):
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", shop.url)
+
+    assert await Credentials(heard).get() == AccessKey("ASIA1", "canary-s", "canary-t")
+
+
+async def test_a_container(heard, container):
+    assert await Credentials(heard).get() == AccessKey("ASIA1", "canary-s", "canary-t")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_ACCESS_KEY_ID", "AKIA\nX: y"), ("AWS_SECRET_ACCESS_KEY", "canary s"), ("AWS_SESSION_TOKEN", "t\r\n")],
+)
+async def test_a_key_with_blanks_is_named_as_such_and_not_shown(heard, monkeypatch, name, value):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv(name, value)
+
+    key = await Credentials(heard).get()
+
+    assert isinstance(key, Unusable)
+    assert "blanks" in key.why
+    assert "canary" not in repr(heard.events)
+
+
+@pytest.mark.parametrize(
+    ("profile", "file", "told"),
+    [
+        ("absent", "", "ProfileNotFound"),
+        ("half", "[half]\naws_access_key_id = AKIA\n", "PartialCredentialsError"),
+        ("odd", "[odd", "ConfigParseError"),
+        ("out", "[profile out]\ncredential_process = sh -c 'echo canary >&2; exit 1'\n", "credential process failed"),
+    ],
+)
+async def test_what_is_wrong_with_a_profile_is_told(heard, monkeypatch, tmp_path, profile, file, told):
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    (tmp_path / "credentials").write_text(file)
+    (tmp_path / "config").write_text(file)
+
+    key = await Credentials(heard).get()
+
+    assert isinstance(key, Unusable)
+    assert told in key.why
+    assert "canary" not in key.why
+
+
+async def test_many_messages_at_the_start_make_one_look(heard, container):
+    credentials = Credentials(heard)
+
+    keys = await asyncio.gather(*(credentials.get() for _ in range(50)))
+
+    assert {key.id for key in keys if isinstance(key, AccessKey)} == {"ASIA1"}
+    assert container.sold == 1
+
+
+async def test_a_key_near_its_end_is_renewed_behind_the_messages(heard, container, impatient):
+    """The vendor is slow; the message gets the key that still works, at once, and the next one the new key."""
+    container.lifetime = timedelta(minutes=12)
+    credentials = Credentials(heard)
+    first = await credentials.get()
+    sold = container.sold
+    container.lifetime = timedelta(hours=6)
+    container.gate.clear()
+
+    during = await credentials.get()
+    container.gate.set()
+    await settled(credentials)
+    after = await credentials.get()
+
+    assert isinstance(after, AccessKey)
+    assert during == first
+    assert after.id == f"ASIA{sold + 1}"
+    assert container.sold == sold + 1
+
+
+async def test_a_renewal_that_fails_takes_nothing_away(heard, container, impatient):
+    """Up to the last second the old key is handed out."""
+    container.lifetime = timedelta(minutes=9)
+    credentials = Credentials(heard)
+    first = await credentials.get()
+    container.closed = True
+
+    await credentials.get()
+    await settled(credentials)
+
+    assert isinstance(first, AccessKey)
+    assert credentials.state == first
+    assert notes(heard) == ["credentials.found", "credentials.not-renewed"]
+
+
+async def test_an_expired_key_is_not_handed_out(heard, container, impatient):
+    container.lifetime = timedelta(seconds=1.2)
+    credentials = Credentials(heard)
+    first = await credentials.get()
+    container.closed = True
+    await asyncio.sleep(1.3)
+
+    state = credentials.state
+    last = await credentials.get()
+
+    assert isinstance(first, AccessKey)
+    assert isinstance(state, Unusable)
+    assert isinstance(last, Unusable)
+
+
+async def test_a_rejected_key_is_looked_for_from_the_beginning(heard, monkeypatch, tmp_path, impatient):
+    """The operator has put a new key into the file; nothing is restarted."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = AKIAOLD\naws_secret_access_key = s\n")
+    credentials = Credentials(heard)
+    old = await credentials.get()
+    assert isinstance(old, AccessKey)
+    file.write_text("[default]\naws_access_key_id = AKIANEW\naws_secret_access_key = s\n")
+    assert await credentials.get() == old
+
+    credentials.reject(old)
+    meanwhile = await credentials.get()
+    await settled(credentials)
+    new = await credentials.get()
+    credentials.reject(old)
+
+    assert meanwhile == old
+    assert new == AccessKey("AKIANEW", "s")
+    assert await credentials.get() == new
+    assert credentials._look is None
+
+
+async def test_a_key_rejected_again_and_again_is_looked_for_now_and_then(heard, container):
+    """A key that AWS does not want costs one walk of the chain in a while, not one a message."""
+    credentials = Credentials(heard)
+    for _ in range(20):
+        key = await credentials.get()
+        assert isinstance(key, AccessKey)
+        credentials.reject(key)
+
+    await settled(credentials)
+    assert container.sold == 1
+
+
+async def test_in_the_background_the_key_is_kept_fresh_without_any_message(heard, container, impatient, monkeypatch):
+    monkeypatch.setattr(room, "GLANCE", 0.01)
+    container.lifetime = timedelta(minutes=12)
+    credentials = Credentials(heard)
+    await credentials.start()
+    sold = container.sold
+    container.lifetime = timedelta(hours=6)
+    container.visited.clear()
+    await asyncio.to_thread(container.visited.wait, 10)
+    await settled(credentials)
+    await credentials.close()
+
+    state = credentials.state
+    assert isinstance(state, AccessKey)
+    assert state.id == f"ASIA{sold + 1}"
+    assert container.sold == sold + 1
+
+
+async def test_closing_during_a_look_ends_the_wait_of_a_message(heard, container):
+    credentials = Credentials(heard)
+    container.gate.clear()
+    waiting = asyncio.create_task(credentials.get())
+    await asyncio.sleep(0.02)
+
+    await credentials.close()
+
+    assert isinstance(await waiting, Unusable)
+    container.gate.set()
+
+
+async def test_who_gives_up_waiting_does_not_stop_the_look(heard, container):
+    credentials = Credentials(heard)
+    container.gate.clear()
+    waiting = asyncio.create_task(credentials.get())
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    container.gate.set()
+
+    assert isinstance(await credentials.get(), AccessKey)
+    assert container.sold == 1
