@@ -1,12 +1,14 @@
 """The embedded SES on HTTP: Amazon's wire at ``/``, and ``/_local`` for whoever looks at what arrived."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Final
 
 from aiohttp import web
@@ -142,7 +144,7 @@ class LocalSes:
             _log.exception("request %s failed", visit.id)
             return self._refuse(visit, Refused("InternalFailure", "Internal failure."))
         self._tell(Served(visit.operation, 200, visit.principal, message_id=result.get("MessageId", "")))
-        return _xml(200, result_xml(visit.service, visit.operation, result, visit.id), visit.id)
+        return self._respond(visit, 200, result_xml(visit.service, visit.operation, result, visit.id))
 
     async def _serve(self, request: web.Request, visit: "_Visit") -> dict[str, str]:
         wire = await _read(request)
@@ -187,10 +189,16 @@ class LocalSes:
     def _refuse(self, visit: "_Visit", refused: Refused) -> web.Response:
         self._tell(Served(visit.operation, refused.status, visit.principal, refused.code, refused.message))
         if not visit.rest:
-            return _xml(refused.status, error_xml(visit.service, refused, visit.id), visit.id)
-        code = _REST_CODES.get(refused.code, refused.code)
-        headers = {"x-amzn-ErrorType": code, "x-amzn-RequestId": visit.id}
-        return web.json_response({"message": refused.message}, status=refused.status, headers=headers)
+            return self._respond(visit, refused.status, error_xml(visit.service, refused, visit.id))
+        response = self._respond(visit, refused.status, json.dumps({"message": refused.message}))
+        response.content_type = "application/json"
+        response.headers["x-amzn-ErrorType"] = _REST_CODES.get(refused.code, refused.code)
+        return response
+
+    def _respond(self, visit: "_Visit", status: int, body: str) -> web.Response:
+        """Answer with the request's id and with the time of our clock, which clients set theirs by."""
+        headers = {"x-amzn-RequestId": visit.id, "Date": formatdate(self._house.clock(), usegmt=True)}
+        return web.Response(text=body, status=status, content_type="text/xml", headers=headers)
 
 
 @dataclass(slots=True)
@@ -225,8 +233,3 @@ async def _read(request: web.Request) -> Wire:
 def _hang_up(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-def _xml(status: int, body: str, request_id: str) -> web.Response:
-    headers = {"x-amzn-RequestId": request_id}
-    return web.Response(text=body, status=status, content_type="text/xml", headers=headers)
