@@ -20,7 +20,7 @@ Level = Literal["debug", "info", "warning", "error"]
 LONGEST_LINE: Final = 512 * 1024
 _OWN: Final = frozenset({"time", "level", "event"})
 _AUTH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "aborted": "info", "form": "info", "unavailable": "error"}
-_REFRESH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "problems": "warning", "failed": "error"}
+_REFRESH_LEVELS: Final[Mapping[str, Level]] = {"ok": "info", "problems": "warning", "failed": "error"}
 _LEVELS: Final[Mapping[str, Level]] = {"debug": "debug", "info": "info", "warning": "warning", "error": "error"}
 _WELL: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED, Outcome.ABORTED})
 
@@ -60,6 +60,7 @@ class Log:
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
         self._clients: dict[str, str] = {}
+        self._refreshed: dict[str, object] = {}
         self._logger = structlog.wrap_logger(
             _Levels(self._write),
             processors=[self._arrange, _for_the_eye(options.colors) if options.format == "console" else _as_json()],
@@ -128,13 +129,14 @@ class Log:
         self.line("error", "ses.disagreed", {"identity": event.identity, "kind": event.kind})
 
     def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
-        fields: dict[str, object] = {"result": event.result, "source": event.source, "identities": len(event.read_at)}
+        """What a source says again and again, every minute, is told once."""
         unread = {identity: count for identity, count in event.problems.items() if count}
-        self.line(
-            _REFRESH_LEVELS.get(event.result, "warning"),
-            "policies.refreshed",
-            {**fields, "why": event.why or None, "problems": unread},
-        )
+        said = (event.result, event.why, unread)
+        is_news = self._refreshed.get(event.source) != said
+        self._refreshed[event.source] = said
+        level = _REFRESH_LEVELS.get(event.result, "warning") if is_news else "debug"
+        fields: dict[str, object] = {"result": event.result, "source": event.source, "identities": len(event.read_at)}
+        self.line(level, "policies.refreshed", {**fields, "why": event.why or None, "problems": unread})
 
     def _incident(self, event: events.Incident) -> None:
         # The trace is bounded by itself, and longer than other texts may be.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from relay.judgement.verdicts import Role, Verdict
 from relay.words.replies import Reply
-from relay.words.transactions import Ending, Session
+from relay.words.transactions import Ending, Envelope, Session
 
 SCHEMA_VERSION: Final = 1
 #: Characters of one text, items of one list: bounds of the schema, far above what an honest message needs.
@@ -24,6 +24,41 @@ _ROLES: Final = frozenset(role.value for role in Role)
 _VERDICTS: Final = frozenset(verdict.value for verdict in Verdict) | {"sealed"}
 _MODES: Final = frozenset({"enforce", "observe"})
 _TIMING = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)
+
+
+class Recorder:
+    """
+    :func:`make_record` as the street door calls it, with what the door does not know: the time and the principals.
+
+    ``clock`` is timezone-aware; ``principal_of`` maps the name of a delegate, or ``-``, to what it is to AWS, or None.
+    """
+
+    def __init__(self, *, clock: Callable[[], datetime], principal_of: Callable[[str], str | None]) -> None:
+        self._clock = clock
+        self._principal_of = principal_of
+
+    def __call__(
+        self,
+        *,
+        session: Session,
+        envelope: Envelope | None,
+        ending: Ending,
+        size: int | None,
+        seconds: float,
+        message_id: str,
+    ) -> dict[str, Any]:
+        """Return the record; ``envelope`` is None when MAIL named no reverse-path that could be read."""
+        return make_record(
+            id=message_id,
+            time=self._clock(),
+            session=session,
+            principal=self._principal_of(session.delegate),
+            reverse_path=None if envelope is None else str(envelope.reverse_path),
+            recipients=[] if envelope is None else [str(path) for path in envelope.forward_paths],
+            ending=ending,
+            size=size,
+            seconds=seconds,
+        )
 
 
 def make_record(  # noqa: PLR0913  the record's own fields, given by name

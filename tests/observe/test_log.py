@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.observe import events
@@ -221,6 +221,18 @@ def test_an_incident_tells_the_stack_and_no_locals(written):
     assert CANARY not in written.text
 
 
+def test_a_refresh_that_says_the_same_again_is_told_once(written):
+    """
+    Sources are read every minute: what is new is told at its level, the rest at debug.
+    """
+    bad = PoliciesRefreshed("problems", {IDENTITY: 1.0}, {IDENTITY: 2}, "two policies")
+    good = PoliciesRefreshed("ok", {IDENTITY: 2.0}, {IDENTITY: 0})
+    for event in (good, good, bad, bad, PoliciesRefreshed("failed", why="gone"), good):
+        written.log(event)
+
+    assert [line["level"] for line in written.lines()] == ["info", "debug", "warning", "debug", "error", "info"]
+
+
 def test_a_stack_is_bounded(written):
     """
     Endless recursion and endless messages make a line like any other.
@@ -297,6 +309,7 @@ def test_a_record_beyond_all_bounds_is_named_and_left_out(written):
     assert line["event"] == "log.oversized"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()), st.dictionaries(st.text(), st.text() | st.integers() | st.floats() | st.binary()))
 def test_any_note_is_one_line(name, details):
     """
@@ -385,6 +398,7 @@ def test_hashing_needs_a_key():
 LOCALS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{17,25}[A-Za-z0-9]", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(LOCALS, st.sampled_from(["for %s.", "<%s>", "`%s'", "(%s,%s)", "%s", "arn:identity/%s", "a:%s;", "%s@%s"]))
 def test_no_local_part_survives_in_a_text(local, form):
     """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -170,6 +170,7 @@ def test_openmetrics_on_request():
     assert "ses_relay_messages_received" in names
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.sampled_from(["application/openmetrics-text;version=nonsense", "text/plain;version="]))
 def test_any_accept_field_gets_a_page(accept):
     """
@@ -436,6 +437,7 @@ OTHERS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ENDS, max_size=20), st.lists(WORDS, min_size=20, max_size=20), st.lists(OTHERS, max_size=20))
 def test_outcomes_sum_to_messages_received(ends, listeners, others):
     """

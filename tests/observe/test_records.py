@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.judgement.verdicts import Role, Verdict
 from relay.observe import records
+from relay.observe.records import Recorder
+from relay.words.addresses import Address, NullPath
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
-from relay.words.transactions import Ending, Session
-from tests.observe.givens import IDENTITY, NOON, ROLE, SCHEMA, SENT, VALIDATOR, assert_valid, record
+from relay.words.transactions import Ending, Envelope, Session
+from tests.observe.givens import IDENTITY, NOON, ROLE, SCHEMA, SENT, SESSION, VALIDATOR, assert_valid, record
 
 
 def objects(schema: object) -> Iterator[dict[str, Any]]:
@@ -141,6 +143,28 @@ def test_wrong_facts_make_no_wrong_record(facts):
     assert_valid(record(Ending(SENT.outcome, SENT.reason, SENT.reply, facts)))
 
 
+@pytest.mark.parametrize(
+    ("envelope", "reverse_path", "recipients"),
+    [
+        (None, None, []),
+        (Envelope(NullPath.NULL, ()), "<>", []),
+        (Envelope(Address("a", "b.example"), (Address("c", "d.example"),)), "a@b.example", ["c@d.example"]),
+    ],
+    ids=["unreadable", "null", "whole"],
+)
+def test_the_recorder_adds_time_and_principal(envelope, reverse_path, recipients):
+    """
+    The street door gives what it knows; clock and principals are given once.
+    """
+    recorder = Recorder(clock=lambda: NOON, principal_of={"billing": "arn:aws:iam::1:user/b"}.get)
+
+    kept = recorder(session=SESSION, envelope=envelope, ending=SENT, size=7, seconds=0.5, message_id="7Q")
+
+    assert_valid(kept)
+    assert (kept["id"], kept["time"][:10], kept["principal"]) == ("7Q", "2026-11-21", "arn:aws:iam::1:user/b")
+    assert (kept["reverse_path"], kept["recipients"]) == (reverse_path, recipients)
+
+
 def test_a_thousand_recipients():
     """
     All recipients that a message may have are kept.
@@ -190,6 +214,7 @@ ENDINGS = st.builds(Ending, st.sampled_from(Outcome), st.sampled_from(Reason), R
 SURROGATES_TOO = st.text(st.characters(), max_size=30)
 
 
+@settings(deadline=None)
 @given(
     ending=ENDINGS,
     id=st.text(min_size=1, max_size=30),
