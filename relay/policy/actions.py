@@ -27,12 +27,12 @@ class Actions:
 
     def match(self, action: str) -> int:
         """Whether the statement is about *action*, lower-cased."""
-        named = self._names(action)
+        if self.everything or action in self.literals:
+            return NO if self.negated else YES
+        named = self._names_loosely(action)
         return YES - named if self.negated else named
 
-    def _names(self, action: str) -> int:
-        if self.everything or action in self.literals:
-            return YES
+    def _names_loosely(self, action: str) -> int:
         for glob in self.globs:
             if glob.matches(action):
                 return YES

@@ -4,14 +4,20 @@ problems; nothing ends the batch.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from math import isfinite
+from typing import Any, Final
 
 from relay.policy.answers import Decision, Evaluation, Mismatch, PolicyProblem, StatementRef, StatementTrace
 from relay.policy.document import Policy, UnreadablePolicy, parse_document, parse_policy
 from relay.policy.evaluation import evaluate
 from relay.policy.principals import parse_caller
 from relay.policy.request import Context, Request
-from relay.policy.strict_json import JsonProblem, Number, decode, is_text, scalar, step
+from relay.policy.strict_json import JsonProblem, Number, Object, decode, flaws, is_text, scalar, step
+
+#: What a case asks with; any other key beside the policies is its author's.
+_ASKED: Final = ("id", "principal", "action", "resource", "context")
+
+_LONGEST_NUMBER: Final = 300
 
 
 class _CaseProblem(ValueError):
@@ -30,24 +36,31 @@ def answer(line: str) -> dict[str, Any]:
     try:
         case = decode(line)
     except JsonProblem as error:
-        return _malformed(None, "$", str(error))
-    if not isinstance(case, dict):
-        return _malformed(None, "$", "a case is a JSON object")
+        return refusal(str(error))
+    if not isinstance(case, Object):
+        return refusal("a case is a JSON object")
     try:
         request, policies = _read_case(case)
     except _CaseProblem as error:
-        return _malformed(_id(case), error.path, str(error))
+        return refusal(str(error), error.path, _id(case))
     return _told(_id(case), evaluate(request, policies, trace=True))
 
 
-def _read_case(case: dict[str, Any]) -> tuple[Request, list[Policy | UnreadablePolicy]]:
-    for key in getattr(case, "repeated", ()):
-        raise _CaseProblem(step("$", key), "stands here more than once")
-    if not (case.get("id") is None or scalar(case["id"]) is not None):
+def _read_case(case: Object) -> tuple[Request, list[Policy | UnreadablePolicy]]:
+    _refuse_repeated(case, "$")
+    for name in _ASKED:
+        for path, why in flaws(case.get(name), f"$.{name}"):
+            raise _CaseProblem(path, why)
+    if case.get("id") is not None and scalar(case["id"]) is None:
         raise _CaseProblem("$.id", "an id is a string or a number")
     principal, action, resource = (_text(case, name) for name in ("principal", "action", "resource"))
-    context = Context(_read_context(case.get("context", {})), bare_on_many="either")
+    context = Context(_read_context(case.get("context")), bare_on_many="either")
     return Request(parse_caller(principal), action, resource, context), _read_policies(case)
+
+
+def _refuse_repeated(value: Object, path: str) -> None:
+    if value.repeated:
+        raise _CaseProblem(step(path, value.repeated[0]), "stands here more than once")
 
 
 def _text(case: Mapping[str, Any], name: str) -> str:
@@ -57,17 +70,16 @@ def _text(case: Mapping[str, Any], name: str) -> str:
     raise _CaseProblem(f"$.{name}", "a string is wanted" if name in case else "missing")
 
 
-def _read_policies(case: Mapping[str, Any]) -> list[Policy | UnreadablePolicy]:
-    if "policy" in case and "policies" in case:
-        raise _CaseProblem("$", "policy and policies exclude each other")
-    if "policy" in case:
-        return [_read_policy("policy", case["policy"])]
-    policies = case.get("policies")
-    if not isinstance(policies, dict):
+def _read_policies(case: Object) -> list[Policy | UnreadablePolicy]:
+    one, several = case.get("policy"), case.get("policies")
+    if (one is None) is (several is None):
+        raise _CaseProblem("$", "either policy or policies is wanted")
+    if one is not None:
+        return [_read_policy("policy", one)]
+    if not isinstance(several, Object):
         raise _CaseProblem("$.policies", "an object of policies by name is wanted")
-    for key in getattr(policies, "repeated", ()):
-        raise _CaseProblem(step("$.policies", key), "stands here more than once")
-    return [_read_policy(name, value) for name, value in policies.items()]
+    _refuse_repeated(several, "$.policies")
+    return [_read_policy(name, value) for name, value in several.items()]
 
 
 def _read_policy(name: str, value: object) -> Policy | UnreadablePolicy:
@@ -77,10 +89,8 @@ def _read_policy(name: str, value: object) -> Policy | UnreadablePolicy:
 def _read_context(value: object) -> dict[str, tuple[str, ...]]:
     if value is None:
         return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, Object):
         raise _CaseProblem("$.context", "an object of condition keys is wanted")
-    for key in getattr(value, "repeated", ()):
-        raise _CaseProblem(step("$.context", key), "stands here more than once")
     known: dict[str, tuple[str, ...]] = {}
     for key, found in value.items():
         if found is None:
@@ -95,18 +105,19 @@ def _read_context(value: object) -> dict[str, tuple[str, ...]]:
     return known
 
 
-def _id(case: Mapping[str, Any]) -> str | int | float | bool | None:
-    """The case's id as it came; a number too large for JSON's readers as a string; None for what is no id."""
+def _id(case: Mapping[str, Any]) -> str | float | None:
+    """The case's id as it came; a number beyond all measure as its digits; None for what is no id."""
     found = case.get("id")
     if not isinstance(found, Number):
         return found if isinstance(found, str | bool) else None
-    try:
-        return int(found) if found.lstrip("-").isdigit() else str(found)
-    except ValueError:
+    if len(found) > _LONGEST_NUMBER:
         return str(found)
+    number = int(found) if found.lstrip("-").isdigit() else float(found)
+    return number if isfinite(number) else str(found)
 
 
-def _malformed(identifier: object, path: str, why: str) -> dict[str, Any]:
+def refusal(why: str, path: str = "$", identifier: object = None) -> dict[str, Any]:
+    """The answer to a case that cannot be read: Undecided, with the place and the reason."""
     problem = PolicyProblem("", path, why)
     return _told(identifier, Evaluation(Decision.UNDECIDED, problems=(problem,)))
 

@@ -10,7 +10,7 @@ from relay.policy.document import Policy, UnreadablePolicy
 from relay.policy.explanation import trace_of
 from relay.policy.request import Request
 from relay.policy.statements import Statement
-from relay.policy.truths import NO, YES
+from relay.policy.truths import MAYBE, NO, YES
 
 
 def evaluate(request: Request, policies: Sequence[Policy | UnreadablePolicy], *, trace: bool = False) -> Evaluation:
@@ -21,20 +21,20 @@ def evaluate(request: Request, policies: Sequence[Policy | UnreadablePolicy], *,
     ``unknown`` names the keys that made a Deny count or kept an Allow from it. *trace* adds how every statement fared,
     which costs several times the answer. Never raises.
     """
-    denies, allows, perhaps = _applying(request, policies)
+    denies, allows, perhaps, problems = _applying(request, policies)
     traces = _traces(request, policies) if trace else ()
-    problems = _problems(policies)
     if denies:
-        because = tuple(statement.ref for statement in denies)
+        because = tuple([statement.ref for statement in denies])
         unknown = _unknown(denies, request)
         return Evaluation(Decision.EXPLICIT_DENY, because, None, unknown, traces, problems)
     if problems:
         return Evaluation(Decision.UNDECIDED, traces=traces, problems=problems)
     if allows:
-        because = tuple(statement.ref for statement in allows)
-        direct = any(statement.principals.grant(request.caller) == "direct" for statement in allows)
-        return Evaluation(Decision.ALLOW, because, "direct" if direct else "account", traces=traces)
-    return Evaluation(Decision.IMPLICIT_DENY, unknown=_unknown(perhaps, request), traces=traces)
+        because = tuple([statement.ref for statement in allows])
+        grants = [statement.principals.grant(request.caller) for statement in allows]
+        return Evaluation(Decision.ALLOW, because, "direct" if "direct" in grants else "account", (), traces)
+    unknown = _unknown(perhaps, request) if perhaps else ()
+    return Evaluation(Decision.IMPLICIT_DENY, (), None, unknown, traces)
 
 
 def could_allow(request: Request, policies: Sequence[Policy | UnreadablePolicy]) -> bool:
@@ -43,23 +43,25 @@ def could_allow(request: Request, policies: Sequence[Policy | UnreadablePolicy])
 
     An Allow is taken to apply if it could, a Deny only if it must; an unreadable policy could allow anything.
     """
-    denies, allows, perhaps = _applying(request, policies)
+    denies, allows, perhaps, problems = _applying(request, policies)
     action = request.action.lower()
     if any(_truth(statement, request, action) == YES for statement in denies):
         return False
-    return bool(allows or perhaps) or bool(_problems(policies))
+    return bool(allows or perhaps or problems)
 
 
 def _applying(
     request: Request, policies: Sequence[Policy | UnreadablePolicy]
-) -> tuple[list[Statement], list[Statement], list[Statement]]:
-    """The Denies that may apply, the Allows that do, the Allows that may."""
+) -> tuple[list[Statement], list[Statement], list[Statement], tuple[PolicyProblem, ...]]:
+    """The Denies that may apply, the Allows that do, the Allows that may; what is unreadable."""
     denies: list[Statement] = []
     allows: list[Statement] = []
     perhaps: list[Statement] = []
+    problems: tuple[PolicyProblem, ...] = ()
     action = request.action.lower()
     for policy in policies:
         if isinstance(policy, UnreadablePolicy):
+            problems += policy.problems
             continue
         for statement in policy.statements:
             truth = _truth(statement, request, action)
@@ -71,7 +73,7 @@ def _applying(
                 allows.append(statement)
             else:
                 perhaps.append(statement)
-    return denies, allows, perhaps
+    return denies, allows, perhaps, problems
 
 
 def _truth(statement: Statement, request: Request, action: str) -> int:
@@ -86,17 +88,14 @@ def _truth(statement: Statement, request: Request, action: str) -> int:
     resource = statement.resources.match(request.resource, context)
     if not resource:
         return NO
-    truth = min(truth, principal, resource)
+    truth = YES if truth == principal == resource == YES else MAYBE
     for condition in statement.conditions:
         held = condition.truth(context)
         if not held:
             return NO
-        truth = min(truth, held)
+        if held == MAYBE:
+            truth = MAYBE
     return truth
-
-
-def _problems(policies: Sequence[Policy | UnreadablePolicy]) -> tuple[PolicyProblem, ...]:
-    return tuple(p for policy in policies if isinstance(policy, UnreadablePolicy) for p in policy.problems)
 
 
 def _traces(request: Request, policies: Sequence[Policy | UnreadablePolicy]) -> tuple[StatementTrace, ...]:

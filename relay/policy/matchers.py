@@ -6,12 +6,8 @@ hangs on an unknown variable, or on something AWS does not define (a date that i
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
-from relay.policy.dates import Instant, read_date
-from relay.policy.networks import Range, is_within, mapped_address, read_address
-from relay.policy.numbers import read_number
 from relay.policy.request import Context
 from relay.policy.truths import MAYBE, NO, YES
 from relay.policy.variables import Template, expand
@@ -46,7 +42,7 @@ class Exactly:
         """See :class:`Matcher`."""
         if value in self.literals:
             return YES
-        return max((_equals(t, value, context) for t in self.templates), default=NO)
+        return max([_equals(t, value, context) for t in self.templates]) if self.templates else NO
 
     def reach(self, context: Context, /) -> Reach:
         """Nothing matches when no variable has a value."""
@@ -121,7 +117,7 @@ class Like:
         for glob in self.globs:
             if glob.matches(value):
                 return YES
-        return max((_is_like(t, value, context) for t in self.templates), default=NO) if self.templates else NO
+        return max([_is_like(t, value, context) for t in self.templates]) if self.templates else NO
 
     def reach(self, context: Context, /) -> Reach:
         """``*`` matches whatever there is; variables without a value match nothing."""
@@ -183,95 +179,3 @@ def _is_arn_like(templates: tuple[Template, ...], fields: list[str], context: Co
         if truth == NO:
             return NO
     return truth
-
-
-Order: TypeAlias = Literal["equals", "less", "less-or-equal", "greater", "greater-or-equal"]
-Bound: TypeAlias = Decimal | Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """
-    The Numeric and Date operators.
-
-    ``bounds`` of a comparison by order holds only the widest, which any value passes that passes some other;
-    ``doubtful``: the policy has values beside them that cannot be read.
-    """
-
-    kind: Literal["number", "date"]
-    order: Order
-    bounds: frozenset[Bound]
-    doubtful: bool = False
-
-    def match(self, value: str, _context: Context, /) -> int:
-        """What cannot be read as a number or date may match: AWS does not say."""
-        found: Any = read_number(value) if self.kind == "number" else read_date(value)
-        if found is None:
-            return MAYBE
-        if any(_stands(found, self.order, bound) for bound in self.bounds):
-            return YES
-        return MAYBE if self.doubtful else NO
-
-    def reach(self, _context: Context, /) -> Reach:
-        """Always open."""
-        return ANYTHING
-
-
-def _stands(found: Any, order: Order, bound: Any) -> bool:
-    match order:
-        case "equals":
-            return bool(found == bound)
-        case "less":
-            return bool(found < bound)
-        case "less-or-equal":
-            return bool(found <= bound)
-        case "greater":
-            return bool(found > bound)
-        case "greater-or-equal":
-            return bool(found >= bound)
-
-
-@dataclass(frozen=True, slots=True)
-class Networks:
-    """IpAddress: inside any of the ranges. An IPv4 address written as IPv6 may be inside an IPv4 range, or not."""
-
-    ranges: frozenset[Range]
-    doubtful: bool = False
-
-    def match(self, value: str, _context: Context, /) -> int:
-        """See :class:`Matcher`."""
-        address = read_address(value)
-        if address is None:
-            return MAYBE
-        mapped = mapped_address(address)
-        literally = any(is_within(address, network) for network in self.ranges)
-        if mapped is not None and literally != any(is_within(mapped, network) for network in self.ranges):
-            return MAYBE
-        if literally:
-            return YES
-        return MAYBE if self.doubtful else NO
-
-    def reach(self, _context: Context, /) -> Reach:
-        """Always open."""
-        return ANYTHING
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Bool: ``true`` or ``false``. Spelt in another case it may be meant: AWS does not say."""
-
-    wanted: frozenset[str]
-    doubtful: bool = False
-
-    def match(self, value: str, _context: Context, /) -> int:
-        """See :class:`Matcher`."""
-        if value in self.wanted and value in ("true", "false"):
-            return YES
-        lowered = value.lower()
-        if lowered not in ("true", "false"):
-            return MAYBE
-        return MAYBE if self.doubtful or any(lowered == wanted.lower() for wanted in self.wanted) else NO
-
-    def reach(self, _context: Context, /) -> Reach:
-        """Always open."""
-        return ANYTHING

@@ -9,21 +9,11 @@ from decimal import Decimal
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from relay.policy.dates import Instant, read_date
-from relay.policy.matchers import (
-    ArnLike,
-    Choice,
-    Compared,
-    Exactly,
-    ExactlyIgnoringCase,
-    Like,
-    Matcher,
-    Networks,
-    Order,
-    ascii_lower,
-)
+from relay.policy.matchers import ArnLike, Exactly, ExactlyIgnoringCase, Like, Matcher, ascii_lower
 from relay.policy.networks import read_range
 from relay.policy.numbers import read_number
-from relay.policy.octets import Octets, read_octets
+from relay.policy.octets import read_octets
+from relay.policy.typed_matchers import Choice, Compared, Networks, Octets, Order
 from relay.policy.variables import Template, VariableProblem, read_template
 from relay.policy.wildcards import ANY_RUN, compile_glob, has_wildcard, wild
 

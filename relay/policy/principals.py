@@ -113,7 +113,9 @@ class Principals:
         """
         if self.negated:
             return self._spares_not(caller)
-        return YES if self.everyone else max(self._names(caller), self._names_account(caller))
+        if self.everyone or self._names_account(caller):
+            return YES
+        return self._names(caller)
 
     def grant(self, caller: Caller) -> Grant:
         """``account`` if an applying statement names no more of *caller* than its account."""

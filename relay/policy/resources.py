@@ -61,11 +61,8 @@ class Resources:
     def match(self, resource: str, context: Context) -> int:
         """Whether the statement is about *resource*."""
         if self.everything or resource in self.literals:
-            named = YES
-        elif self.patterns:
-            named = max(pattern.match(resource, context) for pattern in self.patterns)
-        else:
-            named = NO
+            return NO if self.negated else YES
+        named = max([pattern.match(resource, context) for pattern in self.patterns]) if self.patterns else NO
         return YES - named if self.negated else named
 
     @property

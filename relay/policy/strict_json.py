@@ -24,6 +24,12 @@ class Number(str):
     __slots__ = ()
 
 
+class Constant(str):
+    """``NaN`` or ``Infinity``, which Python reads and JSON does not know."""
+
+    __slots__ = ()
+
+
 class Object(dict[str, Any]):
     """A JSON object that knows which keys it was given more than once; the last value of those is held."""
 
@@ -45,17 +51,11 @@ def decode(text: str) -> Any:
         JsonProblem: Not JSON, or nested beyond all sense.
     """
     try:
-        return json.loads(
-            text, object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
-        )
+        return json.loads(text, object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=Constant)
     except RecursionError:
         raise JsonProblem("nested too deeply") from None
     except json.JSONDecodeError as error:
         raise JsonProblem(f"not JSON: {error.msg}, line {error.lineno} column {error.colno}") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise JsonProblem(f"not JSON: {name} is no number")
 
 
 def step(path: str, key: str) -> str:
@@ -68,7 +68,9 @@ def flaws(value: object, path: str) -> Iterator[tuple[str, str]]:
     waiting = [(value, path)]
     while waiting:
         value, path = waiting.pop()
-        if isinstance(value, str):
+        if isinstance(value, Constant):
+            yield path, f"{value} is not JSON"
+        elif isinstance(value, str):
             if _SURROGATE.search(value):
                 yield path, "half of a surrogate pair is no text"
         elif isinstance(value, dict):

@@ -50,9 +50,9 @@ class Runs:
 
     def matches(self, text: str) -> bool:
         """Whether the whole of *text* matches."""
-        at, end = len(self.head), len(text) - len(self.tail)
-        if at > end or not text.startswith(self.head) or not text.endswith(self.tail):
+        if not (text.endswith(self.tail) and text.startswith(self.head)):
             return False
+        at, end = len(self.head), len(text) - len(self.tail)
         for part in self.middle:
             at = text.find(part, at, end)
             if at < 0:
