@@ -7,6 +7,7 @@ alphabet only ``+ / =`` need escaping (SES API Reference, "SendRawEmail"; RFC 39
 
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -15,8 +16,8 @@ from relay.sending.outcomes import Mail
 CONTENT_TYPE: Final = "application/x-www-form-urlencoded; charset=utf-8"
 
 #: Octets of the message in one piece: a multiple of three, so that base64 pads only at the end. Encoding and hashing
-#: one takes well under a millisecond.
-RAW_OCTETS_OF_PIECE: Final = 96 * 1024
+#: one holds the event loop for some 0.15 ms.
+RAW_OCTETS_OF_PIECE: Final = 48 * 1024
 
 
 def body(mail: Mail) -> bytes:
@@ -37,12 +38,18 @@ def _escaped(raw: bytes) -> bytes:
     return b64encode(raw).replace(b"+", b"%2B").replace(b"/", b"%2F").replace(b"=", b"%3D")
 
 
+@lru_cache(maxsize=1024)
+def _quoted_arn(arn: str) -> str:
+    """There are few, and each comes with every message."""
+    return quote_plus(arn)
+
+
 def _parameters(mail: Mail) -> bytes:
     fields = ["Action=SendRawEmail&Version=2010-12-01", f"Source={quote_plus(mail.source)}"]
     fields += [f"Destinations.member.{n}={quote_plus(to)}" for n, to in enumerate(mail.destinations, 1)]
-    fields.append(f"FromArn={quote_plus(mail.from_arn)}")
-    fields.append(f"SourceArn={quote_plus(mail.source_arn)}")
-    fields.append(f"ReturnPathArn={quote_plus(mail.return_path_arn)}")
+    fields.append(f"FromArn={_quoted_arn(mail.from_arn)}")
+    fields.append(f"SourceArn={_quoted_arn(mail.source_arn)}")
+    fields.append(f"ReturnPathArn={_quoted_arn(mail.return_path_arn)}")
     for n, (name, value) in enumerate(mail.tags, 1):
         fields.append(f"Tags.member.{n}.Name={quote_plus(name)}&Tags.member.{n}.Value={quote_plus(value)}")
     if mail.configuration_set is not None:

@@ -258,18 +258,21 @@ async def test_a_renewal_that_fails_takes_nothing_away(heard, container, impatie
 
 
 async def test_an_expired_key_is_not_handed_out(heard, container, impatient):
-    container.lifetime = timedelta(seconds=1.2)
     credentials = Credentials(heard)
     first = await credentials.get()
     container.closed = True
-    await asyncio.sleep(1.3)
+    credentials._found._expiry_time = datetime.now(UTC) - timedelta(seconds=1)
 
     state = credentials.state
     last = await credentials.get()
+    container.closed = False
+    again = await credentials.get()
 
     assert isinstance(first, AccessKey)
     assert isinstance(state, Unusable)
     assert isinstance(last, Unusable)
+    assert isinstance(again, AccessKey)
+    assert notes(heard) == ["credentials.found", "credentials.unusable", "credentials.found"]
 
 
 async def test_a_rejected_key_is_looked_for_from_the_beginning(heard, monkeypatch, tmp_path, impatient):

@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from relay.observe.events import Noted, SesCalled
+from relay.sending import wire
 from relay.sending.door import SesDoor
 from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Refused, Sent
@@ -99,21 +100,25 @@ async def test_no_more_calls_at_a_time_than_connections(open_door, ses):
     assert most == len(ses.connections) == 3
 
 
-async def test_who_waits_too_long_for_a_connection_may_come_again(open_door, ses, heard):
-    async def held(listener, connection):
-        listener.requests.append(await connection.request())
-        await listener.released.wait()
-        await connection.reply(200, success())
+async def test_who_waits_too_long_for_a_turn_may_come_again(open_door, ses, heard):
+    """Nothing was encoded, signed or sent."""
+    async with open_door(ses.url, max_connections=0, read_timeout=0.05) as door:
+        outcome = await door.send(MAIL, "us-east-1")
 
-    ses.script = [held]
-    async with open_door(ses.url, max_connections=1, read_timeout=0.3) as door:
-        first = asyncio.create_task(door.send(MAIL, "us-east-1"))
-        await asyncio.sleep(0.15)
-        second = asyncio.create_task(door.send(MAIL, "us-east-1"))
-        await asyncio.sleep(0.05)
-        assert isinstance(await first, Ambiguous)  # its own time is up first, and the turn passes on
-        assert isinstance(await second, Sent)
-        assert len(ses.requests) == 2
+    assert isinstance(outcome, Deferred)
+    assert str(outcome.reply) == "451 4.3.0 SES is not available, try again later"
+    assert ses.connections == []
+    assert heard.results == []
+
+
+async def test_a_connection_idle_for_long_is_not_used_again(open_door, ses, monkeypatch):
+    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.05)
+    async with open_door(ses.url) as door:
+        await door.send(MAIL, "us-east-1")
+        await asyncio.sleep(0.2)
+        await door.send(MAIL, "us-east-1")
+
+    assert len(ses.connections) == 2
 
 
 async def test_a_refusal_of_ses_is_an_outcome(door, ses, heard):
