@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, Final
 
+from relay.judgement.wording import alternatives, listed, wish
+
 Json = Mapping[str, Any]
 
 WIDTH: Final = 100
@@ -33,9 +35,10 @@ def render(explanation: Json, *, colour: bool = False) -> str:
 
 def _lines(explanation: Json) -> Iterator[str]:
     yield from _who(explanation)
-    for question in explanation["questions"]:
+    for number, question in enumerate(explanation["questions"]):
         yield ""
-        yield from _question(question)
+        before = explanation["questions"][number - 1] if number else None
+        yield from _question(question, before)
     yield ""
     yield f"{_MARKS[explanation['verdict']]} {_VERDICTS[explanation['verdict']]}"
     yield from _ending(explanation)
@@ -55,15 +58,18 @@ def _who(explanation: Json) -> Iterator[str]:
         yield from _hanging(envelope["recipients"], "RCPT TO   ", ", ")
 
 
-def _question(question: Json) -> Iterator[str]:
+def _question(question: Json, before: Json | None) -> Iterator[str]:
     verdict = question["verdict"]
     yield f"{_MARKS[verdict]} {question['address']}: {_ROLES[question['role']]}"
     identity = question["identity"] or "none"
     yield f"    identity  {identity}"
     yield from _hanging([question["chosen"]], "    chosen    ")
+    if before is not None and question["asked"] and question["asked"] == before["asked"]:
+        yield f"    result    {verdict}, by the same statements as above"
+        return
     for asked in question["asked"]:
         yield from _asked(asked, question)
-    yield from _hanging([question["why"]], f"    {verdict:<10}")
+    yield from _hanging([question["why"]], "    result    ")
     for advice in question["advice"]:
         yield from _hanging([advice], "    to pass   ")
 
@@ -95,15 +101,15 @@ def _fate(statement: Json) -> str:
     mismatch = statement["mismatch"]
     if mismatch is None:
         return "applies" + (", through the whole account" if statement["grant"] == "account" else "")
-    wanted = _several(mismatch["wanted"])
+    wanted = alternatives(mismatch["wanted"])
     if mismatch["element"] in {"Principal", "NotPrincipal"}:
         return f"is for somebody else: {wanted}"
     if mismatch["element"] in {"Action", "NotAction"}:
         return f"is for other actions: {wanted}"
     if mismatch["element"] in {"Resource", "NotResource"}:
         return f"is for another identity: {wanted}"
-    found = "it is absent" if mismatch["found"] is None else f"found {_several(mismatch['found'])}"
-    return f"wants {mismatch['key']} {mismatch['operator']} {wanted}; {found}"
+    found = "it is absent" if mismatch["found"] is None else f"found {listed(mismatch['found'], 6) or 'nothing'}"
+    return f"wants {wish(mismatch['key'], mismatch['operator'], mismatch['wanted'])}; {found}"
 
 
 def _ending(explanation: Json) -> Iterator[str]:
@@ -115,11 +121,6 @@ def _ending(explanation: Json) -> Iterator[str]:
         yield f"    ReturnPathArn {permit['return_path_arn']}"
     if explanation["reply"]:
         yield from _hanging([f"the client would hear: {explanation['reply']}"], "  ")
-
-
-def _several(values: Sequence[str], most: int = 6) -> str:
-    rest = len(values) - most
-    return " or ".join(values[:most]) + (f" and {rest} more" if rest > 0 else "") if values else "nothing"
 
 
 def _hanging(parts: Sequence[str], head: str, joint: str = " ") -> list[str]:

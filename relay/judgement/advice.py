@@ -4,18 +4,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from relay.judgement.misses import Miss
+from relay.judgement.wording import listed, wish
 from relay.policy.answers import Mismatch, PolicyProblem, StatementTrace
 from relay.words.addresses import Address
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 
 _BY_THE_SENDER: Final = {
-    "ses:fromaddress": "Send with a From address that matches {wanted}.",
-    "ses:fromdisplayname": "Send with a display name in From that matches {wanted}.",
-    "ses:feedbackaddress": "Give a MAIL FROM (or Return-Path) that matches {wanted}.",
-    "ses:recipients": "Send only to recipients that match {wanted}.",
-    "aws:currenttime": "Send at a time that satisfies {wanted}.",
-    "aws:epochtime": "Send at a time that satisfies {wanted}.",
+    "ses:fromaddress": "Send with another From address",
+    "ses:fromdisplayname": "Send with another display name in From",
+    "ses:feedbackaddress": "Give another MAIL FROM (or Return-Path)",
+    "ses:recipients": "Send to other recipients",
+    "aws:currenttime": "Send at another time",
+    "aws:epochtime": "Send at another time",
 }
 _BY_THE_OPERATOR: Final = {
     "aws:principalarn": "Set principal of the delegate to the ARN of its user, role or session (with its role_arn).",
@@ -55,13 +56,12 @@ def _for_a_mismatch(mismatch: Mismatch, owner: str, trace: StatementTrace, deleg
         return (f"Ask {owner} to name {delegate.principal} as Principal of an Allow.",)
     if mismatch.element != "Condition":
         return (f"Ask {owner} to allow ses:SendRawEmail on this identity in {trace.statement}.",)
-    found = ", ".join(mismatch.found or ()) or "a message without it"
+    found = listed(mismatch.found or ()) or "a message without it"
     by_owner = f"Or ask {owner} to let {mismatch.key} of {trace.statement} match {found}."
     by_sender = _BY_THE_SENDER.get((mismatch.key or "").lower())
     if by_sender is None:
         return (by_owner.removeprefix("Or ").capitalize(),)
-    wanted = f"{mismatch.operator} {', '.join(mismatch.wanted)}"
-    return by_sender.format(wanted=wanted), by_owner
+    return f"{by_sender}: {wish(mismatch.key, mismatch.operator, mismatch.wanted)}.", by_owner
 
 
 def _for_an_account(owner: str, trace: StatementTrace, delegate: Delegate) -> tuple[str, ...]:

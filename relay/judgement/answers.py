@@ -14,6 +14,7 @@ from relay.judgement.misses import Miss
 from relay.judgement.questions import Question
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Role, Verdict
+from relay.judgement.wording import alternatives, listed, wish
 from relay.policy.answers import Mismatch
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
@@ -68,12 +69,12 @@ def undecided(why: str, asker: Asker) -> Reply:
     return _refuse(451, f"Sending authorization cannot be decided now: {why}", asker)
 
 
-def not_verified(addresses: Sequence[str], regions: Sequence[str], why: str, asker: Asker) -> Reply:
+def not_verified(addresses: Sequence[str], regions: Sequence[str], detail: str, asker: Asker) -> Reply:
     """No identity governs these addresses, as SES words it."""
     place = ", ".join(region.upper() for region in regions)
     noun = "regions" if len(regions) > 1 else "region"
     head = "Message rejected: Email address is not verified. The following identities failed the check in "
-    return _refuse(554, f"{head}{noun} {place}: {', '.join(addresses)}", asker, why)
+    return _refuse(554, f"{head}{noun} {place}: {', '.join(addresses)}", asker, detail)
 
 
 def ungoverned(question: Question, lack: Ungoverned, asker: Asker) -> Reply:
@@ -86,7 +87,7 @@ def ungoverned(question: Question, lack: Ungoverned, asker: Asker) -> Reply:
         case Lack.EIGHT_BIT:
             return Reply(550, (5, 6, 7), _clip(lack.why, LONGEST_TEXT))
         case Lack.UNVERIFIED:
-            return not_verified([str(question.address)], lack.regions, lack.why, asker)
+            return not_verified([str(question.address)], lack.regions, lack.detail, asker)
         case Lack.NAMED:
             return _refuse(554, f"Message rejected: {lack.why}", asker)
 
@@ -128,10 +129,11 @@ def missed(miss: Miss, *, full: bool) -> str:
 
 
 def _mismatched(mismatch: Mismatch, at: str, *, full: bool) -> str:
-    wants = f"; {mismatch.operator or mismatch.element}{at} wants {listed(mismatch.wanted)}" if full else ""
+    wants = f"; {mismatch.element}{at} is {alternatives(mismatch.wanted)}" if full else ""
     match mismatch.element:
         case "Condition":
-            return found(mismatch) + wants
+            asked = wish(mismatch.key, mismatch.operator, mismatch.wanted)
+            return found(mismatch) + (f";{at.removeprefix(' in')} wants {asked}" if full else "")
         case "Principal" | "NotPrincipal":
             return f"no policy names this principal{wants}"
         case "Action" | "NotAction":
@@ -148,12 +150,6 @@ def found(mismatch: Mismatch) -> str:
     if not key.lower().startswith("ses:"):
         return f"{key} does not match"
     return f"{key} is {listed(mismatch.found) or 'empty'}"
-
-
-def listed(values: Sequence[str], most: int = 3) -> str:
-    """Join values for a sentence, the first few of many."""
-    rest = len(values) - most
-    return ", ".join(values[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _refuse(code: int, head: str, asker: Asker, reason: str = "") -> Reply:

@@ -9,6 +9,7 @@ this file is unknown. Only keys that the policies refer to are looked up.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -82,8 +83,13 @@ class World:
 
 def caller_of(delegate: Delegate) -> Caller:
     """Return who asks: the delegate's principal; for a session, with the role it is of."""
-    caller = parse_caller(delegate.principal)
-    return caller if delegate.role is None else replace(caller, role=delegate.role)
+    return _caller(delegate.principal, delegate.role)
+
+
+@lru_cache(maxsize=4096)  # principals come from the configuration, never from the wire
+def _caller(principal: str, role: str | None) -> Caller:
+    caller = parse_caller(principal)
+    return caller if role is None else replace(caller, role=role)
 
 
 _NOWHERE: Final[Mapping[str, Values]] = MappingProxyType({})

@@ -45,34 +45,22 @@ def decide(question: Question, hearing: Hearing) -> tuple[Decision, Governing | 
     governing = govern(question, hearing.choice)
     if isinstance(governing, Ungoverned):
         return _without_identity(question, governing, hearing), governing
+    evaluated = _evaluate_all(question, governing, hearing)
     delegate = hearing.choice.delegate
-    ordered = sorted(
-        _evaluate_all(question, governing, hearing), key=lambda item: -SEVERITY[verdict_of(item[2], delegate)]
-    )
-    worst = verdict_of(ordered[0][2], delegate) if ordered else Verdict.UNDECIDED
-    decision = Decision(
-        question.role,
-        question.address,
-        governing.identity.arn,
-        governing.chosen,
-        worst,
-        tuple(ordered),
-        digests_of(governing.agreeing),
-    )
+    verdicts = [verdict_of(evaluation, delegate) for _, _, evaluation in evaluated]
+    worst = max(verdicts, key=SEVERITY.__getitem__, default=Verdict.UNDECIDED)
     if SEVERITY[worst] > SEVERITY[Verdict.UNDECIDED]:
-        return _refused(decision, ordered[0], hearing), governing
+        return _refused(question, governing, _worst_first(evaluated, verdicts), worst, hearing), governing
     if governing.doubts or worst is Verdict.UNDECIDED:
-        return _undecided(decision, governing, hearing), governing
-    return replace(decision, why=f"allowed by {_because(ordered)}"), governing
+        return _undecided(question, governing, _worst_first(evaluated, verdicts), hearing), governing
+    return _allowed(question, governing, evaluated), governing
 
 
 def keys_of(policies: Sequence[Policy | UnreadablePolicy]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the keys that the policies refer to, and those of them under a bare operator."""
     read = [policy for policy in policies if isinstance(policy, Policy)]
-    if len(read) == 1:
-        return read[0].keys, read[0].bare_keys
     nothing: frozenset[str] = frozenset()
-    return nothing.union(*(p.keys for p in read)), nothing.union(*(p.bare_keys for p in read))
+    return nothing.union(*[p.keys for p in read]), nothing.union(*[p.bare_keys for p in read])
 
 
 def _evaluate_all(question: Question, governing: Governing, hearing: Hearing) -> tuple[Evaluated, ...]:
@@ -126,7 +114,21 @@ def verdict_of(evaluation: Evaluation, delegate: Delegate) -> Verdict:
             return Verdict.UNDECIDED
 
 
-# --- the three ways of not being allowed ------------------------------------------------------------------------------
+# --- the four ways out ------------------------------------------------------------------------------------------------
+
+
+def _allowed(question: Question, governing: Governing, evaluated: tuple[Evaluated, ...]) -> Decision:
+    because = dict.fromkeys(str(ref) for _, _, evaluation in evaluated for ref in evaluation.because)
+    return Decision(
+        question.role,
+        question.address,
+        governing.identity.arn,
+        governing.chosen,
+        Verdict.ALLOWED,
+        evaluated,
+        digests_of(governing.agreeing),
+        f"allowed by {', '.join(because)}",
+    )
 
 
 def _without_identity(question: Question, lack: Ungoverned, hearing: Hearing) -> Decision:
@@ -145,47 +147,58 @@ def _without_identity(question: Question, lack: Ungoverned, hearing: Hearing) ->
     )
 
 
-def _refused(decision: Decision, deciding: Evaluated, hearing: Hearing) -> Decision:
-    arn, label, evaluation = deciding
+def _refused(
+    question: Question, governing: Governing, evaluated: tuple[Evaluated, ...], verdict: Verdict, hearing: Hearing
+) -> Decision:
+    arn, label, evaluation = evaluated[0]
+    delegate = hearing.choice.delegate
     miss = nearest_miss(evaluation)
-    asker = Asker.of(hearing.choice.delegate, decision.role, hearing.choice.rules)
-    return replace(
-        decision,
-        why=_sentence(arn, label, miss),
-        advice=advice_for(arn, label, miss, decision.address, hearing.choice.delegate),
-        refusal=access_denied(arn, miss, asker),
-        reason=reason_of(decision.verdict),
+    asker = Asker.of(delegate, question.role, hearing.choice.rules)
+    return Decision(
+        question.role,
+        question.address,
+        governing.identity.arn,
+        governing.chosen,
+        verdict,
+        evaluated,
+        digests_of(governing.agreeing),
+        _sentence(arn, label, miss),
+        advice_for(arn, label, miss, question.address, delegate),
+        access_denied(arn, miss, asker),
+        reason_of(verdict),
     )
 
 
-def _undecided(decision: Decision, governing: Governing, hearing: Hearing) -> Decision:
-    problems = tuple(problem for _, _, evaluation in decision.evaluations for problem in evaluation.problems)
-    unreadable = tuple(
-        dict.fromkeys(
-            f"a policy of {arn} cannot be read"
-            for arn, _, evaluation in decision.evaluations
-            if evaluation.decision is Answer.UNDECIDED
-        )
+def _undecided(
+    question: Question, governing: Governing, evaluated: tuple[Evaluated, ...], hearing: Hearing
+) -> Decision:
+    problems = [problem for _, _, evaluation in evaluated for problem in evaluation.problems]
+    open_ones = [arn for arn, _, evaluation in evaluated if evaluation.decision is Answer.UNDECIDED]
+    why = "; ".join((*governing.doubts, *dict.fromkeys(f"a policy of {arn} cannot be read" for arn in open_ones)))
+    asker = Asker.of(hearing.choice.delegate, question.role, hearing.choice.rules)
+    return Decision(
+        question.role,
+        question.address,
+        governing.identity.arn,
+        governing.chosen,
+        Verdict.UNDECIDED,
+        evaluated,
+        digests_of(governing.agreeing),
+        why,
+        advice_for_problems(problems, doubtful=bool(governing.doubts)),
+        undecided(why, asker),
+        reason_of(Verdict.UNDECIDED),
     )
-    why = "; ".join(governing.doubts + unreadable)
-    asker = Asker.of(hearing.choice.delegate, decision.role, hearing.choice.rules)
-    return replace(
-        decision,
-        verdict=Verdict.UNDECIDED,
-        why=why,
-        advice=advice_for_problems(problems, doubtful=bool(governing.doubts)),
-        refusal=undecided(why, asker),
-        reason=reason_of(Verdict.UNDECIDED),
-    )
+
+
+def _worst_first(evaluated: tuple[Evaluated, ...], verdicts: Sequence[Verdict]) -> tuple[Evaluated, ...]:
+    order = sorted(range(len(evaluated)), key=lambda i: -SEVERITY[verdicts[i]])
+    return tuple(evaluated[i] for i in order)
 
 
 def _sentence(arn: IdentityArn, label: str, miss: Miss) -> str:
     reading = f" ({label})" if label else ""
     return f"{arn.name}{reading}: {missed(miss, full=True)}"
-
-
-def _because(evaluated: Sequence[Evaluated]) -> str:
-    return ", ".join(dict.fromkeys(str(ref) for _, _, evaluation in evaluated for ref in evaluation.because))
 
 
 def digests_of(identities: Sequence[Identity]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def _nobodys(address: Address, choice: Choice) -> Judgement:
     asker = Asker.of(choice.delegate, Role.FEEDBACK, choice.rules)
     regions = sorted({region for _, region in choice.catalog.owners})
     why = f"no verified identity covers {address}"
-    refusal = _early(not_verified([str(address)], regions, why, asker))
+    refusal = _early(not_verified([str(address)], regions, "", asker))
     reason = reason_of(Verdict.NOT_ALLOWED, Lack.UNVERIFIED)
     decision = Decision(
         Role.FEEDBACK,

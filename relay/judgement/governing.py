@@ -45,12 +45,17 @@ class Lack(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ungoverned:
-    """No identity governs: ``why`` is a sentence the client may hear, ``region`` where it was looked for."""
+    """
+    No identity governs: ``why`` is a sentence the client may hear, ``regions`` where it was looked for.
+
+    ``detail``: what SES's own words for an unverified address leave out.
+    """
 
     lack: Lack
     why: str
     advice: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,8 @@ def _explicit(arn: IdentityArn, named: Named, address: Address, choice: Choice) 
     identity = bearing.named(arn)
     if identity is None:
         advice = (f"{named.origin} must spell a verified identity exactly: {arn} is not verified by its owner.",)
-        return Ungoverned(Lack.UNVERIFIED, f"{arn} is not verified", advice, (arn.region,))
+        why = f"{named.origin}: {arn} is not verified"
+        return Ungoverned(Lack.UNVERIFIED, why, advice, (arn.region,), why)
     return rank(bearing, choice, f"{arn.name} is named by {named.origin}", identity)
 
 

@@ -109,7 +109,7 @@ def _together(worst: Answered, answered: Sequence[Answered], choice: Choice) -> 
         return None
     alike = [a for a in answered if isinstance(a[2], Ungoverned) and a[2].lack is Lack.UNVERIFIED]
     addresses = list(dict.fromkeys(str(question.address) for question, _, _ in alike))
-    return not_verified(addresses, found.regions, found.why, Asker.of(choice.delegate, decision.role, choice.rules))
+    return not_verified(addresses, found.regions, found.detail, Asker.of(choice.delegate, decision.role, choice.rules))
 
 
 def _misnamed_source(
