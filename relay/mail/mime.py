@@ -169,7 +169,9 @@ class _Outline:
                 limit = min(limit, entry.at)
 
     def _find(self, entry: _Open, start: int, end: int) -> None:
-        """Find the first whole delimiter line of *entry* that begins in ``start .. end``."""
+        """Find the first whole delimiter line of *entry* that begins in ``start .. end``, both included."""
+        # Included: the delimiter of an outer multipart is the inner one's where both have the same boundary.
+        end = min(end + len(entry.delimiter), len(self._raw))
         while True:
             entry.at = self._raw.find(entry.delimiter, start, end)
             self._looks -= (end if entry.at < 0 else entry.at) - start
