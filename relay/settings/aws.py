@@ -1,0 +1,174 @@
+"""AWS and what becomes of mail: ``[policies]``, ``[authorization]``, ``[ses]``, ``[delivery]`` and their neighbours."""
+
+from typing import Literal
+
+from relay.settings.forms import (
+    Account,
+    Context,
+    Count,
+    Duration,
+    Egress,
+    Endpoint,
+    FilePath,
+    Flag,
+    Mailbox,
+    Region,
+    Role,
+    SecretUrl,
+    SendRate,
+    Size,
+    Text,
+)
+from relay.settings.keys import Section, option, required
+
+
+class OwnerSettings(Section):
+    """One account that owns identities. With source = "directory" and no owner, every ACCOUNT/REGION folder counts."""
+
+    account: Account = required("The account.", "888888888888")
+    regions: tuple[Region, ...] = option(
+        "The regions where its identities are used. Empty: every region folder, or ses.region.", default=[]
+    )
+    role_arn: Role | None = option("A role of the owner that may read its policies.", default=None)
+    external_id: Text | None = option("The external id for role_arn.", default=None)
+    source: Literal["ses", "directory", "sealed"] | None = option(
+        "Where its policies come from. Unset: as [policies] says. sealed: the relay cannot see them, SES judges alone.",
+        default=None,
+    )
+
+
+class PolicySettings(Section):
+    """Where the owners' sending authorization policies come from, and how old they may grow."""
+
+    source: Literal["ses", "directory"] = option(
+        "The SES API of each owner's account; or a folder of files.", default="ses"
+    )
+    directory: FilePath | None = option(
+        "The folder: ACCOUNT/REGION/IDENTITY/POLICY-NAME.json. An identity's folder without policies is a "
+        "verified identity with none.",
+        default=None,
+    )
+    refresh_interval: Duration = option(
+        "How often policies are read again. A withdrawn permission ends within this time.",
+        default="60s",
+        ge=0.1,
+        le=86400,
+    )
+    max_stale: Duration = option(
+        "The age after which policies decide nothing, when their source is away: 451 until it is back.",
+        default="1h",
+        ge=1,
+        le=7 * 86400,
+    )
+    snapshot: FilePath | None = option("A file that keeps the policies over a restart. Unset: in memory.", default=None)
+    owner: tuple[OwnerSettings, ...] = option("The owners.", default=[])
+
+
+class AuthorizationSettings(Section):
+    """How the judge judges."""
+
+    mode: Literal["enforce", "observe"] = option(
+        "observe forwards and logs what enforce would refuse.", default="enforce"
+    )
+    observe_until: Text | None = option("When observing ends, such as 2027-01-31T00:00:00Z.", default=None)
+    source_arn: Literal["infer", "required"] = option(
+        "A message that names no identity: use the only one that covers its address; or refuse it.", default="infer"
+    )
+    x_ses_headers: Literal["reject", "strip"] = option(
+        "X-SES fields other than the three ARNs that the delegate was not granted: refuse the message; or remove them.",
+        default="reject",
+    )
+    same_account: Literal["policy"] = option(
+        "A delegate in the owner's own account is judged like any other; another rule is given per delegate.",
+        default="policy",
+    )
+    reveal: Literal["reason", "full"] = option(
+        "What a refusal tells the client: the condition key that failed and its own value; or the "
+        "policy's values and statements too.",
+        default="reason",
+    )
+    context: Context = option(
+        'Condition keys you make known for every request, such as { "aws:PrincipalOrgID" = "o-exampleorg1" }.',
+        default={},
+    )
+
+
+class SesSettings(Section):
+    """
+    The way to SES.
+
+    Credentials come from the standard chain: environment, profile, web identity, container, instance role.
+    """
+
+    endpoint_url: Endpoint | None = option(
+        "In place of AWS's own endpoints: an embedded SES, a VPC endpoint. It also serves STS.", default=None
+    )
+    region: Region | None = option(
+        "The region when nothing else names one. Unset: as the AWS environment says.", default=None
+    )
+    max_send_rate: SendRate = option("Recipients a second: what SES says of the account; or a number.", default="auto")
+    egress: tuple[Egress, ...] = option(
+        "From where our calls reach SES: addresses, or VPC endpoint and VPC. It makes aws:SourceIp or the "
+        "VPC keys known to conditions.",
+        default=[],
+    )
+    connect_timeout: Duration = option("For a connection to SES, TLS included.", default="5s", ge=0.1, le=300)
+    read_timeout: Duration = option(
+        "For SES's answer. A short one makes slow successes look like failures, and sends twice.",
+        default="60s",
+        ge=1,
+        le=600,
+    )
+    max_connections: Count = option("Calls to SES at once, in each region.", default=64, ge=1, le=10_000)
+
+
+class DeliverySettings(Section):
+    """What a 250 means."""
+
+    mode: Literal["fallback", "direct", "spool"] = option(
+        "fallback: SES took the message, or it is safe in the spool; direct: SES took it; spool: it is "
+        "safe in the spool. Unset without a spool: direct.",
+        default="fallback",
+    )
+    budget: Duration = option(
+        "With fallback: how long a client waits for SES before its message goes into the spool.",
+        default="8s",
+        ge=0.1,
+        le=600,
+    )
+
+
+class SpoolSettings(Section):
+    """Where messages wait."""
+
+    url: SecretUrl | None = option("sqlite:///var/lib/ses-relay/spool.db, or redis://HOST for a fleet.", default=None)
+    max_age: Duration = option("Give up and notify after so long.", default="4d", ge=60, le=30 * 86400)
+    max_bytes: Size = option("The room for waiting messages; past it 452.", default="1GiB", ge=1 << 20)
+
+
+class NotificationSettings(Section):
+    """Notices of failed delivery."""
+
+    sender: Mailbox | None = option("The author of notices.", default=None, alias="from")
+    role: Role | None = option("A role that the relay assumes to send them.", default=None)
+
+
+class DnsSettings(Section):
+    """The resolver."""
+
+    nameservers: tuple[Text, ...] = option("Servers to ask. Empty: as the system says.", default=[])
+    check_recipient_domains: Flag = option("Whether to refuse recipients whose domain takes no mail.", default=False)
+
+
+class FeedbackSettings(Section):
+    """Bounces and complaints."""
+
+    queue_url: Text | None = option("The SQS queue that receives SES's events.", default=None)
+
+
+class SharedSettings(Section):
+    """What many relays share."""
+
+    url: SecretUrl | None = option(
+        "redis://HOST: one send rate, one policy cache, one spool for all of them.", default=None
+    )

@@ -1,0 +1,205 @@
+"""Settings that are each well written and do not go together."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from relay.settings.door import I_KNOW, ListenerSettings
+from relay.settings.forms import HostPort
+from relay.settings.keys import KeyPath
+from relay.settings.model import Settings
+from relay.settings.people import DelegateSettings
+from relay.settings.problems import Finding, Written
+from relay.words.arns import parse_identity_arn
+
+_RECIPIENTS_OF_SES = 50
+_CREDENTIALS = ("password_hash", "password_file", "password_secret")
+
+
+def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
+    """Find what does not go together, each with the keys it was made from."""
+    yield from _listeners(settings)
+    yield from _tls(settings)
+    yield from _delegates(settings)
+    for index, delegate in enumerate(settings.delegate):
+        yield from _credentials(index, delegate, settings)
+        yield from _principal(index, delegate, written)
+        yield from _identities(index, delegate, settings)
+        if delegate.observe_until and delegate.mode != "observe":
+            yield Finding(("delegate", index, "observe_until"), 'means nothing without mode = "observe"')
+    yield from _policies(settings, written)
+    yield from _delivery(settings, written)
+    yield from _admin(settings)
+
+
+def _listeners(settings: Settings) -> Iterator[Finding]:
+    if not settings.listener:
+        yield Finding(("listener",), "empty: nobody could connect")
+    for index, listener in enumerate(settings.listener):
+        here: KeyPath = ("listener", index)
+        yield from _auth_in_clear(here, listener)
+        for other, earlier in enumerate(settings.listener[:index]):
+            if _collide(listener.address, earlier.address):
+                why = f"{listener.address} is taken by listener[{other}], {earlier.address}"
+                yield Finding((*here, "address"), why, reads=(("listener", other, "address"),))
+        if _collide(listener.address, settings.admin.address):
+            yield Finding(
+                (*here, "address"), f"{listener.address} is taken by admin.address", reads=(("admin", "address"),)
+            )
+        if not listener.require_auth and not any(delegate.trusted_networks for delegate in settings.delegate):
+            why = "false, and no delegate has trusted_networks: everybody must AUTH"
+            yield Finding((*here, "require_auth"), why, reads=(("delegate",),), is_warning=True)
+
+
+def _auth_in_clear(here: KeyPath, listener: ListenerSettings) -> Iterator[Finding]:
+    plaintext, tls = (*here, "allow_plaintext_auth"), (*here, "tls")
+    if listener.allow_plaintext_auth:
+        if not listener.address.is_loopback and listener.i_know != I_KNOW:
+            why = f'off loopback everybody on the way reads the passwords: add i_know = "{I_KNOW}", or use TLS'
+            yield Finding(plaintext, why, reads=((*here, "address"), (*here, "i_know")))
+    elif listener.tls == "off" and listener.require_auth:
+        why = '"off" with require_auth = true: nobody could AUTH. Use TLS, or on loopback allow_plaintext_auth = true'
+        yield Finding(tls, why, reads=(plaintext, (*here, "require_auth"), ("tls",)))
+    if listener.i_know is not None and listener.i_know != I_KNOW:
+        yield Finding((*here, "i_know"), f'the sentence is "{I_KNOW}"')
+
+
+def _collide(one: HostPort, other: HostPort) -> bool:
+    if one.port != other.port or one.port == 0:
+        return False
+    same_family = (":" in one.host) == (":" in other.host)
+    return one.host.lower() == other.host.lower() or (same_family and (one.is_wildcard or other.is_wildcard))
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    tls = settings.tls
+    if tls.certificate and not tls.key:
+        yield Finding(("tls", "key"), "missing: the certificate needs its private key")
+    if tls.key and not tls.certificate:
+        yield Finding(("tls", "certificate"), "missing: the key needs its certificate")
+    for index, listener in enumerate(settings.listener):
+        if listener.tls != "off" and not (tls.certificate or tls.key):
+            why = f'"{listener.tls}" needs certificate and key in [tls]'
+            yield Finding(("listener", index, "tls"), why, reads=(("tls", "certificate"), ("tls", "key")))
+
+
+def _delegates(settings: Settings) -> Iterator[Finding]:
+    if not settings.delegate:
+        reads = (("delegate",), ("delegates", "file"))
+        yield Finding(("delegate",), "none: nobody may send", reads=reads, is_warning=True)
+    names: dict[str, int] = {}
+    for index, delegate in enumerate(settings.delegate):
+        first = names.setdefault(delegate.name, index)
+        if first != index:
+            why = f"'{delegate.name}' is the name of delegate[{first}] too"
+            yield Finding(("delegate", index, "name"), why, reads=(("delegate", first, "name"),))
+    yield from _shared_networks(settings)
+
+
+def _shared_networks(settings: Settings) -> Iterator[Finding]:
+    homes = defaultdict(list)
+    for index, delegate in enumerate(settings.delegate):
+        for network in set(delegate.trusted_networks):
+            homes[network].append(index)
+    for network, indexes in homes.items():
+        for index in indexes[1:]:
+            why = f"{network} is trusted for delegate[{indexes[0]}] too: it would identify neither"
+            first: KeyPath = ("delegate", indexes[0], "trusted_networks")
+            yield Finding(("delegate", index, "trusted_networks"), why, reads=(first,))
+
+
+def _credentials(index: int, delegate: DelegateSettings, settings: Settings) -> Iterator[Finding]:
+    here: KeyPath = ("delegate", index)
+    trusted: KeyPath = (*here, "trusted_networks")
+    said = [name for name in _CREDENTIALS if getattr(delegate, name) is not None]
+    for extra in said[1:]:
+        yield Finding((*here, extra), f"{said[0]} is set too: keep one of them")
+    has_way_in = bool(said or delegate.client_certificates)
+    if not has_way_in and not delegate.trusted_networks:
+        reads = tuple((*here, name) for name in (*_CREDENTIALS, "client_certificates", "trusted_networks"))
+        yield Finding(here, "no way to identify it: set password_hash, password_file or trusted_networks", reads=reads)
+    if delegate.trusted_networks and all(listener.require_auth for listener in settings.listener):
+        why = "used only on listeners with require_auth = false, and there is none"
+        yield Finding(trusted, why, reads=(("listener",),), is_warning=has_way_in)
+    for network in delegate.trusted_networks:
+        if network.prefixlen == 0:
+            why = f"{network} is everybody: anyone who can connect is this delegate"
+            yield Finding(trusted, why, is_warning=True)
+
+
+def _principal(index: int, delegate: DelegateSettings, written: Written) -> Iterator[Finding]:
+    here: KeyPath = ("delegate", index)
+    principal, role = (*here, "principal"), (*here, "role_arn")
+    if delegate.role_arn is not None:
+        if delegate.principal not in (None, delegate.role_arn):
+            why = "differs from role_arn: the judged principal is the session of that role; remove one of them"
+            yield Finding(principal, why, reads=(role,))
+    elif delegate.principal is None:
+        yield Finding(principal, "missing: who is this delegate to the policies?", reads=(role,))
+    if delegate.external_id and not delegate.role_arn:
+        yield Finding((*here, "external_id"), "means nothing without role_arn", reads=(role,))
+    if delegate.allow_identities and delegate.same_account != "allow-unless-denied":
+        why = 'means nothing without same_account = "allow-unless-denied"'
+        yield Finding((*here, "allow_identities"), why, reads=((*here, "same_account"),))
+    if written.says((*here, "allow_tenants")) and delegate.allow_tenants and not delegate.tenant:
+        yield Finding((*here, "allow_tenants"), "means nothing without tenant", reads=((*here, "tenant"),))
+
+
+def _identities(index: int, delegate: DelegateSettings, settings: Settings) -> Iterator[Finding]:
+    here: KeyPath = ("delegate", index)
+    regions = {owner.account: owner.regions for owner in settings.policies.owner}
+    for name in ("default_source_arn", "default_from_arn", "default_return_path_arn"):
+        text = getattr(delegate, name)
+        if text is None:
+            continue
+        if delegate.allow_source_arns and text not in delegate.allow_source_arns:
+            why = "not among allow_source_arns: every message would be refused"
+            yield Finding((*here, name), why, reads=((*here, "allow_source_arns"),))
+        arn = parse_identity_arn(text)
+        if regions and (
+            arn.account not in regions or (regions[arn.account] and arn.region not in regions[arn.account])
+        ):
+            why = f"account {arn.account} in {arn.region} is no [[policies.owner]]: every message would be refused"
+            yield Finding((*here, name), why, reads=(("policies", "owner"),), is_warning=True)
+
+
+def _policies(settings: Settings, written: Written) -> Iterator[Finding]:
+    policies = settings.policies
+    source: KeyPath = ("policies", "source")
+    if not written.says(source):
+        why = 'unset means "ses", which is not built yet: set source = "directory" and directory'
+        yield Finding(source, why)
+    elif policies.source == "directory" and policies.directory is None:
+        yield Finding(("policies", "directory"), 'missing: source = "directory" needs the folder', reads=(source,))
+    if policies.max_stale < policies.refresh_interval:
+        why = "below refresh_interval: policies would be too old before they are read again"
+        yield Finding(("policies", "max_stale"), why, reads=(("policies", "refresh_interval"),))
+    accounts: dict[str, int] = {}
+    for index, owner in enumerate(policies.owner):
+        first = accounts.setdefault(owner.account, index)
+        if first != index:
+            why = f"'{owner.account}' is the account of policies.owner[{first}] too: put the regions together"
+            reads = (("policies", "owner", first, "account"),)
+            yield Finding(("policies", "owner", index, "account"), why, reads=reads)
+    if settings.authorization.observe_until and settings.authorization.mode != "observe":
+        yield Finding(("authorization", "observe_until"), 'means nothing without mode = "observe"')
+
+
+def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
+    mode: KeyPath = ("delivery", "mode")
+    url: KeyPath = ("spool", "url")
+    if not written.says(mode):
+        why = 'unset, and the spool of "fallback" is not built yet: runs as "direct", nothing is kept'
+        yield Finding(mode, why, reads=(url,), is_warning=True)
+    if settings.limits.recipients > _RECIPIENTS_OF_SES and settings.spool.url is None:
+        why = f"{settings.limits.recipients} is above {_RECIPIENTS_OF_SES}, SES's own limit, without a spool to split"
+        yield Finding(("limits", "recipients"), why, reads=(url,))
+
+
+def _admin(settings: Settings) -> Iterator[Finding]:
+    admin = settings.admin
+    if not admin.address.is_loopback and admin.token_file is None and not admin.token:
+        why = f"{admin.address} is not loopback: set admin.token_file"
+        yield Finding(("admin", "address"), why, reads=(("admin", "token_file"), ("admin", "token")))
+    if not admin.address.is_loopback and admin.token_file is None and admin.token:
+        why = f"{admin.address} is not loopback, and tokens with roles are not built yet: set admin.token_file"
+        yield Finding(("admin", "address"), why, reads=(("admin", "token_file"),))

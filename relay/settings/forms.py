@@ -1,0 +1,321 @@
+"""The types of values: what each key accepts, and the sentence when it does not."""
+
+import re
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
+
+from relay.settings.keys import Form
+from relay.settings.units import read_duration, read_rate, read_size, shown
+from relay.words.addresses import Address, AddressProblem, parse_address
+from relay.words.arns import ArnProblem, check_arn_text, parse_identity_arn
+
+ClientNetwork: TypeAlias = IPv4Network | IPv6Network
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_HOST = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
+    re.ASCII,
+)
+_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z0-9]+)+-[0-9]{1,2}", re.ASCII)
+_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.ASCII)
+_IAM = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
+_SESSION = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+_ARGON2 = re.compile(
+    r"\$argon2(?:id|i|d)\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{16,86})",
+    re.ASCII,
+)
+_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+_ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
+
+#: What every message says for itself: an operator cannot make it known (semantics of a question).
+FROM_THE_MESSAGE: Final = frozenset({"ses:fromaddress", "ses:fromdisplayname", "ses:feedbackaddress", "ses:recipients"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HostPort:
+    """An address to listen on: a name or an IP address without brackets, and a TCP port; 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it takes every address of the machine."""
+        try:
+            return ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is no text: write it in quotes")  # noqa: TRY004 - pydantic collects ValueErrors
+    return value
+
+
+def read_host_port(value: object) -> HostPort:
+    """Read ``127.0.0.1:2525``, ``[::1]:2525`` or ``localhost:2525``."""
+    text = _text(value)
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if bracketed else host
+    if not colon or not (port.isascii() and port.isdigit()) or int(port[:6]) > 65535 or not _is_host(bare, bracketed):
+        raise ValueError(f"{shown(text)} is no address to listen on: write 127.0.0.1:2525, [::1]:2525 or 0.0.0.0:2525")
+    return HostPort(bare, int(port))
+
+
+def _is_host(host: str, bracketed: bool) -> bool:  # noqa: FBT001 - a yes or no of the caller's own reading
+    try:
+        return (ip_address(host).version == 6) == bracketed
+    except ValueError:
+        return not bracketed and bool(_HOST.fullmatch(host))
+
+
+def read_network(value: object) -> ClientNetwork:
+    """Read ``10.0.0.0/8``, ``2001:db8::/32`` or one address."""
+    text = _text(value)
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is no network: write 10.0.0.0/8, 2001:db8::/32 or one address") from None
+    raise ValueError(f"{shown(text)} is an address inside a network: write {meant}")
+
+
+def _read_name(value: object) -> str:
+    text = _text(value)
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no name: 1 to 64 letters, digits, hyphens and underscores")
+    return text
+
+
+def _read_hostname(value: object) -> str:
+    text = _text(value)
+    if not _HOST.fullmatch(text):
+        raise ValueError(
+            f"{shown(text)} is no host name: labels of letters, digits and inner hyphens, with dots between"
+        )
+    return text
+
+
+def _read_account(value: object) -> str:
+    text = _text(value)
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no account: 12 digits in quotes")
+    return text
+
+
+def _read_region(value: object) -> str:
+    text = _text(value)
+    if not _REGION.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no region: write one such as us-east-1")
+    return text
+
+
+def _read_principal(value: object) -> str:
+    text = _text(value)
+    if text == "caller" or any(form.fullmatch(text) for form in (_ACCOUNT, _IAM, _SESSION, _SERVICE)):
+        return text
+    raise ValueError(
+        f"{shown(text)} is no principal: write a user, role or session ARN (arn:aws:iam::111122223333:user/NAME), "
+        'an account of 12 digits, a service (NAME.amazonaws.com) or "caller"'
+    )
+
+
+def _read_role(value: object) -> str:
+    text = _text(value)
+    if not _ROLE.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no role: write arn:aws:iam::111122223333:role/NAME")
+    return text
+
+
+def _read_identity_arn(value: object) -> str:
+    text = _text(value)
+    try:
+        arn = parse_identity_arn(text)
+    except ArnProblem as problem:
+        raise ValueError(f"{shown(text)}: {problem}") from None
+    if arn.region == "*":
+        raise ValueError(f"{shown(text)}: name one region; identities of global endpoints cannot be configured")
+    return text
+
+
+def _read_arn(value: object) -> str:
+    text = _text(value)
+    try:
+        check_arn_text(text)
+    except ArnProblem as problem:
+        raise ValueError(f"{shown(text)}: {problem}") from None
+    return text
+
+
+def _read_address(value: object) -> Address:
+    text = _text(value)
+    try:
+        return parse_address(text).with_domain_lowered()
+    except AddressProblem as problem:
+        raise ValueError(f"{shown(text)}: {problem}") from None
+
+
+def _read_return_path(value: object) -> Any:
+    if value in ("envelope", "author"):
+        return value
+    if isinstance(value, str) and "@" not in value:
+        raise ValueError(f'{shown(value)} is none of "envelope", "author" and an address')
+    return _read_address(value)
+
+
+def is_argon2(text: str) -> bool:
+    """
+    Whether *text* is an argon2 hash in PHC form, ``$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH``, that can be checked here.
+
+    At most 1 GiB, 100 passes and 64 lanes: a check must not stop the relay.
+    """
+    match = _ARGON2.fullmatch(text)
+    if match is None:
+        return False
+    memory, passes, lanes = (int(match[group]) for group in (1, 2, 3))
+    in_bounds = 1 <= lanes <= 64 and 8 * lanes <= memory <= 1 << 20 and 1 <= passes <= 100
+    return in_bounds and _is_base64(match[4]) and _is_base64(match[5])
+
+
+def _is_base64(text: str) -> bool:
+    """Whether *text* is Base64 without padding, and nothing is left in its last character (RFC 4648 section 3.5)."""
+    try:
+        octets = b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return False
+    return b64encode(octets).decode().rstrip("=") == text
+
+
+def _read_hash(value: SecretStr) -> SecretStr:
+    if not is_argon2(value.get_secret_value()):
+        raise ValueError("no argon2 hash: make one with `ses-relay delegate hash`")
+    return value
+
+
+def _read_path(value: object) -> Path:
+    text = str(value) if isinstance(value, Path) else _text(value)
+    if not text or not text.isprintable() or len(text) > 4096:
+        raise ValueError("no path: name a file")  # not quoted: it may be what the file should hold
+    return Path(text)
+
+
+def _read_url(value: object) -> str:
+    text = _text(value)
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if not is_url or not text.isprintable() or " " in text:
+        raise ValueError("no URL: write https://HOST or http://HOST:PORT")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("an endpoint has no user, query or fragment: write https://HOST or http://HOST:PORT")
+    return text.rstrip("/")
+
+
+def _read_send_rate(value: object) -> Any:
+    if value == "auto":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1_000_000:
+        raise ValueError(f'{shown(value)} is neither "auto" nor a number of recipients a second')
+    return float(value)
+
+
+def _read_egress(value: object) -> str:
+    text = _text(value)
+    if _ENDPOINT_OR_VPC.fullmatch(text):
+        return text
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(
+            f"{shown(text)} is neither an address nor a VPC endpoint (vpce-...) or VPC (vpc-...)"
+        ) from None
+
+
+def _read_organization(value: object) -> str:
+    text = _text(value)
+    if not _ORGANIZATION.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no organization: write o- and 10 to 32 letters and digits")
+    return text
+
+
+def _read_context(value: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{shown(value)} is no table of condition keys")  # noqa: TRY004 - pydantic collects ValueErrors
+    return {_context_key(key): _context_values(key, values) for key, values in value.items()}
+
+
+def _context_key(key: str) -> str:
+    if ":" not in key:
+        raise ValueError(f'{shown(key)} is no condition key: write one such as "aws:PrincipalOrgID" in quotes')
+    if key.lower() in FROM_THE_MESSAGE:
+        raise ValueError(f"{shown(key)} is read from each message and cannot be set here")
+    return key
+
+
+def _context_values(key: str, values: object) -> tuple[str, ...]:
+    several = values if isinstance(values, list | tuple) else [values]
+    if not all(isinstance(one, str) for one in several):
+        raise ValueError(f"{shown(key)} holds a text or a list of texts")
+    return tuple(several)
+
+
+def _read_tags(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(tag, str) for tag in value.values()):
+        raise ValueError('write a table of tags: { team = "billing" }')
+    return dict(value)
+
+
+Flag = Annotated[bool, Field(strict=True), Form("true or false")]
+Count = Annotated[int, Field(strict=True), Form("a whole number")]
+Text = Annotated[str, Form("a text")]
+Duration = Annotated[float, BeforeValidator(read_duration), Form("a duration", "duration")]
+Size = Annotated[int, BeforeValidator(read_size), Form("a size", "size")]
+Rate = Annotated[float, BeforeValidator(read_rate), Form('a rate such as "20/s"')]
+SendRate = Annotated[Any, PlainValidator(_read_send_rate), Form('"auto" or a number of recipients a second')]
+Name = Annotated[str, BeforeValidator(_read_name), Form("a name of letters, digits, - and _")]
+Hostname = Annotated[str, BeforeValidator(_read_hostname), Form("a host name")]
+Listen = Annotated[HostPort, PlainValidator(read_host_port), Form('"HOST:PORT"')]
+Network = Annotated[Any, PlainValidator(read_network), Form("a network or an address")]
+Account = Annotated[str, BeforeValidator(_read_account), Form("an account, 12 digits")]
+Region = Annotated[str, BeforeValidator(_read_region), Form("a region")]
+Principal = Annotated[str, BeforeValidator(_read_principal), Form('an ARN, an account, a service or "caller"')]
+Role = Annotated[str, BeforeValidator(_read_role), Form("the ARN of a role")]
+IdentityArn = Annotated[str, BeforeValidator(_read_identity_arn), Form("the ARN of an identity")]
+Arn = Annotated[str, BeforeValidator(_read_arn), Form("an ARN")]
+Mailbox = Annotated[Address, PlainValidator(_read_address), Form("an address")]
+ReturnPath = Annotated[Any, PlainValidator(_read_return_path), Form('"envelope", "author" or an address')]
+Argon2 = Annotated[SecretStr, AfterValidator(_read_hash), Form("an argon2 hash", "secret")]
+SecretUrl = Annotated[SecretStr, Form("a URL", "secret")]
+FilePath = Annotated[Path, BeforeValidator(_read_path), Form("a path", "path")]
+SecretPath = Annotated[Path, BeforeValidator(_read_path), Form("a path to a secret", "path")]
+Endpoint = Annotated[str, BeforeValidator(_read_url), Form("a URL")]
+Egress = Annotated[str, BeforeValidator(_read_egress), Form("an address, vpce-... or vpc-...")]
+Organization = Annotated[str, BeforeValidator(_read_organization), Form("an organization id")]
+Context = Annotated[dict[str, tuple[str, ...]], PlainValidator(_read_context), Form("a table of condition keys")]
+Tags = Annotated[dict[str, str], PlainValidator(_read_tags), Form("a table of texts")]

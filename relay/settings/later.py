@@ -1,0 +1,125 @@
+"""
+Keys whose feature is not built yet: the one table, which shrinks.
+
+A value that changes nothing, or whose absence harms nobody, is a warning; it is a problem where mail would be allowed,
+refused, kept or lost otherwise than the key says.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.settings.keys import KeyPath
+from relay.settings.problems import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """
+    One key of the future.
+
+    ``names``: its path without indexes. ``default``: the value that changes nothing. ``built``: values that are built
+    already, and silent. ``instead``: what happens without the feature. ``is_harmful``: whether that changes what mail
+    is allowed or kept.
+    """
+
+    names: tuple[str, ...]
+    feature: str
+    instead: str
+    is_harmful: bool = True
+    default: Any = None
+    built: tuple[Any, ...] = ()
+
+
+def _harmless(names: str, feature: str, instead: str, default: Any = None) -> Later:
+    return Later(tuple(names.split(".")), feature, instead, is_harmful=False, default=default)
+
+
+def _harmful(names: str, feature: str, instead: str, default: Any = None, built: tuple[Any, ...] = ()) -> Later:
+    return Later(tuple(names.split(".")), feature, instead, default=default, built=built)
+
+
+_CERTIFICATES: Final = "TLS client certificates"
+_OBSERVE: Final = "observing"
+_ROLES: Final = "sending as the delegate's role"
+_SPOOL: Final = "the spool"
+_FROM_SES: Final = "reading policies from SES"
+_NOTICES: Final = "notices of failed delivery"
+_SHARED: Final = "sharing state between relays"
+_TENANTS: Final = "SES tenants"
+_QUOTAS: Final = "limits per delegate"
+
+LATER: Final = (
+    _harmless("server.workers", "several workers", "one process serves all", default=1),
+    _harmful("listener.proxy_protocol_from", "the PROXY protocol", "its header would be a syntax error", default=[]),
+    _harmful("tls.client_ca", _CERTIFICATES, "none would be asked for"),
+    _harmful("delegate.password_secret", "passwords from AWS Secrets Manager", "use password_hash or password_file"),
+    _harmful("delegate.client_certificates", _CERTIFICATES, "the delegate could not come in by one", default=[]),
+    _harmful("delegate.role_arn", _ROLES, "set principal; mail is sent as the relay"),
+    _harmless("delegate.external_id", _ROLES, "it is not used"),
+    _harmful("delegate.mode", _OBSERVE, "what policies do not allow is refused", built=("enforce",)),
+    _harmless("delegate.observe_until", _OBSERVE, "it is not used"),
+    _harmful("delegate.same_account", "another rule for the owner's own account", "policies decide", built=("policy",)),
+    _harmful("delegate.allow_identities", "another rule for the owner's own account", "policies decide", default=[]),
+    _harmful("delegate.tenant", _TENANTS, "mail would be sent without"),
+    _harmful("delegate.allow_tenants", _TENANTS, "mail would be sent without", default=[]),
+    _harmful("delegate.repair", "repairs", "malformed messages are refused", default=[]),
+    _harmful("delegate.rate", _QUOTAS, "nothing would hold the delegate back"),
+    _harmful("delegate.daily_recipients", _QUOTAS, "nothing would hold the delegate back"),
+    _harmful("delegates.htpasswd", "htpasswd files", "use password_hash or password_file"),
+    _harmful("policies.source", _FROM_SES, 'set source = "directory" and directory', built=("directory",)),
+    _harmless("policies.snapshot", "the snapshot", "policies are read again at start"),
+    _harmless("policies.owner.role_arn", _FROM_SES, "policies come from the folder"),
+    _harmless("policies.owner.external_id", _FROM_SES, "policies come from the folder"),
+    _harmful("policies.owner.source", "another source for one owner", "use the folder", built=("directory",)),
+    _harmful("authorization.mode", _OBSERVE, "what policies do not allow is refused", built=("enforce",)),
+    _harmless("authorization.observe_until", _OBSERVE, "it is not used"),
+    _harmless(
+        "ses.max_send_rate", "pacing to a send rate", "SES itself throttles, and clients hear 454", default="auto"
+    ),
+    _harmful("delivery.mode", _SPOOL, 'nothing would be kept; set mode = "direct"', built=("direct",)),
+    _harmless("delivery.budget", _SPOOL, "direct delivery waits for SES", default="8s"),
+    _harmful("spool.url", _SPOOL, "nothing would be kept"),
+    _harmless("spool.max_age", _SPOOL, "nothing is kept", default="4d"),
+    _harmless("spool.max_bytes", _SPOOL, "nothing is kept", default="1GiB"),
+    _harmless("notifications.from", _NOTICES, "clients hear of a failure in the reply"),
+    _harmless("notifications.role", _NOTICES, "clients hear of a failure in the reply"),
+    _harmful("limits.line_endings", "making line endings right", "such messages are refused", built=("reject",)),
+    _harmless("dns.nameservers", "asking the DNS", "nobody is asked", default=[]),
+    _harmful("dns.check_recipient_domains", "the check of recipient domains", "all are accepted", default=False),
+    _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),
+    _harmless("shared.url", _SHARED, "this relay counts for itself"),
+    _harmless("admin.console", "the console page", "there is none", default=True),
+    _harmless("admin.token", "tokens with roles", "they open nothing", default=[]),
+    _harmless("journal.path", "the journal on disk", "decisions are in the log"),
+    _harmless("journal.entries", "the journal", "decisions are in the log", default=50_000),
+)
+
+
+def not_built(values: dict[str, Any]) -> Iterator[Finding]:
+    """Find what *values* ask for that is not built yet."""
+    for later in LATER:
+        for path, value in _written_at(values, later.names):
+            if value in later.built:
+                continue
+            changes_nothing = value == later.default
+            what = "this value changes nothing" if changes_nothing else later.instead
+            why = f"not built yet ({later.feature}): {what}"
+            yield Finding(path, why, is_warning=changes_nothing or not later.is_harmful)
+
+
+def _written_at(values: Any, names: tuple[str, ...], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    if not names:
+        yield path, values
+    elif isinstance(values, dict) and names[0] in values:
+        inner, here = values[names[0]], (*path, names[0])
+        if isinstance(inner, list) and len(names) > 1:
+            for index, one in enumerate(inner):
+                yield from _written_at(one, names[1:], (*here, index))
+        else:
+            yield from _written_at(inner, names[1:], here)
+
+
+def features_to_come() -> tuple[str, ...]:
+    """Name what is not built yet, each once, in the order of the table."""
+    return tuple(dict.fromkeys(later.feature for later in LATER))

@@ -1,0 +1,149 @@
+"""Who may send: ``[[delegate]]`` and ``[delegates]``."""
+
+from typing import Literal
+
+from relay.settings.forms import (
+    Argon2,
+    Count,
+    FilePath,
+    Flag,
+    IdentityArn,
+    Name,
+    Network,
+    Organization,
+    Principal,
+    Rate,
+    ReturnPath,
+    Role,
+    SecretPath,
+    Tags,
+    Text,
+)
+from relay.settings.keys import Section, option, required
+from relay.words.delegates import Delegate
+
+
+class DelegateSettings(Section):
+    """One application that may send: how it proves itself, who it is to AWS, and what it may leave unsaid."""
+
+    name: Name = required("The user name of AUTH, and the name in logs and metrics.", "billing")
+    principal: Principal | None = option(
+        "Who it is to the policies: the ARN of a user, role or session, an account, a service, or "
+        '"caller" for the relay\'s own identity, asked of STS at start.',
+        default=None,
+    )
+    password_hash: Argon2 | None = option(
+        "The argon2 hash of its password, made by `ses-relay delegate hash`.", default=None
+    )
+    password_file: SecretPath | None = option(
+        "A file with its password or the argon2 hash of it; read again when it changes.", default=None
+    )
+    password_secret: Text | None = option(
+        "The name or ARN of a secret in AWS Secrets Manager that holds its password.", default=None
+    )
+    client_certificates: tuple[Text, ...] = option("Names in client certificates that identify it.", default=[])
+    allowed_networks: tuple[Network, ...] = option(
+        "AUTH is accepted only from here. Empty: from everywhere.", default=[]
+    )
+    trusted_networks: tuple[Network, ...] = option(
+        "Clients from here are this delegate without AUTH, on listeners with require_auth = false. The "
+        "longest prefix of all delegates wins.",
+        default=[],
+    )
+    role_arn: Role | None = option(
+        "A role that the relay assumes to send as this delegate; then SES judges the delegate, too.", default=None
+    )
+    external_id: Text | None = option("The external id for role_arn.", default=None)
+    account_grant: Flag = option(
+        "Whether a statement that grants the delegate's whole account counts. It speaks to that account's "
+        "administrators, whose own policies the relay cannot see: with true you vouch for the delegate.",
+        default=False,
+    )
+    mode: Literal["enforce", "observe"] = option(
+        "observe forwards and logs what enforce would refuse.", default="enforce"
+    )
+    observe_until: Text | None = option("When observing ends, such as 2027-01-31T00:00:00Z.", default=None)
+    same_account: Literal["policy", "allow-unless-denied"] = option(
+        "For a delegate in the owner's own account: ask the policies like for any other; or allow what "
+        "they do not deny.",
+        default="policy",
+    )
+    allow_identities: tuple[Text, ...] = option(
+        'With same_account = "allow-unless-denied": the identities it covers.', default=[]
+    )
+    default_source_arn: IdentityArn | None = option(
+        "The identity for its mail when the message names none in X-SES-SOURCE-ARN.", default=None
+    )
+    default_from_arn: IdentityArn | None = option("The same for the author, as X-SES-FROM-ARN.", default=None)
+    default_return_path_arn: IdentityArn | None = option(
+        "The same for the feedback address, as X-SES-RETURN-PATH-ARN.", default=None
+    )
+    allow_source_arns: tuple[IdentityArn, ...] = option(
+        "The only identities it may use, whatever policies say. Empty: no such bound.", default=[]
+    )
+    return_path: ReturnPath = option(
+        "Where bounces go: to MAIL FROM; to the author; or to one address that replaces MAIL FROM before "
+        "anything is judged, for software that sends as www-data@host.",
+        default="envelope",
+    )
+    configuration_set: Name | None = option("The SES configuration set of its mail.", default=None)
+    allow_configuration_sets: tuple[Name, ...] = option(
+        "Others that a message may ask for in X-SES-CONFIGURATION-SET.", default=[]
+    )
+    allow_message_tags: Flag = option("Whether a message may set tags in X-SES-MESSAGE-TAGS.", default=False)
+    tenant: Name | None = option("The SES tenant of its mail.", default=None)
+    allow_tenants: tuple[Name, ...] = option("Others that a message may ask for in X-SES-TENANT.", default=[])
+    organization_id: Organization | None = option(
+        "Its AWS organization, for policies that ask aws:PrincipalOrgID. Unset: unknown, and no such Allow counts.",
+        default=None,
+    )
+    principal_tags: Tags = option("Its tags in IAM, for policies that ask aws:PrincipalTag/NAME.", default={})
+    repair: tuple[Literal["bare-lf", "8bit-names", "long-lines", "missing-headers"], ...] = option(
+        "What to repair in messages of old software before they are judged.", default=[]
+    )
+    rate: Rate | None = option('The most recipients in a time, such as "20/s". Unset: no limit.', default=None)
+    daily_recipients: Count | None = option("The most recipients in a day. Unset: no limit.", default=None, ge=1)
+    reveal: Literal["reason", "full"] | None = option(
+        "What a refusal tells this delegate. Unset: as [authorization] says.", default=None
+    )
+
+    def to_delegate(self, caller: str | None = None) -> Delegate:
+        """
+        Make the delegate the judge knows.
+
+        Args:
+            caller: The relay's own ARN as STS told it, for ``principal = "caller"``.
+
+        Raises:
+            ValueError: No principal, or the caller's is wanted and not given.
+        """
+        principal = caller if self.principal == "caller" else self.principal
+        if principal is None:
+            raise ValueError(f"the principal of delegate {self.name} is not known")
+        return Delegate(
+            name=self.name,
+            principal=principal,
+            account_grant=self.account_grant,
+            default_source_arn=self.default_source_arn,
+            default_from_arn=self.default_from_arn,
+            default_return_path_arn=self.default_return_path_arn,
+            allow_source_arns=self.allow_source_arns,
+            return_path=self.return_path,
+            configuration_set=self.configuration_set,
+            allow_configuration_sets=self.allow_configuration_sets,
+            allow_message_tags=self.allow_message_tags,
+            tenant=self.tenant,
+            allow_tenants=self.allow_tenants,
+            organization_id=self.organization_id,
+            principal_tags=dict(self.principal_tags),
+            reveal=self.reveal,
+        )
+
+
+class DelegatesSettings(Section):
+    """Delegates that are kept in files of their own."""
+
+    file: FilePath | None = option("A TOML file with further [[delegate]] tables; read again on SIGHUP.", default=None)
+    htpasswd: SecretPath | None = option(
+        "A file of NAME:HASH lines, as htpasswd writes it, with the passwords of delegates.", default=None
+    )

@@ -1,0 +1,56 @@
+"""How one looks at the relay: ``[admin]``, ``[journal]``, ``[metrics]`` and ``[log]``."""
+
+from typing import Literal
+
+from relay.settings.forms import Count, FilePath, Flag, Listen, Name, SecretPath
+from relay.settings.keys import Section, option, required
+
+
+class TokenSettings(Section):
+    """A bearer token of the admin endpoint with a narrower view."""
+
+    name: Name = required("The name in logs.", "team-a")
+    file: SecretPath = required("A file with the token.", "/run/secrets/team-a")
+    role: Literal["viewer", "operator"] = option("viewer reads; operator may also act.", default="viewer")
+    delegates: tuple[Name, ...] = option("The delegates it sees. Empty: all.", default=[])
+
+
+class AdminSettings(Section):
+    """The HTTP endpoint for health, metrics and the console."""
+
+    address: Listen = option(
+        "Where to listen. Off loopback, everything but health and metrics needs the token.", default="127.0.0.1:8025"
+    )
+    token_file: SecretPath | None = option("A file with the bearer token.", default=None)
+    console: Flag = option("Whether / shows the console page.", default=True)
+    token: tuple[TokenSettings, ...] = option("Further tokens.", default=[])
+
+
+class JournalSettings(Section):
+    """The recent decisions."""
+
+    path: FilePath | None = option("A file that keeps them over a restart. Unset: in memory.", default=None)
+    entries: Count = option("How many are kept.", default=50_000, ge=0, le=100_000_000)
+
+
+class MetricsSettings(Section):
+    """What Prometheus reads."""
+
+    max_identities: Count = option(
+        'Identities with a label of their own; more are counted as "other", so that a series stays a series.',
+        default=1000,
+        ge=0,
+        le=1_000_000,
+    )
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    format: Literal["json", "console"] = option(
+        "One JSON object a line for machines; or coloured text for people.", default="json"
+    )
+    level: Literal["debug", "info", "warning", "error"] = option("The least that is written.", default="info")
+    addresses: Literal["plain", "hash"] = option(
+        "Mail addresses as they are; or as keyed hashes, which cannot be replayed.", default="plain"
+    )
