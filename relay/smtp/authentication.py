@@ -52,7 +52,7 @@ class Authentication(Connection):
             self._tried(mechanism, "throttled")
             self._answer(replies.AUTH_THROTTLED)
         else:
-            await self._converse(mechanism, initial.encode("ascii") if blank else None)
+            await self._hear_out(mechanism, initial.encode("ascii") if blank else None)
 
     def _auth_refusal(self, mechanism: str, initial: str) -> Reply | None:  # noqa: PLR0911 - a list of rules
         """Say why AUTH cannot be begun, if so. The order is that of what the client has to mend first."""
@@ -70,7 +70,7 @@ class Authentication(Connection):
             return replies.UNKNOWN_MECHANISM
         return replies.AUTH_ARGUMENTS if " " in initial else None
 
-    async def _converse(self, mechanism: str, initial: bytes | None) -> None:
+    async def _hear_out(self, mechanism: str, initial: bytes | None) -> None:
         name = ""
         try:
             credentials = await self._exchange(mechanism, initial)

@@ -10,6 +10,7 @@ W17, W21, W25), and the stream reader, which took a message line by line (W1, W2
 import asyncio
 import logging
 import re
+from contextlib import suppress
 from typing import Any, Final, NoReturn, cast
 
 from aiosmtpd.smtp import SMTP
@@ -77,6 +78,7 @@ class Connection(SMTP):
         self._verb = "connect"
         self._errors = 0
         self._junk = 0
+        self._is_lost = False
         self._why: str | None = None
         self._outgoing: list[bytes] = []
         self._can_write = True
@@ -110,6 +112,9 @@ class Connection(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - why a client left is not our concern
         """Tell the reader that nothing more comes; aiosmtpd would cancel it in the middle of a commit (W3)."""
+        if self._is_lost:
+            return
+        self._is_lost = True
         self.transport = None
         self._inflow.end()
         self._let_write()
@@ -261,22 +266,26 @@ class Connection(SMTP):
     async def _handle_client(self) -> None:
         """Converse until somebody ends it. The task in which everything on this connection happens."""
         try:
+            await self._part(await self._converse())
+        except asyncio.CancelledError:
+            self._end_transaction(replies.SHUTTING_DOWN, Reason.SHUTTING_DOWN)
+            self.cut()
+            raise
+        except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
+            self._end_transaction(self._tell(error), Reason.INTERNAL)
+            self.cut()
+
+    async def _converse(self) -> str:
+        """Obey one command after the other; return why there are no more."""
+        try:
             await self._greet()
             while True:
                 command = await self._next_command()
                 if command is not None:
                     await self._try_to_obey(command)
         except Interruption as end:
-            self._why = end.why
-            await self._part(end.why)
-        except asyncio.CancelledError:
-            self._end_transaction(replies.SHUTTING_DOWN, Reason.SHUTTING_DOWN)
-            self.cut()
-            raise
-        except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
-            self._tell(error)
-            self._end_transaction(replies.SHUTTING_DOWN, Reason.INTERNAL)
-            self.cut()
+            self._why = self._why or end.why
+            return end.why
 
     async def _greet(self) -> None:
         if self._limits.greeting_delay_seconds:
@@ -337,7 +346,8 @@ class Connection(SMTP):
         if self.transport is None or self.transport.is_closing():
             return
         if not self._tls and self.transport.can_write_eof():
-            self.transport.write_eof()
+            with suppress(OSError):  # reset in this very moment
+                self.transport.write_eof()
         self._allow(self._limits.linger_seconds, cuts=True)
         await self._inflow.exhaust()
 

@@ -127,6 +127,10 @@ class Dialogue(Transfer):
                 ssl_handshake_timeout=self._limits.tls_handshake_seconds,
             )
         except OSError:
+            # asyncio tells the protocol nothing of a connection that is lost during the handshake
+            self._why = "tls"
+            transport.abort()
+            self.connection_lost(None)
             raise Interruption("tls") from None
         if secured is None:
             raise Interruption("tls")

@@ -71,6 +71,18 @@ class Transaction:
             return None
         return Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
 
+    def sealed(self) -> Envelope:
+        """
+        Return the whole envelope, for a message that is handed on.
+
+        Raises:
+            ValueError: Its MAIL was refused; ours, not the client's.
+        """
+        envelope = self.envelope
+        if envelope is None:
+            raise ValueError("a message without a reverse-path is not handed on")
+        return envelope
+
     def abandon(self) -> None:
         """End what the client gave up: aborted, or as its recipients were refused if none was taken."""
         if self.refusal is not None and not self.forward_paths:

@@ -104,12 +104,13 @@ class Transfer(Authentication):
 
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         """Take the message and hand it on (W1, W2, W22)."""
-        transaction = self._transaction
-        refusal = self._data_refusal(arg or "", transaction)
-        if refusal is not None:
-            self._answer(refusal)
+        if arg:
+            self._answer(replies.NO_ARGUMENT)
             return
-        assert transaction is not None  # noqa: S101 - _data_refusal has seen to it
+        transaction = self._transaction
+        if transaction is None or not transaction.forward_paths:
+            self._answer(self._data_refusal(transaction))
+            return
         if self._inflow.pending:
             self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
             self._dismiss(replies.OUT_OF_STEP)
@@ -121,14 +122,10 @@ class Transfer(Authentication):
         else:
             await self._take_message(transaction)
 
-    def _data_refusal(self, argument: str, transaction: Transaction | None) -> Reply | None:
-        if argument:
-            return replies.NO_ARGUMENT
+    def _data_refusal(self, transaction: Transaction | None) -> Reply:
         if transaction is None:
             return replies.NEED_MAIL if self._helo else replies.NEED_EHLO
-        if not transaction.forward_paths:
-            return replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT
-        return None
+        return replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT
 
     async def _finds_room(self) -> bool:
         """Wait a little while the messages of others fill our memory (back-pressure before 354)."""
@@ -185,10 +182,8 @@ class Transfer(Authentication):
 
     async def _hand_over(self, transaction: Transaction, raw: bytes) -> Ending:
         """Let the reception decide. Runs to its end, and is counted, also when the client is gone (W3)."""
-        envelope = transaction.envelope
-        assert envelope is not None  # noqa: S101 - MAIL has set the reverse-path
         try:
-            ending = await self._premises.reception.receive(self._session(), envelope, raw)
+            ending = await self._premises.reception.receive(self._session(), transaction.sealed(), raw)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again (W6)
             ending = ending_of(self._tell(error), Reason.INTERNAL)
         transaction.end(ending)

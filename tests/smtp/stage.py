@@ -7,6 +7,7 @@ import base64
 import itertools
 import socket
 import ssl
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -161,7 +162,7 @@ async def stage(
     *listeners: Listener,
     limits: Limits = QUICK,
     record: Callable[..., Mapping[str, Any]] = make_record,
-    monotonic: Callable[[], float] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     **changed: Any,
 ) -> AsyncIterator[Stage]:
     """Open a door on loopback; close it at the end."""
@@ -178,7 +179,7 @@ async def stage(
         observe=events.append,
         make_record=record,
         new_id=lambda: f"id{next(numbers)}",
-        **({} if monotonic is None else {"monotonic": monotonic}),
+        monotonic=monotonic,
     )
     await door.open()
     opened = Stage(door, reception, delegates, events, authority.client)
