@@ -22,10 +22,15 @@ class VariableProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable inside a value. ``key`` is lower-cased; ``default`` is None when it has none."""
+    """
+    A variable inside a value. ``key`` is lower-cased; ``default`` is None when it has none.
+
+    ``doubtful_default``: it holds wildcards where wildcards count, and AWS does not say whether they do in a default.
+    """
 
     key: str
     default: str | None = None
+    doubtful_default: bool = False
 
 
 #: A value as literal parts and variables. Wildcards of the literal parts are spelt as in :mod:`wildcards`.
@@ -49,11 +54,14 @@ def read_template(text: str, *, live: bool, wildcards: bool) -> Template:
         if found is None:
             raise VariableProblem("after ${ comes a key, perhaps a default in single quotes, and }: ${aws:username}")
         parts.append(literal(text[at:start]))
-        special = found["literal"]
-        parts.append(special if special is not None else Variable(found["key"].lower(), found["default"]))
+        parts.append(found["literal"] or _variable(found["key"], found["default"], wildcards=wildcards))
         at = found.end()
     parts.append(literal(text[at:]))
     return _joined(parts)
+
+
+def _variable(key: str, default: str | None, *, wildcards: bool) -> Variable:
+    return Variable(key.lower(), default, wildcards and default is not None and wild(default) != default)
 
 
 def _joined(parts: list[str | Variable]) -> Template:
@@ -112,5 +120,4 @@ def _value_of(variable: Variable, context: Context) -> tuple[str, bool] | None:
         return ANY_RUN, False  # a key with several values cannot be a variable; AWS does not say what becomes of it
     if variable.default is None:
         return None
-    plain = wild(variable.default) == variable.default
-    return (variable.default, True) if plain else (wild(variable.default), False)
+    return (wild(variable.default), False) if variable.doubtful_default else (variable.default, True)
