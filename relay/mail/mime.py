@@ -1,6 +1,7 @@
 """Rule P10: the body is opaque, but its MIME structure has bounds, and message/partial is refused."""
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from relay.mail.fields import unfolded
@@ -12,8 +13,8 @@ _QUOTED_PAIR = re.compile(rb"\\(.)")
 _COMMENT = re.compile(rb"\([^()]*+\)")
 _CONTENT_TYPE = re.compile(rb"\r\ncontent-type[ \t]*+:([^\r]*+(?:\r\n[ \t][^\r]*+)*+)")
 
-#: A part's own header is looked at so far, in octets.
-_PART_HEADER = 16384
+#: A part's own header is looked at so far, in octets; it may say so often what it is.
+_PART_HEADER, _TYPES = 16384, 8
 #: Lines that begin with a boundary and go on, as ``--b`` and ``--b1``: so many are no accident.
 _NEAR_MISSES = 5000
 #: The structure may make us look at each octet so many times; what is small may be looked at anyway.
@@ -128,7 +129,11 @@ class _Outline:
         limit = min(self._next_delimiter(), start + _PART_HEADER)
         end = self._raw.find(b"\r\n\r\n", start, limit + 2)
         header = self._raw[start : limit if end < 0 else end]
-        spans = [match.span(1) for match in _CONTENT_TYPE.finditer(header.lower())]
+        spans = [match.span(1) for match in islice(_CONTENT_TYPE.finditer(header.lower()), _TYPES + 1)]
+        if len(spans) > _TYPES:
+            raise broken_bound(
+                "P10", "A MIME part has many Content-Type fields: send one, mail programs choose differently"
+            )
         types = [content_type(header[first:last]) for first, last in spans] or [default]
         for each in types:
             _check_partial(each.kind)

@@ -127,6 +127,11 @@ def test_unterminated_multiparts_side_by_side_pass():
     assert rule_broken(message(multipart("b", *inner))) is None
 
 
+def test_part_says_what_it_is_a_few_times_at_most():
+    assert rule_broken(message(multipart("b", b"Content-Type: a/b\r\n" * 8 + b"\r\nx"))) is None
+    assert rule_broken(message(multipart("b", b"Content-Type: a/b\r\n" * 9 + b"\r\nx"))) == "554 5.6.0"
+
+
 def test_flood_of_near_boundaries_is_refused():
     flood = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--bx\r\n" * 6000
 
