@@ -29,7 +29,7 @@ _ROLES: Final = {
 
 def render(explanation: Json, *, colour: bool = False) -> str:
     """Return the whole explanation as text, lines of at most about 100 columns; ANSI colour for terminals if wished."""
-    lines = list(_lines(explanation))
+    lines = [_printable(line) for line in _lines(explanation)]
     return "\n".join(_coloured(line) if colour else line for line in lines) + "\n"
 
 
@@ -124,7 +124,7 @@ def _ending(explanation: Json) -> Iterator[str]:
 
 
 def _hanging(parts: Sequence[str], head: str, joint: str = " ") -> list[str]:
-    text = _printable(joint.join(parts))
+    text = joint.join(parts)
     return wrap(
         text,
         WIDTH,

@@ -7,7 +7,6 @@ from typing import Any
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.judgement.message import judge_message
 from relay.judgement.rules import Rules
-from relay.judgement.verdicts import Judgement
 from relay.mail.facts import DisplayName, MessageFacts
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
 from relay.words.addresses import Address, NullPath, ReversePath, parse_address
@@ -116,8 +115,8 @@ def judge(
     rules: Rules | None = None,
     now: float = NOW,
     trace: bool = False,
-) -> Judgement:
-    """Judge a message of which only what matters to the test is given."""
+) -> Any:
+    """Judge a message of which only what matters to the test is given: a Judgement, of which it knows which half."""
     return judge_message(
         message or facts(),
         path or envelope(),

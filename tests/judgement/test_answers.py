@@ -1,5 +1,7 @@
 """Section 5 of the semantics: what the client hears."""
 
+from typing import Any
+
 import pytest
 
 from relay.judgement.answers import LONGEST_WITH_ID, with_id
@@ -28,7 +30,7 @@ HEAD = (
 )
 
 
-def reply(*arguments, **options):
+def reply(*arguments: Any, **options: Any) -> str:
     return str(judge(*arguments, **options).reply)
 
 
@@ -51,8 +53,10 @@ def test_policy_values_and_sids_are_told_only_where_everything_is_revealed():
     by_rule = reply(SELECTIVE, rules=FULL)
     by_delegate = reply(SELECTIVE, who=delegate(reveal="full"))
 
-    assert by_rule == by_delegate == HEAD + (
-        f"ses:FromAddress is app@example.com; p/S0 wants ses:FromAddress to be {SECRET})"
+    assert (
+        by_rule
+        == by_delegate
+        == HEAD + (f"ses:FromAddress is app@example.com; p/S0 wants ses:FromAddress to be {SECRET})")
     )
     assert "p/S0" in reply(catalog(identity("example.com", deny())), rules=FULL)
     assert SECRET not in reply(SELECTIVE, rules=FULL, who=delegate(reveal="reason"))

@@ -1,5 +1,7 @@
 """Section 1 of the semantics: known, absent and unknown keys, and readings that must all be allowed."""
 
+from typing import Any
+
 import pytest
 
 from relay.judgement.rules import Rules
@@ -10,7 +12,7 @@ from tests.judgement.building import NOW, allow, catalog, delegate, deny, envelo
 ORG = {"aws:PrincipalOrgID": "o-1"}
 
 
-def verdict(known, *arguments, **options):
+def verdict(known: Any, *arguments: Any, **options: Any) -> Any:
     return judge(known, *arguments, **options).decisions[0].verdict
 
 

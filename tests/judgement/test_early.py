@@ -1,5 +1,7 @@
 """The early answer at MAIL: refuse only what no message could make good."""
 
+from typing import Any
+
 import pytest
 
 from relay.judgement.catalog import Catalog
@@ -13,7 +15,7 @@ from tests.judgement.building import NOW, address, allow, arn, catalog, delegate
 SOMEBODY = "arn:aws:iam::999999999999:user/somebody"
 
 
-def early(known, path="app@example.com", who=None, rules=None):
+def early(known: Any, path: str = "app@example.com", who: Any = None, rules: Any = None) -> Any:
     return judge_early(
         NullPath.NULL if path == "<>" else address(path), who or delegate(), known, rules or Rules(), NOW
     )

@@ -1,5 +1,7 @@
 """Section 3 of the semantics: which identity governs an address."""
 
+from typing import Any
+
 import pytest
 
 from relay.judgement.catalog import Catalog
@@ -25,7 +27,7 @@ SOMEBODY = "arn:aws:iam::999999999999:user/somebody"
 DOMAIN = identity("example.com", allow())
 
 
-def first(*arguments, **options):
+def first(*arguments: Any, **options: Any) -> Any:
     return judge(*arguments, **options).decisions[0]
 
 
@@ -148,8 +150,8 @@ def test_nobodys_address_is_refused_in_ses_words_all_addresses_at_once():
     judgement = judge(catalog(DOMAIN), facts("a@b.example"), envelope("c@d.example"))
 
     assert str(judgement.reply) == (
-        "554 5.7.1 Message rejected: Email address is not verified. The following identities failed the check in region "
-        "US-EAST-1: a@b.example, c@d.example (delegate app, from)"
+        "554 5.7.1 Message rejected: Email address is not verified. The following identities failed the check in "
+        "region US-EAST-1: a@b.example, c@d.example (delegate app, from)"
     )
     assert judgement.reason is Reason.IDENTITY_UNKNOWN
 
@@ -159,9 +161,9 @@ def test_unverified_identities_neither_grant_nor_take_precedence():
 
     assert judge(catalog(DOMAIN, unverified)).permit is not None
     assert judge(catalog(identity("example.com", allow(), verified=False))).reason is Reason.IDENTITY_UNKNOWN
-    assert judge(
-        catalog(DOMAIN, unverified), facts(source_arn=arn("app@example.com"))
-    ).reason is Reason.IDENTITY_UNKNOWN
+    assert (
+        judge(catalog(DOMAIN, unverified), facts(source_arn=arn("app@example.com"))).reason is Reason.IDENTITY_UNKNOWN
+    )
 
 
 # --- precedence -------------------------------------------------------------------------------------------------------
@@ -386,7 +388,7 @@ def test_a_lookup_asks_for_labels_not_for_identities():
     """Counted, not timed: however many identities there are, the same names are looked up."""
     asked: list[str] = []
 
-    class Counting(dict):
+    class Counting(dict[str, Any]):
         def get(self, key, default=None):
             asked.append(key)
             return super().get(key, default)
@@ -403,5 +405,7 @@ def test_the_digest_of_every_policy_that_was_read_is_kept():
     known = catalog(identity("example.com", allow()), identity("sub.example.com", allow(APP)))
     decision = first(known, facts("a@sub.example.com"))
 
-    digests = {p.digest for o in known.owners.values() for g in o.by_folded_name.values() for i in g for p in i.policies}
+    digests = {
+        p.digest for o in known.owners.values() for g in o.by_folded_name.values() for i in g for p in i.policies
+    }
     assert set(decision.digests) == digests

@@ -1,5 +1,7 @@
 """Section 2 of the semantics: which questions a message asks, and what SES is told in the end."""
 
+from typing import Any
+
 import pytest
 
 from relay.judgement.rules import Rules
@@ -21,7 +23,7 @@ from tests.judgement.building import (
 OPEN = catalog(identity("example.com", allow()), identity("bounce.example", allow()))
 
 
-def asked(judgement):
+def asked(judgement: Any) -> list[Any]:
     return [(decision.role, str(decision.address)) for decision in judgement.decisions]
 
 
@@ -70,8 +72,10 @@ def test_the_feedback_address_of_a_question_is_the_address_of_its_row():
 
 
 def test_author_and_recipients_are_the_same_in_every_question_only_the_resource_differs():
-    condition = {"StringEquals": {"ses:FromAddress": "app@example.com"}, "ForAllValues:StringLike": {
-        "ses:Recipients": "*@rcpt.example"}}
+    condition = {
+        "StringEquals": {"ses:FromAddress": "app@example.com"},
+        "ForAllValues:StringLike": {"ses:Recipients": "*@rcpt.example"},
+    }
     known = catalog(identity("example.com", allow(**condition)), identity("bounce.example", allow(**condition)))
 
     assert judge(known, facts(), envelope("b@bounce.example")).permit is not None
@@ -121,7 +125,9 @@ def test_the_null_reverse_path_is_refused_unless_the_author_may_stand_in():
 )
 def test_return_path_of_a_delegate_replaces_mail_from_before_anything_is_judged(setting, source):
     known = catalog(identity("example.com", allow()), identity("host.example", allow()))
-    judgement = judge(known, facts("app@Example.com"), envelope("www-data@host.example"), who=delegate(return_path=setting))
+    judgement = judge(
+        known, facts("app@Example.com"), envelope("www-data@host.example"), who=delegate(return_path=setting)
+    )
 
     assert str(judgement.permit.source) == source
     assert "www-data@host.example" not in {a for _, a in asked(judgement)} or setting == "envelope"
@@ -179,7 +185,9 @@ def test_a_source_arn_is_passed_over_for_an_address_it_does_not_cover():
 def test_a_source_arn_that_covers_no_address_of_the_message_is_refused():
     judgement = judge(TWO, facts(source_arn=arn("else.example")), envelope("b@example.com"))
 
-    assert str(judgement.reply).startswith("554 5.7.1 Message rejected: X-SES-SOURCE-ARN: else.example covers no address")
+    assert str(judgement.reply).startswith(
+        "554 5.7.1 Message rejected: X-SES-SOURCE-ARN: else.example covers no address"
+    )
     assert judgement.reason is Reason.IDENTITY_UNKNOWN
 
 

@@ -1,5 +1,7 @@
 """X-SES fields other than the ARNs: refused, stripped, or honoured as the operator grants."""
 
+from typing import Any
+
 import pytest
 
 from relay.judgement.rules import Rules
@@ -11,11 +13,11 @@ OWN = ("ses-relay-delegate", "app")
 STRIP = Rules(x_ses_headers="strip")
 
 
-def permit(x_ses=None, rules=None, **settings):
+def permit(x_ses: Any = None, rules: Any = None, **settings: Any) -> Any:
     return judge(OPEN, facts(x_ses=x_ses or {}), who=delegate(**settings), rules=rules).permit
 
 
-def reply(x_ses, **settings):
+def reply(x_ses: Any, **settings: Any) -> str:
     judgement = judge(OPEN, facts(x_ses=x_ses), who=delegate(**settings))
     assert judgement.permit is None
     assert judgement.reason is Reason.MESSAGE_FORM
