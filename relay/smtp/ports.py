@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol, TypeAlias
 
-from relay.words.addresses import ReversePath
 from relay.words.transactions import Ending, Envelope, Session
 from relay.words.unavailable import Unavailable
 
@@ -14,8 +13,12 @@ ClientAddress: TypeAlias = IPv4Address | IPv6Address
 class Reception(Protocol):
     """Where a message goes when the door has it whole."""
 
-    def early_answer(self, session: Session, reverse_path: ReversePath) -> Ending | None:
-        """Refuse at MAIL what no recipient and no content could make allowed; None lets the client go on."""
+    def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
+        """
+        Refuse at MAIL what no recipient and no content could make allowed; None lets the client go on.
+
+        The envelope has no forward-paths yet.
+        """
 
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
         """

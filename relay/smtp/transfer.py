@@ -61,7 +61,7 @@ class Transfer(Authentication):
             return ending_of(problem.reply, problem.reason)
         transaction.reverse_path = mail.reverse_path
         try:
-            return self._premises.reception.early_answer(self._session(), mail.reverse_path)
+            return self._premises.reception.early_answer(self._session(), transaction.sealed())
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
             return ending_of(self._tell(error), Reason.INTERNAL)
 

@@ -19,7 +19,7 @@ from relay.smtp.door import StreetDoor
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.ports import ClientAddress
-from relay.words.addresses import NullPath, ReversePath
+from relay.words.addresses import NullPath
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
@@ -51,9 +51,10 @@ class Reception:
 
     taken: list[tuple[Session, Envelope, bytes]] = field(default_factory=list)
     before: Callable[[], Any] | None = None
-    early: Callable[[Session, ReversePath], Ending | None] | None = None
+    early: Callable[[Session, Envelope], Ending | None] | None = None
 
-    def early_answer(self, session: Session, reverse_path: ReversePath) -> Ending | None:
+    def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
+        reverse_path = envelope.reverse_path
         if self.early is not None:
             return self.early(session, reverse_path)
         if reverse_path is NullPath.NULL or str(reverse_path) not in ALLOWED:
@@ -211,6 +212,8 @@ class Client:
         await self.writer.start_tls(context, server_hostname="relay.test", ssl_handshake_timeout=5)
 
     async def send(self, octets: bytes) -> None:
+        if self.writer.is_closing():
+            raise ConnectionResetError("hung up")
         self.writer.write(octets)
         await self.writer.drain()
 
@@ -219,6 +222,8 @@ class Client:
         while octets:
             size = sizes()
             piece, octets = octets[:size], octets[size:]
+            if self.writer.is_closing():
+                raise ConnectionResetError("hung up")
             self.writer.write(piece)
             await asyncio.sleep(0)
             await asyncio.sleep(0)

@@ -722,7 +722,7 @@ async def test_w18_a_blank_after_the_colon_and_any_case_of_keywords_are_forgiven
 async def test_w19_the_null_reverse_path_is_a_value_of_its_own_and_no_recipient(authority):
     async with stage(authority, PLAIN) as on:
         asked: list[object] = []
-        on.reception.early = lambda session, reverse_path: asked.append(reverse_path)
+        on.reception.early = lambda session, envelope: asked.append(envelope.reverse_path)
         client = await on.authenticated("plain")
 
         assert (await client.says("MAIL FROM:<>")).startswith("250")
