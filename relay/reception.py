@@ -1,1 +1,211 @@
-"""Built next."""
+"""The first walk of a message: facts, questions, decision, SES, reply; in that order, each once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+from relay.identities.ports import Directory
+from relay.judgement.answers import with_id
+from relay.judgement.message import judge_early, judge_message
+from relay.judgement.rules import Rules
+from relay.judgement.verdicts import Decision, Judgement, Permit
+from relay.mail.facts import MessageFacts, MessageProblem
+from relay.mail.profile import Profile
+from relay.mail.reading import read_facts
+from relay.mail.received import received_field
+from relay.mail.rewriting import rewrite
+from relay.observe.events import Judged, JudgementTimed, Observer, SesDisagreed
+from relay.sending.answers import disagreement
+from relay.sending.outcomes import Ambiguous, Deferred, Mail, Refused, Sent
+from relay.sending.outcomes import Outcome as SesOutcome
+from relay.sending.ports import Sender
+from relay.words.delegates import Delegate
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending, Envelope, Session
+
+API: Final = "ses:SendRawEmail"
+#: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
+NOT_KNOWN: Final = Ending(
+    Outcome.DEFERRED, Reason.INTERNAL, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Wall clock (timezone-aware) and monotonic seconds, given once at assembly."""
+
+    wall: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What one configuration says about judging; replaced as a whole on reload."""
+
+    delegate: Callable[[str], Delegate | None]
+    rules: Rules
+    profile: Profile
+    hostname: str
+
+
+class Reception:
+    """
+    Takes a message from the end of DATA to the reply.
+
+    Nothing answers 250 here before SES's own 200. Every way out is an :class:`Ending`; an exception is the street
+    door's to turn into 451 4.3.0.
+    """
+
+    def __init__(
+        self, house: House, directory: Directory, sender: Sender, *, observe: Observer, clocks: Clocks
+    ) -> None:
+        self.house = house
+        self._directory = directory
+        self._sender = sender
+        self._observe = observe
+        self._clocks = clocks
+
+    def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
+        """Answer at MAIL what no message could change: None means go on."""
+        house = self.house
+        delegate = house.delegate(session.delegate)
+        if delegate is None:
+            return _with_id(NOT_KNOWN, envelope.id)
+        now = self._clocks.wall().timestamp()
+        judgement = judge_early(envelope.reverse_path, delegate, self._directory.catalog, house.rules, now)
+        if judgement is None:
+            return None
+        self._tell(judgement, delegate)
+        return _with_id(_refusal(judgement, self._record_of(None, judgement)), envelope.id)
+
+    async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
+        """Read, judge, rewrite, send: docs/architecture.md has the walk. Every refusal names the decision's id."""
+        return _with_id(await self._walk(session, envelope, raw), envelope.id)
+
+    async def _walk(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
+        house = self.house
+        delegate = house.delegate(session.delegate)
+        if delegate is None:
+            return NOT_KNOWN
+        facts = read_facts(raw, house.profile)
+        if isinstance(facts, MessageProblem):
+            return _malformed(facts, {})
+        started = self._clocks.monotonic()
+        judgement = self._judge(facts, envelope, delegate)
+        known = self._record_of(facts, judgement, seconds=self._clocks.monotonic() - started)
+        if judgement.permit is None:
+            return _refusal(judgement, known)
+        mail = self._mail(session, envelope, facts, raw, judgement.permit)
+        if isinstance(mail, MessageProblem):
+            return _malformed(mail, known)
+        return await self._send(mail, judgement.permit, known)
+
+    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate) -> Judgement:
+        started = self._clocks.monotonic()
+        now = self._clocks.wall().timestamp()
+        judgement = judge_message(facts, envelope, delegate, self._directory.catalog, self.house.rules, now)
+        self._observe(JudgementTimed(self._clocks.monotonic() - started))
+        self._tell(judgement, delegate)
+        return judgement
+
+    def _tell(self, judgement: Judgement, delegate: Delegate) -> None:
+        mode = self.house.rules.mode
+        for decision in judgement.decisions:
+            identity = str(decision.identity) if decision.identity else "-"
+            self._observe(Judged(delegate.name, identity, decision.role.value, decision.verdict.value, mode))
+
+    def _mail(
+        self, session: Session, envelope: Envelope, facts: MessageFacts, raw: bytes, permit: Permit
+    ) -> Mail | MessageProblem:
+        house = self.house
+        received = received_field(session, house.hostname, envelope.id, self._clocks.wall(), envelope.forward_paths)
+        sent = rewrite(raw, facts, received, house.profile)
+        if isinstance(sent, MessageProblem):
+            return sent
+        return Mail(
+            source=str(permit.source),
+            destinations=tuple(map(str, envelope.forward_paths)),
+            source_arn=permit.source_arn,
+            from_arn=permit.from_arn,
+            return_path_arn=permit.return_path_arn,
+            raw=sent,
+            configuration_set=permit.configuration_set,
+            tags=permit.tags,
+        )
+
+    async def _send(self, mail: Mail, permit: Permit, known: dict[str, Any]) -> Ending:
+        started = self._clocks.monotonic()
+        outcome = await self._sender.send(mail, permit.region)
+        known |= {"api": API, "region": permit.region, "account": permit.account}
+        known["timings"]["ses"] = self._clocks.monotonic() - started
+        kind = disagreement(outcome)
+        if kind is not None:
+            self._observe(SesDisagreed(mail.from_arn, kind))
+        return ending_of(outcome, known)
+
+    def _record_of(
+        self, facts: MessageFacts | None, judgement: Judgement, *, seconds: float | None = None
+    ) -> dict[str, Any]:
+        name = facts.display_name if facts else None
+        return {
+            "mode": self.house.rules.mode,
+            "roles": [role_record(decision) for decision in judgement.decisions],
+            "display_name": name.decoded if name else None,
+            "display_name_raw": name.raw if name else None,
+            "timings": {"judgement": seconds},
+        }
+
+
+def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:
+    """Return what the client hears of SES's answer when nothing is kept here (delivery mode ``direct``)."""
+    match outcome:
+        case Sent(message_id):
+            reply = Reply(250, (2, 0, 0), f"Ok {message_id}")
+            return Ending(Outcome.ACCEPTED, Reason.NONE, reply, {**known, "ses_id": message_id})
+        case Refused():
+            return Ending(Outcome.REJECTED, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
+        case Deferred() | Ambiguous():
+            return Ending(Outcome.DEFERRED, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def role_record(decision: Decision) -> dict[str, Any]:
+    """Return one row of ``roles`` in the decision record."""
+    deciding = [str(ref) for _, _, evaluation in decision.evaluations[:1] for ref in evaluation.because]
+    return {
+        "role": decision.role.value,
+        "address": str(decision.address),
+        "identity": str(decision.identity) if decision.identity else None,
+        "chosen": decision.chosen,
+        "digests": list(decision.digests),
+        "verdict": decision.verdict.value,
+        "deciding": deciding,
+        "why": decision.why or None,
+    }
+
+
+def _ses_error(outcome: Deferred | Refused | Ambiguous) -> dict[str, Any]:
+    return {"ses_error": f"{outcome.code}: {outcome.message}"}
+
+
+def _refusal(judgement: Judgement, known: Mapping[str, Any]) -> Ending:
+    if judgement.reply is None:
+        raise ValueError("what is not permitted has a reply")
+    return Ending(_outcome_of(judgement.reply), judgement.reason, judgement.reply, known)
+
+
+def _malformed(problem: MessageProblem, known: Mapping[str, Any]) -> Ending:
+    return Ending(_outcome_of(problem.reply), problem.reason, problem.reply, {**known, "rule": problem.rule})
+
+
+def _outcome_of(refusal: Reply) -> Outcome:
+    return Outcome.REJECTED if refusal.is_permanent else Outcome.DEFERRED
+
+
+def _with_id(ending: Ending, message_id: str) -> Ending:
+    if ending.outcome is Outcome.ACCEPTED:
+        return ending
+    return replace(ending, reply=with_id(ending.reply, message_id))

@@ -1,0 +1,102 @@
+"""``ses-relay demo``: relay, embedded SES and admin endpoint on loopback, with sample delegates and policies."""
+
+import json
+import shutil
+import tempfile
+from contextlib import ExitStack
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+
+import relay as package
+from relay.assembly import Relay
+from relay.cli.demo_certificate import make_certificate
+from relay.cli.demo_words import greeting
+from relay.cli.serve import run, until_told_to_stop
+from relay.localses.app import LocalSes
+from relay.localses.keys import DEMO_KEYS
+from relay.localses.listening import read_listen
+from relay.sending.keys import AccessKey
+from relay.settings.model import Settings
+from relay.settings.reading import read_settings
+
+
+@click.command()
+@click.option("--smtp", default="127.0.0.1:2525", show_default=True, help="Where the relay listens.")
+@click.option("--admin", default="127.0.0.1:8025", show_default=True, help="Health and metrics.")
+@click.option("--ses", default="127.0.0.1:8579", show_default=True, help="Where the embedded SES listens.")
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the demo's files here: policies to edit, certificate, addresses.json. Default: a temporary folder.",
+)
+def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
+    r"""
+    Try everything on this machine, without an AWS account.
+
+    \b
+    Three delegates (billing, newsletter, intern) may send through the policies of one owner; an embedded SES takes
+    what is permitted. Edit a policy and it counts two seconds later. AWS credentials in the environment are ignored.
+
+    \b
+    Examples:
+      ses-relay demo
+      ses-relay demo --state ./demo --smtp 127.0.0.1:2600
+    """
+    with ExitStack() as leaving:
+        folder = state or Path(leaving.enter_context(tempfile.TemporaryDirectory(prefix="ses-relay-demo-")))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run(_demo(folder.absolute(), smtp, admin, ses))
+        except OSError as error:
+            raise click.ClickException(f"the demo could not start: {error}") from error
+
+
+async def _demo(folder: Path, smtp: str, admin: str, ses: str) -> None:
+    certificate, key = make_certificate(folder)
+    local_ses = LocalSes(DEMO_KEYS)
+    ses_address = "{}:{}".format(*await local_ses.start(*read_listen(ses)))
+    settings = _settings(folder, smtp=smtp, admin=admin, ses=ses_address, certificate=certificate, key=key)
+    relay = Relay(settings, key=_relay_key())
+    try:
+        addresses = {**await relay.start(), "ses": ses_address, "policies": str(folder / "policies")}
+        (folder / "addresses.json").write_text(json.dumps(addresses, indent=2) + "\n")
+        click.echo(greeting(addresses))
+        await until_told_to_stop()
+        click.echo("\nleaving ...")
+    finally:
+        await relay.stop()
+        await local_ses.stop()
+
+
+def _settings(folder: Path, *, smtp: str, admin: str, ses: str, certificate: Path, key: Path) -> Settings:
+    samples = sample_folder()
+    if not (folder / "policies").exists():
+        shutil.copytree(samples / "policies", folder / "policies")
+    environ = {
+        "SES_RELAY__LISTENER__ADDRESS": smtp,
+        "SES_RELAY__ADMIN__ADDRESS": admin,
+        "SES_RELAY__SES__ENDPOINT_URL": f"http://{ses}",
+        "SES_RELAY__TLS__CERTIFICATE": str(certificate),
+        "SES_RELAY__TLS__KEY": str(key),
+        "SES_RELAY__POLICIES__DIRECTORY": str(folder / "policies"),
+        "SES_RELAY__LOG__FORMAT": "console",
+    }
+    reading = read_settings(samples / "relay.toml", environ)
+    if reading.settings is None:
+        raise click.UsageError("; ".join(str(problem) for problem in reading.problems))
+    return reading.settings
+
+
+def sample_folder() -> Path:
+    """Where the demo's samples are: beside the package when installed, in config/ of a checkout."""
+    installed = Path(str(files(package) / "demo"))
+    return installed if installed.is_dir() else Path(str(files(package))).parent / "config" / "demo"
+
+
+def _relay_key() -> AccessKey:
+    known: dict[str, Any] = {each.id: each for each in DEMO_KEYS}
+    own = known["AKIADEMORELAY0000000"]
+    return AccessKey(own.id, own.secret)

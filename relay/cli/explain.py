@@ -1,0 +1,148 @@
+"""``ses-relay explain``: what would become of a message, and why, before it is sent."""
+
+import email.utils
+import json
+import sys
+import time
+from dataclasses import replace
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from relay.cli import batch
+from relay.cli.configuration import config_option, settings_or_exit
+from relay.cli.explain_text import render
+from relay.judgement.explanation import to_json
+from relay.judgement.message import judge_early, judge_message
+from relay.judgement.verdicts import Judgement
+from relay.mail.facts import MessageFacts, MessageProblem
+from relay.mail.profile import Profile
+from relay.mail.reading import read_facts
+from relay.settings.model import Settings
+from relay.translation import directory_of, entries_of, hostname_of, rules_of
+from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
+from relay.words.delegates import Delegate
+from relay.words.transactions import Envelope
+
+
+@click.command()
+@click.argument("message", required=False, type=click.File("rb"))
+@config_option
+@click.option("--delegate", "name", help="Who sends it: a name of the settings.")
+@click.option("--mail-from", help="The reverse-path; default: the author. Write '<>' for the null reverse-path.")
+@click.option("--rcpt", multiple=True, help="A recipient; again for more. Default: the addresses in To and Cc.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--batch", "cases", type=click.File("rb"), help="Policy cases, one JSON object a line; - for stdin.")
+def command(
+    message: BinaryIO | None,
+    config: Path | None,
+    *,
+    name: str | None,
+    mail_from: str | None,
+    rcpt: tuple[str, ...],
+    as_json: bool,
+    cases: BinaryIO | None,
+) -> None:
+    r"""
+    Say what the relay would answer to MESSAGE, an .eml file or - for stdin, and why.
+
+    Every question that is asked, the identity that governs and what took precedence, each statement with the condition
+    that failed and the value found, the reply, and what would make it pass. Exit code 0: it may go; 1: it may not.
+
+    \b
+    Examples:
+      ses-relay explain invoice.eml -c relay.toml --delegate billing
+      ses-relay explain invoice.eml --delegate billing --mail-from bounce@example.com --rcpt bob@example.net --json
+      ses-relay explain --batch cases.jsonl
+    """
+    if cases is not None:
+        sys.exit(batch.run(cases, sys.stdout))
+    if message is None or name is None:
+        raise click.UsageError("give a MESSAGE and a --delegate, or --batch CASES")
+    settings = settings_or_exit(config)
+    delegate = _delegate(settings, name)
+    told = _explain(_crlf(message.read()), settings, delegate, mail_from=mail_from, recipients=rcpt)
+    click.echo(json.dumps(told, indent=2) if as_json else _text(told), nl=as_json)
+    sys.exit(0 if told["verdict"] == "allowed" else 1)
+
+
+def _explain(
+    raw: bytes, settings: Settings, delegate: Delegate, *, mail_from: str | None, recipients: tuple[str, ...]
+) -> dict[str, Any]:
+    facts = read_facts(raw, Profile(own_name=hostname_of(settings)))
+    if isinstance(facts, MessageProblem):
+        return _malformed(facts, delegate)
+    envelope = Envelope(_reverse_path(mail_from, facts), _forward_paths(recipients, raw))
+    judgement = _judge(facts, envelope, delegate, settings)
+    return to_json(judgement, delegate, facts=facts, envelope=envelope)
+
+
+def _judge(facts: MessageFacts, envelope: Envelope, delegate: Delegate, settings: Settings) -> Judgement:
+    """Judge as reception does, with every statement traced; a refusal at MAIL is what the client would hear."""
+    directory = directory_of(settings, lambda _event: None)
+    directory.refresh()
+    rules, catalog, now = rules_of(settings), directory.catalog, time.time()
+    whole = judge_message(facts, envelope, delegate, catalog, rules, now, trace=True)
+    early = judge_early(envelope.reverse_path, delegate, catalog, rules, now)
+    return whole if early is None else replace(whole, permit=None, reply=early.reply, reason=early.reason)
+
+
+def _malformed(problem: MessageProblem, delegate: Delegate) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "verdict": "malformed",
+        "reason": str(problem.reason),
+        "delegate": {"name": delegate.name, "principal": delegate.principal},
+        "rule": problem.rule,
+        "repair": problem.repair,
+        "reply": str(problem.reply),
+    }
+
+
+def _text(told: dict[str, Any]) -> str:
+    if told["verdict"] != "malformed":
+        return render(told, colour=sys.stdout.isatty())
+    return (
+        f"x REFUSED: the message breaks rule {told['rule']} of the strict profile.\n"
+        f"  the client would hear: {told['reply']}\n"
+    )
+
+
+def _delegate(settings: Settings, name: str) -> Delegate:
+    entries = {entry.delegate.name: entry.delegate for entry in entries_of(settings, None)}
+    if name in entries:
+        return entries[name]
+    if any(each.name == name for each in settings.delegate):
+        raise click.UsageError(f'the principal of {name} is "caller": only a running relay knows who that is')
+    raise click.UsageError(f"no delegate is named {name}; there are: {', '.join(sorted(entries)) or 'none'}")
+
+
+def _crlf(raw: bytes) -> bytes:
+    """A file saved on this machine has LF where SMTP has CRLF; one with both is left as it is, to be judged so."""
+    return raw if b"\r\n" in raw else raw.replace(b"\n", b"\r\n")
+
+
+def _reverse_path(text: str | None, facts: MessageFacts) -> ReversePath:
+    if text is None:
+        return facts.author.with_domain_lowered()
+    return NullPath.NULL if text in ("", "<>") else _address(text, "--mail-from")
+
+
+def _forward_paths(recipients: tuple[str, ...], raw: bytes) -> tuple[Address, ...]:
+    if recipients:
+        return tuple(dict.fromkeys(_address(text, "--rcpt") for text in recipients))
+    head = BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0])
+    found = email.utils.getaddresses([str(value) for field in ("To", "Cc") for value in head.get_all(field, [])])
+    paths = tuple(dict.fromkeys(_address(text, "To and Cc") for _, text in found if text))
+    if not paths:
+        raise click.UsageError("the message names no recipients in To or Cc: give --rcpt")
+    return paths
+
+
+def _address(text: str, where: str) -> Address:
+    try:
+        return parse_address(text.strip("<>")).with_domain_lowered()
+    except AddressProblem as problem:
+        raise click.UsageError(f"{where}: {text}: {problem}") from problem

@@ -1,0 +1,83 @@
+"""``ses-relay serve``: the relay, until SIGTERM."""
+
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.assembly import Relay
+from relay.cli.configuration import config_option, settings_or_exit
+from relay.observe.events import Noted
+from relay.settings.model import Settings
+from relay.settings.reading import read_settings
+from relay.smtp.listeners import ListenerProblem
+
+
+@click.command()
+@config_option
+def command(config: Path | None) -> None:
+    r"""
+    Run the relay.
+
+    \b
+    SIGTERM and SIGINT drain: listeners close, running transactions finish, then exit 0.
+    SIGHUP reads delegates, rules, limits and certificates again; a broken file keeps the old ones and says so.
+
+    \b
+    Examples:
+      ses-relay serve -c relay.toml
+      SES_RELAY__DELEGATE__NAME=app ... ses-relay serve
+    """
+    settings = settings_or_exit(config)
+    try:
+        run(_serve(settings, config))
+    except (ListenerProblem, OSError, ssl.SSLError) as error:
+        raise click.ClickException(f"the relay could not start: {error}") from error
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run *work* on uvloop where there is one."""
+    if sys.platform == "win32" or sys.implementation.name != "cpython":
+        asyncio.run(work)
+        return
+    import uvloop  # noqa: PLC0415  there is none elsewhere
+
+    uvloop.run(work)
+
+
+async def until_told_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT. A second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+
+async def _serve(settings: Settings, config: Path | None) -> None:
+    relay = Relay(settings)
+    await relay.start()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, relay, config)
+    await until_told_to_stop()
+    await relay.stop()
+
+
+def _reload(relay: Relay, config: Path | None) -> None:
+    reading = read_settings(config, os.environ)
+    if reading.settings is None:
+        problems = [str(problem) for problem in reading.problems]
+        relay.observe(Noted("error", "relay.reload-refused", {"problems": problems}))
+        return
+    try:
+        relay.reload(reading.settings)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        relay.observe(Noted("error", "relay.reload-refused", {"problems": [str(error)]}))

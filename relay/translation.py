@@ -1,0 +1,125 @@
+"""Settings into what each room takes: plain values, nothing started."""
+
+import socket
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from relay import __version__
+from relay.delegates.registry import Entry
+from relay.identities.folder import FolderDirectory
+from relay.identities.ports import Owner
+from relay.judgement.rules import Rules
+from relay.observe.events import Observer
+from relay.observe.log import LogOptions
+from relay.settings.model import Settings
+from relay.smtp.limits import Limits
+from relay.smtp.listeners import Listener
+from relay.smtp.tls import server_context
+
+USER_AGENT = f"ses-relay/{__version__}"
+#: The principal of a delegate that is the relay itself.
+CALLER = "caller"
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return what the operator decided about judging."""
+    authorization, ses = settings.authorization, settings.ses
+    return Rules(
+        source_arn=authorization.source_arn,
+        x_ses_headers=authorization.x_ses_headers,
+        reveal=authorization.reveal,
+        context=authorization.context,
+        max_stale=settings.policies.max_stale,
+        null_reverse_path=settings.limits.null_reverse_path,
+        egress=tuple(map(str, ses.egress)),
+        secure_transport=ses.endpoint_url is None or urlsplit(ses.endpoint_url).scheme == "https",
+        user_agent=USER_AGENT,
+    )
+
+
+def directory_of(settings: Settings, observe: Observer) -> FolderDirectory:
+    """Return the source of policies."""
+    policies = settings.policies
+    if policies.source != "directory" or policies.directory is None:
+        raise ValueError('only policies.source = "directory" is built; settings say otherwise')
+    owners = [Owner(owner.account, owner.regions) for owner in policies.owner]
+    return FolderDirectory(policies.directory, owners, observe, time.time)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the bounds of the street door."""
+    limits = settings.limits
+    return Limits(
+        message_bytes=limits.message_bytes,
+        recipients=limits.recipients,
+        over_recipients=limits.over_recipients,
+        inflight_bytes=limits.inflight_bytes,
+        errors=limits.errors_per_session,
+        auth_failures=limits.auth_failures_per_session,
+        stranger_seconds=limits.command_timeout,
+        idle_seconds=limits.idle_timeout,
+        command_seconds=limits.command_timeout,
+        data_seconds=limits.data_timeout,
+        connection_seconds=limits.session_timeout,
+        connections=limits.connections,
+        connections_per_client=limits.connections_per_client or None,
+        auth_failures_per_minute=limits.auth_failures_per_minute or None,
+        auth_failures_per_day=limits.auth_failures_per_day or None,
+    )
+
+
+def listeners_of(settings: Settings) -> tuple[Listener, ...]:
+    """Return where the street door stands open; a listener's name is its address."""
+    return tuple(
+        Listener(
+            name=str(each.address),
+            host=each.address.host,
+            port=each.address.port,
+            tls=each.tls,
+            require_auth=each.require_auth,
+            allow_plaintext_auth=each.allow_plaintext_auth,
+            proxy_protocol_from=each.proxy_protocol_from,
+        )
+        for each in settings.listener
+    )
+
+
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """Read the certificate and key; None when there is none."""
+    tls = settings.tls
+    if tls.certificate is None or tls.key is None:
+        return None
+    return server_context(tls.certificate, tls.key, tls.client_ca)
+
+
+def hostname_of(settings: Settings) -> str:
+    """Return our name, asked of the machine once if need be."""
+    return settings.server.hostname or socket.getfqdn()
+
+
+def entries_of(settings: Settings, caller: str | None) -> list[Entry]:
+    """Return every delegate whose principal is known; ``caller`` is the relay's own ARN, once STS has told it."""
+    return [
+        Entry.of(
+            each.to_delegate(caller),
+            password_hash=each.password_hash.get_secret_value() if each.password_hash else None,
+            password_file=each.password_file,
+            allowed_networks=each.allowed_networks,
+            trusted_networks=each.trusted_networks,
+        )
+        for each in settings.delegate
+        if each.principal != CALLER or caller is not None
+    ]
+
+
+def log_options(settings: Settings) -> LogOptions:
+    """Return how lines are written."""
+    log = settings.log
+    return LogOptions(format=log.format, level=log.level, addresses=log.addresses)
+
+
+def tokens_of(settings: Settings) -> tuple[str, ...]:
+    """Read the bearer token of the admin endpoint."""
+    path = settings.admin.token_file
+    return () if path is None else (path.read_text(encoding="utf-8").strip(),)
