@@ -189,7 +189,7 @@ def _read_return_path(value: object) -> Any:
 
 def is_argon2(text: str) -> bool:
     """
-    Whether *text* is an argon2 hash in PHC form, ``$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH``, that can be checked here.
+    Whether *text* is an argon2 hash in PHC form, ``$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH``, within our means.
 
     At most 1 GiB, 100 passes and 64 lanes: a check must not stop the relay.
     """

@@ -1,0 +1,101 @@
+"""``ses-relay check``: whether the settings are good, and what is not."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.configuration import config_option, path_of
+from relay.settings.example import example
+from relay.settings.later import features_to_come
+from relay.settings.model import Settings
+from relay.settings.problems import Problem, Reading
+from relay.settings.reading import read_settings
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--print-example", is_flag=True, help="Print an annotated file with every key, and check nothing.")
+def command(config: Path | None, as_json: bool, print_example: bool) -> None:
+    r"""
+    Tell every problem of the settings at once.
+
+    \b
+    Exit 0: good, perhaps with warnings. Exit 1: problems. Exit 2: wrong usage.
+
+    \b
+    Examples:
+      ses-relay check -c relay.toml
+      ses-relay check --print-example > relay.toml
+    """
+    if print_example:
+        click.echo(example(), nl=False)
+        return
+    path = path_of(config)
+    if path is not None and not path.exists():
+        raise click.UsageError(f"there is no file {path}")
+    reading = read_settings(path, os.environ)
+    click.echo(json.dumps(_as_json(reading), indent=2) if as_json else _as_text(path, reading))
+    if reading.problems:
+        sys.exit(1)
+
+
+def _as_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "ok": not reading.problems,
+        "problems": [asdict(problem) for problem in reading.problems],
+        "warnings": [asdict(warning) for warning in reading.warnings],
+        "summary": dict(_summary(reading.settings)) if reading.settings else None,
+        "not_built_yet": list(features_to_come()),
+    }
+
+
+def _as_text(path: Path | None, reading: Reading) -> str:
+    name = str(path) if path else "the environment"
+    lines = [_marked("problem", "red", problem) for problem in reading.problems]
+    lines += [_marked("warning", "yellow", warning) for warning in reading.warnings]
+    if reading.settings is None:
+        count = len(reading.problems)
+        return "\n".join([*lines, f"{name}: {count} problem{'s' if count > 1 else ''}"])
+    lines.append(f"{click.style('good', fg='green')}: {name}")
+    for title, values in _summary(reading.settings):
+        lines += [f"  {title if row == 0 else '':<12}{value}" for row, value in enumerate(values or ["none"])]
+    lines += _wrapped("not built", ", ".join(features_to_come()))
+    return "\n".join(lines)
+
+
+def _marked(word: str, colour: str, problem: Problem) -> str:
+    return f"{click.style(word, fg=colour)}: {problem}" if word == "warning" else str(problem)
+
+
+def _wrapped(title: str, text: str) -> list[str]:
+    rows = click.wrap_text(text, width=100).split("\n")
+    return [f"  {title if row == 0 else '':<12}{line}" for row, line in enumerate(rows)]
+
+
+def _summary(settings: Settings) -> list[tuple[str, list[str]]]:
+    policies = settings.policies
+    owners = [f"owner {owner.account} {' '.join(owner.regions) or 'every region'}" for owner in policies.owner]
+    return [
+        ("listeners", [_listener(settings, index) for index in range(len(settings.listener))]),
+        ("delegates", [f"{delegate.name} as {delegate.principal}" for delegate in settings.delegate]),
+        ("policies", [f"{policies.source} {policies.directory or ''}".rstrip(), *owners]),
+        ("ses", [f"{settings.ses.endpoint_url or 'AWS'} {settings.ses.region or ''}".rstrip()]),
+        ("delivery", [settings.delivery.mode]),
+        ("admin", [str(settings.admin.address)]),
+    ]
+
+
+def _listener(settings: Settings, index: int) -> str:
+    listener = settings.listener[index]
+    traits = [
+        f"tls {listener.tls}",
+        "AUTH required" if listener.require_auth else "AUTH or a trusted network",
+        "AUTH in clear allowed" if listener.allow_plaintext_auth else "",
+    ]
+    return f"{listener.address} ({', '.join(filter(None, traits))})"

@@ -1,0 +1,96 @@
+"""``ses-relay delegate``: the hash of a password, and who is configured."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.configuration import config_option, settings_or_exit
+from relay.delegates.passwords import hash_password
+from relay.settings.example import toml
+from relay.settings.people import DelegateSettings
+
+_LONGEST_PASSWORD = 1024  # the street door reads no longer one
+
+
+@click.group()
+def command() -> None:
+    """Delegates: those who may send."""
+
+
+@command.command(name="hash")
+def hash_() -> None:
+    r"""
+    Hash a password for password_hash.
+
+    \b
+    The password is asked for without echo; in a pipe it is the first line of standard input.
+    The argon2id hash goes to standard output, the line for relay.toml to standard error.
+
+    \b
+    Examples:
+      ses-relay delegate hash
+      pwgen 32 1 | ses-relay delegate hash
+    """
+    hashed = hash_password(_ask())
+    click.echo(hashed)
+    click.echo(f"password_hash = {toml(hashed)}", err=True)
+
+
+def _ask() -> str:
+    if sys.stdin.isatty():
+        password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        try:
+            password = sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise click.UsageError("the password is not UTF-8") from error
+    if not password or "\0" in password:
+        raise click.UsageError("a password has at least one character, and no NUL: AUTH PLAIN could not carry it")
+    if len(password.encode()) > _LONGEST_PASSWORD:
+        raise click.UsageError(f"a password has at most {_LONGEST_PASSWORD} octets")
+    return password
+
+
+@command.command(name="list")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(config: Path | None, as_json: bool) -> None:
+    """List the delegates of the settings: name, principal, how each proves itself, from where."""
+    rows = [_row(delegate) for delegate in settings_or_exit(config).delegate]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = [("NAME", "PRINCIPAL", "PROVES ITSELF BY", "AUTH FROM", "TRUSTED", "ACCOUNT GRANT")]
+    table += [
+        (
+            str(row["name"]),
+            str(row["principal"]),
+            " or ".join(row["authenticates_by"]),
+            " ".join(row["allowed_networks"]) or "everywhere",
+            " ".join(row["trusted_networks"]) or "-",
+            "yes" if row["account_grant"] else "no",
+        )
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for cells in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def _row(delegate: DelegateSettings) -> dict[str, Any]:
+    ways = {
+        "password_hash": delegate.password_hash,
+        "password_file": delegate.password_file,
+        "network": delegate.trusted_networks,
+    }
+    return {
+        "name": delegate.name,
+        "principal": delegate.principal,
+        "authenticates_by": [way for way, said in ways.items() if said],
+        "allowed_networks": [str(network) for network in delegate.allowed_networks],
+        "trusted_networks": [str(network) for network in delegate.trusted_networks],
+        "account_grant": delegate.account_grant,
+    }

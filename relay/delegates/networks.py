@@ -1,0 +1,35 @@
+"""Which delegate a client's address belongs to."""
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+
+ClientAddress: TypeAlias = IPv4Address | IPv6Address
+ClientNetwork: TypeAlias = IPv4Network | IPv6Network
+
+
+def plain(client: ClientAddress) -> ClientAddress:
+    """Return an IPv4 client that came over an IPv6 socket as the IPv4 address it is (RFC 4291 section 2.5.5.2)."""
+    return getattr(client, "ipv4_mapped", None) or client
+
+
+class Neighbourhoods:
+    """Trusted networks of all delegates. A look-up costs the number of different prefix lengths."""
+
+    def __init__(self, homes: Iterable[tuple[ClientNetwork, str]]) -> None:
+        found: dict[tuple[int, int], dict[int, set[str]]] = {}
+        for network, name in homes:
+            length = (network.version, network.prefixlen)
+            found.setdefault(length, {}).setdefault(int(network.network_address), set()).add(name)
+        self._by_length: Mapping[tuple[int, int], dict[int, set[str]]] = dict(sorted(found.items(), reverse=True))
+
+    def of(self, client: ClientAddress) -> str | None:
+        """Name the delegate with the longest prefix around *client*; None when there is none, or more than one."""
+        address = plain(client)
+        for (version, prefix), networks in self._by_length.items():
+            if version != address.version:
+                continue
+            names = networks.get(int(address) >> (address.max_prefixlen - prefix) << (address.max_prefixlen - prefix))
+            if names:
+                return next(iter(names)) if len(names) == 1 else None
+        return None
