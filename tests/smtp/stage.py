@@ -54,9 +54,9 @@ class Reception:
     early: Callable[[Session, Envelope], Ending | None] | None = None
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
-        reverse_path = envelope.reverse_path
         if self.early is not None:
-            return self.early(session, reverse_path)
+            return self.early(session, envelope)
+        reverse_path = envelope.reverse_path
         if reverse_path is NullPath.NULL or str(reverse_path) not in ALLOWED:
             return Ending(Outcome.REJECTED, Reason.POLICY_NOT_ALLOWED, Reply(550, (5, 7, 1), "Access denied"))
         return None
