@@ -1,4 +1,4 @@
-"""Section 5 of the semantics: what the client hears."""
+"""What the client hears."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Section 4 of the semantics: who is asking, and what a grant to a whole account is worth."""
+"""Who is asking, and what a grant to a whole account is worth."""
 
 import pytest
 

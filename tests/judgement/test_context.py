@@ -1,4 +1,4 @@
-"""Section 1 of the semantics: known, absent and unknown keys, and readings that must all be allowed."""
+"""Known, absent and unknown keys, and readings that must all be allowed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Section 3 of the semantics: which identity governs an address."""
+"""Which identity governs an address."""
 
 from typing import Any
 

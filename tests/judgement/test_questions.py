@@ -1,4 +1,4 @@
-"""Section 2 of the semantics: which questions a message asks, and what SES is told in the end."""
+"""Which questions a message asks, and what SES is told in the end."""
 
 from typing import Any
 
