@@ -1,0 +1,28 @@
+"""Groups of commands that import a command's module only when it is typed: the quick ones stay quick."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are the ``command`` of modules named after them in *package*."""
+
+    def __init__(self, *args: Any, package: str = "", modules: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self._modules = tuple(modules)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Return the names as they are typed."""
+        return [name.replace("_", "-") for name in self._modules]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  the same
+        """Import the module of one command; None for a name that is not there."""
+        module = cmd_name.replace("-", "_")
+        if module not in self._modules:
+            return None
+        found: click.Command = import_module(f"{self._package}.{module}").command
+        return found
