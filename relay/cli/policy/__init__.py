@@ -1,0 +1,12 @@
+"""``ses-relay policy``: sending authorization policies, for the identity owner."""
+
+import click
+
+from relay.cli.lazy import LazyGroup
+
+COMMANDS: tuple[str, ...] = ()
+
+
+@click.group(cls=LazyGroup, package="relay.cli.policy", modules=COMMANDS)
+def command() -> None:
+    """Sending authorization policies: checked, tested and compared before they are put."""
