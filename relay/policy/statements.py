@@ -72,7 +72,7 @@ def read_statements(value: object, notes: Notes) -> tuple[Statement, ...]:
         notes.problem("$", "a policy is a JSON object")
         return ()
     _refuse_unknown(value, _DOCUMENT, "$", notes)
-    if not isinstance(value.get("Id", ""), str):
+    if not is_text(value.get("Id", "")):
         notes.problem("$.Id", "Id is a string")
     live = _reads_variables(value, notes)
     places = [_Place(one, path, live, notes) for path, one in _listed(value, notes)]
@@ -133,11 +133,12 @@ def _read_statement(place: _Place, index: int) -> Statement | None:
 
 
 def _read_sid(place: _Place) -> str | None:
-    sid = place.value.get("Sid")
-    if "Sid" in place.value and not isinstance(sid, str):
-        place.notes.problem(step(place.path, "Sid"), "Sid is a string")
+    if "Sid" not in place.value:
         return None
-    return sid if sid is None else str(sid)
+    sid = place.value["Sid"]
+    if not is_text(sid):
+        place.notes.problem(step(place.path, "Sid"), "Sid is a string")
+    return str(sid)
 
 
 def _read_principals(place: _Place, effect: object) -> Principals | None:

@@ -103,7 +103,7 @@ def scalar(value: object) -> str | None:
         return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float) and isfinite(value):
+    if isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         try:
             return repr(value)
         except ValueError:  # an integer of thousands of digits, which only our own code can hand in
