@@ -22,7 +22,7 @@ from relay.settings.reading import read_settings
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--print-example", is_flag=True, help="Print an annotated file with every key, and check nothing.")
 def command(config: Path | None, as_json: bool, print_example: bool) -> None:
-    r"""
+    """
     Tell every problem of the settings at once.
 
     \b
@@ -32,7 +32,7 @@ def command(config: Path | None, as_json: bool, print_example: bool) -> None:
     Examples:
       ses-relay check -c relay.toml
       ses-relay check --print-example > relay.toml
-    """
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     if print_example:
         click.echo(example(), nl=False)
         return

@@ -22,7 +22,7 @@ def command() -> None:
 
 @command.command(name="hash")
 def hash_() -> None:
-    r"""
+    """
     Hash a password for password_hash.
 
     \b
@@ -33,7 +33,7 @@ def hash_() -> None:
     Examples:
       ses-relay delegate hash
       pwgen 32 1 | ses-relay delegate hash
-    """
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     hashed = hash_password(_ask())
     click.echo(hashed)
     click.echo(f"password_hash = {toml(hashed)}", err=True)
@@ -54,7 +54,7 @@ def _ask() -> str:
     return password
 
 
-@command.command(name="list")
+@command.command(name="list", short_help="List the delegates of the settings.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(config: Path | None, as_json: bool) -> None:

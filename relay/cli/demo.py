@@ -30,10 +30,11 @@ from relay.settings.reading import read_settings
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the demo's files here: policies to edit, certificate, addresses.json. Default: a temporary folder.",
+    help="Keep the demo's files here: relay.toml and policies to edit, certificate, addresses.json. "
+    "Default: a temporary folder.",
 )
 def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
-    r"""
+    """
     Try everything on this machine, without an AWS account.
 
     \b
@@ -44,7 +45,7 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
     Examples:
       ses-relay demo
       ses-relay demo --state ./demo --smtp 127.0.0.1:2600
-    """
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     with ExitStack() as leaving:
         folder = state or Path(leaving.enter_context(tempfile.TemporaryDirectory(prefix="ses-relay-demo-")))
         try:
@@ -55,13 +56,14 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
 
 
 async def _demo(folder: Path, smtp: str, admin: str, ses: str) -> None:
-    certificate, key = make_certificate(folder)
+    make_certificate(folder)
     local_ses = LocalSes(DEMO_KEYS)
     ses_address = "{}:{}".format(*await local_ses.start(*read_listen(ses)))
-    settings = _settings(folder, smtp=smtp, admin=admin, ses=ses_address, certificate=certificate, key=key)
+    settings = _settings(folder, smtp=smtp, admin=admin, ses=ses_address)
     relay = Relay(settings, key=_relay_key())
     try:
-        addresses = {**await relay.start(), "ses": ses_address, "policies": str(folder / "policies")}
+        files = {"settings": str(folder / "relay.toml"), "policies": str(folder / "policies")}
+        addresses = {**await relay.start(), "ses": ses_address, **files}
         (folder / "addresses.json").write_text(json.dumps(addresses, indent=2) + "\n")
         click.echo(greeting(addresses))
         await until_told_to_stop()
@@ -71,20 +73,20 @@ async def _demo(folder: Path, smtp: str, admin: str, ses: str) -> None:
         await local_ses.stop()
 
 
-def _settings(folder: Path, *, smtp: str, admin: str, ses: str, certificate: Path, key: Path) -> Settings:
+def _settings(folder: Path, *, smtp: str, admin: str, ses: str) -> Settings:
+    """Read relay.toml of *folder*, copied from the samples unless it is there; the addresses asked for go over it."""
     samples = sample_folder()
     if not (folder / "policies").exists():
         shutil.copytree(samples / "policies", folder / "policies")
+    if not (folder / "relay.toml").exists():
+        shutil.copyfile(samples / "relay.toml", folder / "relay.toml")
     environ = {
         "SES_RELAY__LISTENER__ADDRESS": smtp,
         "SES_RELAY__ADMIN__ADDRESS": admin,
         "SES_RELAY__SES__ENDPOINT_URL": f"http://{ses}",
-        "SES_RELAY__TLS__CERTIFICATE": str(certificate),
-        "SES_RELAY__TLS__KEY": str(key),
-        "SES_RELAY__POLICIES__DIRECTORY": str(folder / "policies"),
         "SES_RELAY__LOG__FORMAT": "console",
     }
-    reading = read_settings(samples / "relay.toml", environ)
+    reading = read_settings(folder / "relay.toml", environ)
     if reading.settings is None:
         raise click.UsageError("; ".join(str(problem) for problem in reading.problems))
     return reading.settings

@@ -29,11 +29,13 @@ The same delegate as the ceo, who allows it to nobody but an assistant:
           print(refusal.smtp_code, refusal.smtp_error.decode())
   END
 
+Why a message would be refused, before it is sent:
+
+  ses-relay explain message.eml -c {settings} --delegate billing
+
 Look around:
 
-  http://{ses}/_local/messages    what reached the embedded SES
-  http://{admin}/readyz?verbose   whether mail can be sent
-  http://{admin}/metrics          what was counted
+  {places}
 
   delegate    password                 may send
   billing     demo-billing-secret      From billing@example.com or invoices*@example.com, bounces to *@example.com
@@ -46,11 +48,17 @@ def greeting(addresses: Mapping[str, Any]) -> str:
     """Return the words for the demo's *addresses*."""
     smtp = addresses["listeners"][0]
     host, _, port = smtp.rpartition(":")
+    places = {
+        f"http://{addresses['ses']}/_local/messages": "what reached the embedded SES",
+        f"http://{addresses['admin']}/readyz?verbose": "whether mail can be sent",
+        f"http://{addresses['admin']}/metrics": "what was counted",
+    }
+    width = max(map(len, places))
     return _WORDS.format(
         smtp=smtp,
         smtp_host=host.strip("[]"),
         smtp_port=port,
-        ses=addresses["ses"],
-        admin=addresses["admin"],
+        places="\n  ".join(f"{place:<{width}}  {what}" for place, what in places.items()),
         policies=addresses["policies"],
+        settings=addresses["settings"],
     )

@@ -27,7 +27,7 @@ from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
 
 
-@click.command()
+@click.command(short_help="What would become of a message, and why.")
 @click.argument("message", required=False, type=click.File("rb"))
 @config_option
 @click.option("--delegate", "name", help="Who sends it: a name of the settings.")
@@ -45,7 +45,7 @@ def command(
     as_json: bool,
     cases: BinaryIO | None,
 ) -> None:
-    r"""
+    """
     Say what the relay would answer to MESSAGE, an .eml file or - for stdin, and why.
 
     Every question that is asked, the identity that governs and what took precedence, each statement with the condition
@@ -56,7 +56,7 @@ def command(
       ses-relay explain invoice.eml -c relay.toml --delegate billing
       ses-relay explain invoice.eml --delegate billing --mail-from bounce@example.com --rcpt bob@example.net --json
       ses-relay explain --batch cases.jsonl
-    """
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     if cases is not None:
         sys.exit(batch.run(cases, sys.stdout))
     if message is None or name is None:

@@ -17,7 +17,7 @@ _VARIABLE: Final = "SES_RELAY__ADMIN__ADDRESS"
 _WILDCARDS: Final = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not bound here
 
 
-@click.command(name="healthcheck")
+@click.command(name="healthcheck", short_help="Whether the relay is ready, as exit code.")
 @click.option("-c", "config", type=click.Path(dir_okay=False), help="Read [admin] address from this relay.toml.")
 @click.option("--admin", metavar="ADDR", help=f"Ask there instead, HOST:PORT. Default: {DEFAULT}.")
 def command(config: str | None, admin: str | None) -> None:

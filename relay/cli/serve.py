@@ -22,7 +22,7 @@ from relay.smtp.listeners import ListenerProblem
 @click.command()
 @config_option
 def command(config: Path | None) -> None:
-    r"""
+    """
     Run the relay.
 
     \b
@@ -33,7 +33,7 @@ def command(config: Path | None) -> None:
     Examples:
       ses-relay serve -c relay.toml
       SES_RELAY__DELEGATE__NAME=app ... ses-relay serve
-    """
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     settings = settings_or_exit(config)
     try:
         run(_serve(settings, config))
