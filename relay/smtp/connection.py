@@ -38,11 +38,12 @@ _REPLIES_HIGH: Final = 16 * 1024
 HTTP_VERBS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"})
 _TLS_HANDSHAKE: Final = b"\x16"
 
-_FAREWELLS: Final = {
-    "timeout": replies.TOO_SLOW,
-    "old": replies.TOO_OLD,
-    "drain": replies.SHUTTING_DOWN,
-}
+#: The last reply to a client that is interrupted; who is dismissed has heard it already.
+_FAREWELLS: Final = {"timeout": replies.TOO_SLOW, "drain": replies.SHUTTING_DOWN}
+
+
+class Dismissed(Interruption):
+    """The client has heard its last reply."""
 
 
 def prototype(hostname: str, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -198,7 +199,7 @@ class Connection(SMTP):
         if self._premises.draining and self._transaction is None:
             raise Interruption("drain")
         if self.loop.time() > self._life_ends:
-            raise Interruption("old")
+            self._dismiss(replies.TOO_OLD, why="timeout")
         idle = self._limits.stranger_seconds if self._is_stranger else self._limits.idle_seconds
         self._verb = "other"
         try:
@@ -243,10 +244,10 @@ class Connection(SMTP):
         self._outgoing.append(on_the_wire(reply))
         self._premises.observe(Replied(self._listener.name, self._verb, reply.code))
 
-    def _dismiss(self, reply: Reply) -> NoReturn:
+    def _dismiss(self, reply: Reply, *, why: str = "errors") -> NoReturn:
         """Say one last word and hang up."""
         self._say(reply)
-        raise Interruption("errors")
+        raise Dismissed(why)
 
     async def _flush(self) -> None:
         """Write the replies, and wait for a client that is slow to read them; one that never does is cut (W5)."""
@@ -275,7 +276,7 @@ class Connection(SMTP):
             self._end_transaction(self._tell(error), Reason.INTERNAL)
             self.cut()
 
-    async def _converse(self) -> str:
+    async def _converse(self) -> Interruption:
         """Obey one command after the other; return why there are no more."""
         try:
             await self._greet()
@@ -285,7 +286,7 @@ class Connection(SMTP):
                     await self._try_to_obey(command)
         except Interruption as end:
             self._why = self._why or end.why
-            return end.why
+            return end
 
     async def _greet(self) -> None:
         if self._limits.greeting_delay_seconds:
@@ -323,16 +324,16 @@ class Connection(SMTP):
         if transaction is not None:
             transaction.abandon()
 
-    async def _part(self, why: str) -> None:
-        """Take leave: the last reply, the open message's ending, and the socket within a bounded time."""
-        if why == "drain":
+    async def _part(self, end: Interruption) -> None:
+        """Take leave: the open message's ending, the last reply, and the socket within a bounded time."""
+        if end.why == "drain":
             self._end_transaction(replies.SHUTTING_DOWN, Reason.SHUTTING_DOWN)
         self._abandon_transaction()
-        if why in _FAREWELLS:
+        if end.why in _FAREWELLS and not isinstance(end, Dismissed):
             self._verb = "other"
-            self._say(_FAREWELLS[why])
+            self._say(_FAREWELLS[end.why])
         await self._flush()
-        if why not in ("quit", "gone", "tls"):
+        if end.why not in ("quit", "gone", "tls"):
             await self._linger()
         if self.transport is not None:
             self._allow(self._limits.linger_seconds, cuts=True)

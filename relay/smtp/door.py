@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from relay.observe.events import Noted, Observer, Replied
+from relay.observe.events import Incident, Noted, Observer, Replied
 from relay.smtp import replies
 from relay.smtp.budgets import Guesses, Prefix, client_address, prefix_of
 from relay.smtp.connection import prototype
@@ -241,9 +241,15 @@ class _Entrance:
             await self._loop.connect_accepted_socket(
                 lambda: visitor, client, ssl=context, ssl_handshake_timeout=handshake
             )
-        except OSError:
-            client.close()
-            self._premises.leave(visitor, visitor.prefix)
+        except OSError:  # no handshake, or gone before it
+            self._never_came_in(client, visitor)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the books must stay right
+            self._never_came_in(client, visitor)
+            self._premises.observe(Incident(self._premises.new_id(), "-", error))
+
+    def _never_came_in(self, client: socket.socket, visitor: Dialogue) -> None:
+        client.close()
+        self._premises.leave(visitor, visitor.prefix)
 
 
 async def _bind(listener: Listener, backlog: int, *, reuse_port: bool) -> list[socket.socket]:

@@ -26,6 +26,7 @@ from relay.words.transactions import Ending, Envelope, Session
 from relay.words.unavailable import Unavailable
 
 MESSAGE = b"From: App One <app1@example.com>\r\nTo: bob@rcpt.example\r\nSubject: s\r\n\r\nhello\r\n"
+KIBIBYTE = 1024
 ALLOWED = ("app1@example.com", "bounce@example.com")
 
 #: Nothing waits in tests unless a test is about waiting.
@@ -279,3 +280,18 @@ class Client:
     def vanish(self) -> None:
         """Hang up at once."""
         self.writer.transport.abort()
+
+
+def b64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+def plain(name: str, password: str, authzid: str = "") -> str:
+    return "AUTH PLAIN " + base64.b64encode(f"{authzid}\0{name}\0{password}".encode()).decode()
+
+
+async def in_transaction(client: Client) -> None:
+    """Bring a client to the point where octets of a message are next."""
+    assert (await client.says("MAIL FROM:<app1@example.com>")).startswith("250")
+    assert (await client.says("RCPT TO:<bob@rcpt.example>")).startswith("250")
+    assert (await client.says("DATA")).startswith("354")

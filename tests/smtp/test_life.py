@@ -1,6 +1,7 @@
 """The door's life: opening, closing in order, and the books it keeps."""
 
 import asyncio
+import errno
 import random
 import socket
 from contextlib import suppress
@@ -8,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.observe.events import MessageEnded, MessageReceived, SessionClosed, SessionOpened
+from relay.observe.events import MessageEnded, MessageReceived, Noted, SessionClosed, SessionOpened
 from relay.smtp.listeners import ListenerProblem
 from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, Stage, stage
 
@@ -221,3 +222,33 @@ async def test_every_message_received_ends_once(authority, seed):
         assert len(on.reception.taken) == on.endings.count(("accepted", "none"))
         assert on.door._premises.ledger.used == 0
         assert on.door._premises.crowd.total == 0
+
+
+class ExhaustedSocket:
+    """A listening socket in a process that has no file left for a connection."""
+
+    def accept(self) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def __init__(self, bound: socket.socket) -> None:
+        self.bound = bound
+
+    def fileno(self) -> int:
+        return self.bound.fileno()
+
+
+async def test_without_a_file_for_another_client_the_door_takes_a_breath(authority):
+    """
+    It does not spin, says so once a breath, and lets in who waited when there is room.
+    """
+    async with stage(authority, PLAIN) as on:
+        (entrance,) = on.door._entrances
+        bound = entrance._bound
+        entrance._bound = ExhaustedSocket(bound)  # type: ignore[assignment] # stands in for a socket
+        client = await on.client("plain")
+        await asyncio.sleep(0.05)
+        noted = [event.event for event in on.of(Noted)]
+        entrance._bound = bound
+
+        assert (await client.reply()).startswith("220")
+        assert noted == ["listener.accept-failed"]

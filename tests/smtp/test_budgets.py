@@ -1,0 +1,102 @@
+"""Who shares a budget with whom, and for how long."""
+
+import pytest
+
+from relay.smtp.budgets import Crowd, Guesses, Ledger, client_address, prefix_of
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("0.0.0.1", "::1", False),
+    ],
+)
+def test_an_ipv4_address_is_one_client_and_an_ipv6_network_of_64_bits_too(one, other, together):
+    assert (prefix_of(client_address(one)) == prefix_of(client_address(other))) is together
+
+
+def test_a_minute_and_a_day_slide():
+    clock = Clock()
+    guesses = Guesses(clock)
+    prefix = prefix_of(client_address("192.0.2.1"))
+
+    def exhausted() -> bool:
+        return guesses.exhausted(prefix, per_minute=2, per_day=3)
+
+    answers = []
+    for clock.now in (0, 30, 61):
+        guesses.failed(prefix, "app1")
+        answers.append(exhausted())
+    assert answers == [False, True, True]  # the third fills the day
+    clock.now = 86_401
+    assert not exhausted()
+    assert not guesses.exhausted(prefix_of(client_address("192.0.2.2")), per_minute=0, per_day=0)
+
+
+def test_a_lifted_bound_never_holds():
+    guesses = Guesses(Clock())
+    prefix = prefix_of(client_address("192.0.2.1"))
+    for _ in range(2000):
+        guesses.failed(prefix, "app1")
+
+    assert not guesses.exhausted(prefix, per_minute=None, per_day=None)
+
+
+def test_a_right_password_gives_back_its_own_failures_and_no_others():
+    """
+    Who knows one password cannot buy guesses at another with it.
+    """
+    guesses = Guesses(Clock())
+    prefix = prefix_of(client_address("192.0.2.1"))
+    for name in ("mine", "mine", "theirs", "theirs"):
+        guesses.failed(prefix, name)
+
+    guesses.succeeded(prefix, "mine")
+
+    assert guesses.exhausted(prefix, per_minute=2, per_day=None)
+    assert not guesses.exhausted(prefix, per_minute=3, per_day=None)
+
+
+def test_memory_of_guessers_is_bounded(monkeypatch):
+    monkeypatch.setattr("relay.smtp.budgets._REMEMBERED", 3)
+    guesses = Guesses(Clock())
+    prefixes = [prefix_of(client_address(f"192.0.2.{number}")) for number in range(5)]
+    for prefix in prefixes:
+        guesses.failed(prefix, "x")
+
+    assert [guesses.exhausted(p, per_minute=1, per_day=None) for p in prefixes] == [False, False, True, True, True]
+
+
+def test_a_crowd_forgets_who_has_left():
+    crowd = Crowd()
+    prefix = prefix_of(client_address("192.0.2.1"))
+    crowd.enter(prefix)
+    crowd.enter(prefix)
+    crowd.leave(prefix)
+    assert (crowd.total, crowd.of(prefix)) == (1, 1)
+    crowd.leave(prefix)
+
+    assert (crowd.total, crowd.of(prefix)) == (0, 0)
+    assert not crowd._by_prefix
+
+
+def test_a_ledger_lets_one_message_in_whatever_its_size():
+    ledger = Ledger()
+
+    assert ledger.take(100, most=10)
+    assert not ledger.take(1, most=10)
+    ledger.give_back(100)
+    assert ledger.used == 0

@@ -1,0 +1,230 @@
+"""What a client may cost in memory and time: weaknesses W1 to W5 and W35 of aiosmtpd, by number."""
+
+import asyncio
+import re
+import socket
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from relay.observe.events import MessageEnded, SessionClosed
+from relay.words.endings import Outcome, Reason
+from tests.smtp.stage import IMPLICIT, KIBIBYTE, MESSAGE, PLAIN, QUICK, TRUSTED, Client, in_transaction, stage
+
+
+@pytest.mark.parametrize("filler", [b"a" * KIBIBYTE, b"\r\n" * 512, b".\r\r" * 300, b"..\r\n" * 256])
+async def test_w1_w2_a_message_without_end_or_full_of_lines_costs_no_more_than_its_limit(authority, filler):
+    """
+    What exceeds the limit is thrown away as it comes, the refusal is heard, and the connection goes on.
+    """
+    async with stage(authority, PLAIN, message_bytes=64 * KIBIBYTE) as on:
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+
+        for _ in range(2048):
+            await client.send(filler)
+            assert on.door._premises.ledger.used <= 64 * KIBIBYTE
+        await client.send(b"\r\n.\r\n")
+
+        assert re.match("552 5.3.4|550 5.6.11", await client.reply())
+        assert (await client.hands_in()).startswith("250")
+        assert on.endings[1:] == [("accepted", "none")]
+
+
+async def test_w1_who_streams_far_past_the_limit_is_hung_up_on(authority):
+    async with stage(authority, PLAIN, message_bytes=KIBIBYTE, discard_bytes=64 * KIBIBYTE) as on:
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+
+        with suppress(OSError):
+            for _ in range(200):
+                await client.send(b"a" * KIBIBYTE)
+
+        assert (await client.reply()).startswith("552 5.3.4")
+        assert on.endings == [("rejected", "size")]
+
+
+@pytest.mark.parametrize("listener", ["plain", "implicit"])
+@pytest.mark.parametrize("departure", [Client.vanish, Client.close, Client.shut])
+async def test_w3_a_commit_runs_to_its_end_when_the_client_hangs_up(authority, listener, departure):
+    """
+    The message is taken once and counted as accepted, not as aborted, for it was.
+    """
+    async with stage(authority, PLAIN, IMPLICIT) as on:
+        begun, released = asyncio.Event(), asyncio.Event()
+
+        async def before() -> None:
+            begun.set()
+            await released.wait()
+
+        on.reception.before = before
+        client = await on.authenticated(listener)
+        await in_transaction(client)
+        await client.send(MESSAGE + b".\r\n")
+        await begun.wait()
+
+        if departure is Client.shut and listener == "implicit":
+            departure = Client.vanish  # TLS knows no half-closed connection
+        left = departure(client)
+        if left is not None:
+            await left
+        await asyncio.sleep(0.05)
+        released.set()
+        if departure is Client.shut:
+            assert (await client.reply()).startswith("250 2.0.0 Ok")
+        await on.settled()
+
+        assert on.reception.raws == [MESSAGE]
+        assert on.endings == [("accepted", "none")]
+
+
+async def test_w4_a_command_has_one_deadline_from_its_first_octet(authority):
+    """
+    A client that sends an octet now and then does not start the clock anew.
+    """
+    async with stage(authority, PLAIN, command_seconds=0.3) as on:
+        client = await on.client("plain")
+        await client.reply()
+
+        with suppress(OSError):
+            for _ in range(12):
+                await client.send(b"E")
+                await asyncio.sleep(0.05)
+
+        assert (await client.reply()).startswith("421 4.4.2")
+        assert await client.is_closed()
+        client.vanish()
+        await on.settled()
+        assert [event.why for event in on.of(SessionClosed)] == ["timeout"]
+
+
+async def test_w4_an_idle_stranger_is_sent_away(authority):
+    async with stage(authority, PLAIN, stranger_seconds=0.1) as on:
+        client = await on.client("plain")
+        await client.reply()
+
+        assert (await client.reply()).startswith("421 4.4.2")
+        assert await client.is_closed()
+
+
+async def test_w4_a_known_delegate_may_idle_longer_than_a_stranger(authority):
+    async with stage(authority, PLAIN, stranger_seconds=0.2, idle_seconds=30) as on:
+        client = await on.authenticated("plain")
+        await asyncio.sleep(0.4)
+
+        assert (await client.hands_in()).startswith("250")
+
+
+async def test_w4_data_that_only_trickles_is_given_up(authority):
+    """
+    Below the minimum rate the transaction ends and is counted as the client's doing.
+    """
+    async with stage(authority, PLAIN, data_seconds=0.3) as on:
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+
+        with suppress(OSError):
+            for octet in MESSAGE[:20]:
+                await client.send(bytes([octet]))
+                await asyncio.sleep(0.03)
+
+        assert (await client.reply()).startswith("421 4.4.2")
+        await on.settled()
+        assert on.endings == [("aborted", "client-gone")]
+
+
+async def test_w4_data_that_keeps_the_rate_may_take_longer_than_any_fixed_time(authority):
+    async with stage(authority, PLAIN, data_seconds=0.2, data_rate=1000) as on:
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+        for _ in range(8):
+            await client.send(b"X-Filler: " + b"a" * 500 + b"\r\n")
+            await asyncio.sleep(0.05)
+        await client.send(MESSAGE + b".\r\n")
+
+        assert (await client.reply()).startswith("250")
+
+
+async def test_w4_the_commit_is_not_the_clients_time(authority):
+    """
+    A decision that takes longer than every deadline of the client is answered all the same.
+    """
+    quick = replace(QUICK, stranger_seconds=0.1, idle_seconds=0.1, command_seconds=0.1, data_seconds=0.1)
+    async with stage(authority, TRUSTED, limits=quick) as on:
+        on.delegates.network = "app1"
+        on.reception.before = lambda: asyncio.sleep(0.4)
+        client = await on.greeted("trusted")
+
+        assert (await client.hands_in()).startswith("250")
+
+
+async def test_w5_a_client_that_never_reads_is_cut(authority):
+    """
+    Neither its socket nor its task outlives the time it has for reading a reply.
+    """
+    async with stage(authority, PLAIN, junk_commands=10**9, reply_seconds=0.3) as on:
+        host, port = on.door.addresses["plain"][0]
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(deaf, (host, port))
+        with deaf, suppress(OSError):
+            async with asyncio.timeout(10):
+                while True:
+                    await loop.sock_sendall(deaf, b"HELP\r\n" * 1000)
+
+        await on.settled()
+        assert on.of(SessionClosed)[0].why == "gone"
+
+
+@pytest.mark.parametrize("part", [b"", MESSAGE, MESSAGE + b"."])
+async def test_w35_a_client_that_vanishes_inside_data_is_counted(authority, part):
+    async with stage(authority, PLAIN) as on:
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+        await client.send(part)
+        await asyncio.sleep(0.05)
+        client.vanish()
+        await on.settled()
+
+        assert on.endings == [("aborted", "client-gone")]
+        assert on.reception.taken == []
+
+
+async def test_room_is_bounded_for_all_messages_together(authority):
+    """
+    Past it the client is told to come back, before it sends or after; then there is room again.
+    """
+    async with stage(authority, PLAIN, inflight_bytes=100 * KIBIBYTE, inflight_seconds=0.1) as on:
+        released = asyncio.Event()
+        on.reception.before = released.wait
+        first, second, third = [await on.authenticated("plain") for _ in range(3)]
+        await in_transaction(first)
+        await in_transaction(second)
+        await first.send(MESSAGE + b"x" * 90 * KIBIBYTE + b"\r\n.\r\n")
+        await asyncio.sleep(0.05)
+        await second.send(MESSAGE + b"x" * 20 * KIBIBYTE + b"\r\n.\r\n")
+        assert (await second.reply()).startswith("452 4.3.1")
+
+        on.door._premises.ledger.used += 10 * KIBIBYTE
+        await third.says("MAIL FROM:<app1@example.com>")
+        await third.says("RCPT TO:<bob@rcpt.example>")
+        assert (await third.says("DATA")).startswith("452 4.3.1")
+        on.door._premises.ledger.used -= 10 * KIBIBYTE
+
+        released.set()
+        assert (await first.reply()).startswith("250")
+        assert on.door._premises.ledger.used == 0
+        assert (await second.hands_in()).startswith("250")
+        assert [(e.outcome, e.reason) for e in on.of(MessageEnded)][:2] == [(Outcome.DEFERRED, Reason.RATE)] * 2
+
+
+async def test_a_connection_has_an_end(authority):
+    async with stage(authority, PLAIN, connection_seconds=0.2) as on:
+        client = await on.authenticated("plain")
+        await asyncio.sleep(0.3)
+
+        assert (await client.says("NOOP")).startswith("250")
+        assert (await client.reply()).startswith("421 4.4.2")
