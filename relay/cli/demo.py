@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tempfile
 from contextlib import ExitStack
 from importlib.resources import files
@@ -65,7 +66,7 @@ async def _demo(folder: Path, smtp: str, admin: str, ses: str) -> None:
         files = {"settings": str(folder / "relay.toml"), "policies": str(folder / "policies")}
         addresses = {**await relay.start(), "ses": ses_address, **files}
         (folder / "addresses.json").write_text(json.dumps(addresses, indent=2) + "\n")
-        click.echo(greeting(addresses))
+        click.echo(greeting(addresses, _program()))
         await until_told_to_stop()
         click.echo("\nleaving ...")
     finally:
@@ -96,6 +97,11 @@ def sample_folder() -> Path:
     """Where the demo's samples are: beside the package when installed, in config/ of a checkout."""
     installed = Path(str(files(package) / "demo"))
     return installed if installed.is_dir() else Path(str(files(package))).parent / "config" / "demo"
+
+
+def _program() -> str:
+    """How this was called: in a fresh checkout the virtual environment is on nobody's PATH."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "ses-relay" else "ses-relay"
 
 
 def _relay_key() -> AccessKey:

@@ -31,7 +31,8 @@ The same delegate as the ceo, who allows it to nobody but an assistant:
 
 Why a message would be refused, before it is sent:
 
-  ses-relay explain message.eml -c {settings} --delegate billing
+  printf 'From: The CEO <ceo@example.com>\\nTo: bob@example.net\\n\\nPay this.\\n' |
+    {program} explain - --delegate billing --mail-from billing@example.com -c {settings}
 
 Look around:
 
@@ -44,8 +45,8 @@ Look around:
 """
 
 
-def greeting(addresses: Mapping[str, Any]) -> str:
-    """Return the words for the demo's *addresses*."""
+def greeting(addresses: Mapping[str, Any], program: str) -> str:
+    """Return the words for the demo's *addresses*; *program*: what a person types to run this."""
     smtp = addresses["listeners"][0]
     host, _, port = smtp.rpartition(":")
     places = {
@@ -61,4 +62,5 @@ def greeting(addresses: Mapping[str, Any]) -> str:
         places="\n  ".join(f"{place:<{width}}  {what}" for place, what in places.items()),
         policies=addresses["policies"],
         settings=addresses["settings"],
+        program=program,
     )
