@@ -34,6 +34,8 @@ for _name in ("mail.log", "mail.debug"):
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
+#: Pipelined commands that are obeyed before others get a turn of the loop.
+_TURN: Final = 32
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
 HTTP_VERBS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"})
 _TLS_HANDSHAKE: Final = b"\x16"
@@ -79,6 +81,7 @@ class Connection(SMTP):
         self._verb = "connect"
         self._errors = 0
         self._junk = 0
+        self._in_a_row = 0
         self._is_lost = False
         self._why: str | None = None
         self._outgoing: list[bytes] = []
@@ -182,6 +185,7 @@ class Connection(SMTP):
             LineTooLong: All of the line is gone.
             Interruption: The client is gone, late, or sent away.
         """
+        await self._let_others()
         begun = False
         while (line := self._inflow.line(self._limits.auth_line)) is None:
             await self._flush()
@@ -191,8 +195,16 @@ class Connection(SMTP):
             if self._inflow.pending[:1] == _TLS_HANDSHAKE:
                 self._dismiss(replies.NOT_SMTP)
             await self._inflow.more()
+            self._in_a_row = 0
         self._deadline = None
         return line
+
+    async def _let_others(self) -> None:
+        """Give others a turn of the loop between the commands of one long segment."""
+        self._in_a_row += 1
+        if self._in_a_row > _TURN:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
 
     async def _next_command(self) -> bytes | None:
         """Read the next command line without its CRLF; None when it has been refused already."""

@@ -146,6 +146,7 @@ class Transfer(Authentication):
             if content.fault is not None:
                 self._conclude(ending_of(*_FAULTS[content.fault]))
                 return
+            self._transaction = None  # from here on the errand's to end, whatever becomes of this connection
             errand = self._premises.run(self._hand_over(transaction, content.raw()))
             ending = await asyncio.shield(errand)
         finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import random
 import socket
 from contextlib import suppress
@@ -11,7 +12,10 @@ import pytest
 
 from relay.observe.events import MessageEnded, MessageReceived, Noted, SessionClosed, SessionOpened
 from relay.smtp.listeners import ListenerProblem
-from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, Stage, stage
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending
+from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, Stage, in_transaction, stage
 
 
 async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(authority):
@@ -103,6 +107,69 @@ async def test_w29_what_is_inside_the_reception_is_never_cancelled(authority):
         await on.settled()
         assert on.endings == [("accepted", "none")]
         assert on.reception.raws == [MESSAGE]
+
+
+async def test_w3_not_even_a_cancelled_conversation_ends_what_the_reception_has(authority):
+    """
+    A message that the reception holds is counted as the reception ends it.
+    """
+    async with stage(authority, PLAIN) as on:
+        begun, released = asyncio.Event(), asyncio.Event()
+
+        async def before() -> None:
+            begun.set()
+            await released.wait()
+
+        on.reception.before = before
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+        await client.send(MESSAGE + b".\r\n")
+        await begun.wait()
+        (visitor,) = on.door._premises.visitors
+        visitor._handler_coroutine.cancel()  # type: ignore[attr-defined] # as a loop does that is torn down
+        await client.reply()
+        released.set()
+        await on.settled()
+
+        assert on.endings == [("accepted", "none")]
+
+
+async def test_a_conversation_that_is_cancelled_ends_its_open_message(authority):
+    async with stage(authority, PLAIN) as on:
+        client = await on.authenticated("plain")
+        await in_transaction(client)
+        (visitor,) = on.door._premises.visitors
+        visitor._handler_coroutine.cancel()  # type: ignore[attr-defined] # as a loop does that is torn down
+        await client.reply()
+        await on.settled()
+
+        assert on.endings == [("deferred", "shutting-down")]
+
+
+async def test_a_long_segment_of_commands_does_not_stop_the_loop(authority):
+    """
+    Others get their turn after a few dozen commands at most.
+    """
+    async with stage(authority, PLAIN) as on:
+        asked = 0
+        seen = [0]
+
+        def early(*_: object) -> Ending:
+            nonlocal asked
+            asked += 1
+            return Ending(Outcome.REJECTED, Reason.POLICY_DENIED, Reply(550, (5, 7, 1), "no"))
+
+        async def watch() -> None:
+            while asked < 2000:
+                seen.append(asked)
+                await asyncio.sleep(0)
+
+        on.reception.early = early
+        client = await on.authenticated("plain")
+        await client.send(b"MAIL FROM:<ceo@example.com>\r\n" * 2000)
+        await watch()
+
+        assert max(after - before for before, after in itertools.pairwise(seen)) <= 40
 
 
 async def test_a_trusted_network_needs_no_password(authority):
