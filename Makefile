@@ -1,8 +1,9 @@
 # The two commands are "make run" and "make test"; "make help" lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt
 PYTEST_ARGS ?=
+DEMO_ARGS ?=
 
 .PHONY: run test lint format docs image help clean
 
@@ -10,7 +11,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 run: .venv/.runtime ## the demo: relay, embedded SES and admin endpoint on loopback, no AWS account
-	@$(BIN)/ses-relay demo
+	@$(BIN)/ses-relay demo $(DEMO_ARGS)
 
 test: .venv/.dev ## the whole suite
 	@tests/provide
