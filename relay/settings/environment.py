@@ -170,6 +170,8 @@ def _set(written: Written, path: KeyPath, value: Any, variable: str) -> None:
 
 
 def _suggestion(variable: str) -> str:
+    if any(name.startswith(f"{variable}__") for name in _variables(Settings, PREFIX)):
+        return f": it names a table; write {variable}__KEY"
     close = get_close_matches(variable, _variables(Settings, PREFIX), n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ""
 

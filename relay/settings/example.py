@@ -152,6 +152,8 @@ def toml(value: Any) -> str:
         case dict():
             pairs = ", ".join(f"{toml(key)} = {toml(inner)}" for key, inner in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
-        case _:
-            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             return f'"{escaped}"'
+        case _:
+            raise TypeError(f"TOML has no {type(value).__name__}")

@@ -89,7 +89,6 @@ LATER: Final = (
     _harmful("dns.check_recipient_domains", "the check of recipient domains", "all are accepted", default=False),
     _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),
     _harmless("shared.url", _SHARED, "this relay counts for itself"),
-    _harmless("admin.console", "the console page", "there is none", default=True),
     _harmless("admin.token", "tokens with roles", "they open nothing", default=[]),
     _harmless("journal.path", "the journal on disk", "decisions are in the log"),
     _harmless("journal.entries", "the journal", "decisions are in the log", default=50_000),

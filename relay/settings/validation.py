@@ -19,12 +19,10 @@ from relay.settings.units import shown, write_duration, write_size
 _PASSES: Final = 6
 
 _WANTED: Final = {
-    "string_type": "write a text, in quotes",
-    "int_type": "write a whole number, without quotes",
-    "bool_type": "write true or false, without quotes",
-    "tuple_type": 'write a list: ["..."]',
-    "list_type": 'write a list: ["..."]',
-    "dict_type": 'write a table: { name = "..." }',
+    "string_type": "is no text: write it in quotes",
+    "int_type": "is no whole number: write one, without quotes",
+    "bool_type": "is neither true nor false: write one of them, without quotes",
+    "tuple_type": 'is no list: write ["..."]',
 }
 _BOUNDS: Final = {
     "greater_than_equal": ("ge", "below"),
@@ -73,10 +71,10 @@ def _finding(detail: ErrorDetails, values: dict[str, Any]) -> Iterator[Finding]:
     is_missing = detail["type"] == "missing"
     if is_there == is_missing or (is_missing and not isinstance(value_at(values, path[:-1]), dict)):
         return  # the trace of a mend of ours, not a mistake of theirs
-    yield Finding(path, _why(detail, path))
+    yield Finding(path, _why(value_at(values, path), detail, path))
 
 
-def _why(detail: ErrorDetails, path: KeyPath) -> str:
+def _why(said: object, detail: ErrorDetails, path: KeyPath) -> str:
     field = field_at(Settings, path)
     match detail["type"]:
         case "missing":
@@ -90,7 +88,7 @@ def _why(detail: ErrorDetails, path: KeyPath) -> str:
         case "literal_error" if field is not None:
             why = _none_of(detail, field)
         case _:
-            why = _no_value(detail, form_of(field) if field else Form("understood here", "secret"))
+            why = _no_value(said, detail, form_of(field) if field else Form("understood here", "secret"))
     return why
 
 
@@ -102,13 +100,13 @@ def _no_table(field: FieldInfo, path: KeyPath) -> str:
     return f"no table: write [{name}] and its keys below"
 
 
-def _no_value(detail: ErrorDetails, form: Form) -> str:
+def _no_value(said: object, detail: ErrorDetails, form: Form) -> str:
     kind = detail["type"]
-    said = "this" if form.kind == "secret" else shown(detail["input"])
+    quoted = "this" if form.kind == "secret" else shown(said)
     if kind in _BOUNDS:
         name, word = _BOUNDS[kind]
-        return f"{said} is {word} {_written(detail['ctx'][name], form)}"
-    return f"{said} is not {form.text}" + (f": {_WANTED[kind]}" if kind in _WANTED else "")
+        return f"{quoted} is {word} {_written(detail['ctx'][name], form)}"
+    return f"{quoted} {_WANTED.get(kind, f'is not {form.text}')}"
 
 
 def _written(bound: float, form: Form) -> str:

@@ -1,0 +1,1 @@
+"""relay.toml and the environment."""
