@@ -13,7 +13,7 @@ from relay.cli.configuration import config_option, path_of
 from relay.settings.example import example
 from relay.settings.later import features_to_come
 from relay.settings.model import Settings
-from relay.settings.problems import Problem, Reading
+from relay.settings.problems import Reading
 from relay.settings.reading import read_settings
 
 
@@ -57,8 +57,8 @@ def _as_json(reading: Reading) -> dict[str, Any]:
 
 def _as_text(path: Path | None, reading: Reading) -> str:
     name = str(path) if path else "the environment"
-    lines = [_marked("problem", "red", problem) for problem in reading.problems]
-    lines += [_marked("warning", "yellow", warning) for warning in reading.warnings]
+    lines = [str(problem) for problem in reading.problems]
+    lines += [f"{click.style('warning', fg='yellow')}: {warning}" for warning in reading.warnings]
     if reading.settings is None:
         count = len(reading.problems)
         return "\n".join([*lines, f"{name}: {count} problem{'s' if count > 1 else ''}"])
@@ -67,10 +67,6 @@ def _as_text(path: Path | None, reading: Reading) -> str:
         lines += [f"  {title if row == 0 else '':<12}{value}" for row, value in enumerate(values or ["none"])]
     lines += _wrapped("not built", ", ".join(features_to_come()))
     return "\n".join(lines)
-
-
-def _marked(word: str, colour: str, problem: Problem) -> str:
-    return f"{click.style(word, fg=colour)}: {problem}" if word == "warning" else str(problem)
 
 
 def _wrapped(title: str, text: str) -> list[str]:
