@@ -247,7 +247,11 @@ class TestPasswordFiles:
         path.write_text(PASSWORD + "\n")
         return path
 
-    @pytest.mark.parametrize("text", [PASSWORD, PASSWORD + "\n", PASSWORD + "\r\n", HASH, HASH + "\n"])
+    @pytest.mark.parametrize(
+        "text",
+        [PASSWORD, PASSWORD + "\n", PASSWORD + "\r\n", HASH, HASH + "\n"],
+        ids=["clear", "clear, LF", "clear, CRLF", "hash", "hash, LF"],
+    )
     async def test_in_clear_or_hashed(self, bench, path, text):
         path.write_text(text)
         tried = bench(entry(password_hash=None, password_file=path))
