@@ -157,6 +157,28 @@ def test_an_allow_with_a_value_that_cannot_be_read_allows_nothing_and_says_so():
     assert decision(request({"aws:k": "6"}), statement("Deny", Condition=entry)) is Decision.UNDECIDED
 
 
+@pytest.mark.parametrize(
+    ("operator", "good", "bad", "found"),
+    [
+        ("Numeric{}Equals", "1", "one", "2"),
+        ("Date{}Equals", "2020-01-01", "then", "2021-01-01"),
+        ("{}IpAddress", "10.0.0.0/8", "10.0.0.0/33", "192.0.2.1"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_no_value_that_does_not_match(operator, good, bad, found):
+    """
+    A negated operator must not allow because one of its values makes no sense.
+    """
+    negated = operator.format("Not")
+    for name, values, allowed in (
+        (operator.format(""), [good, bad], False),
+        (negated, [good, bad], False),
+        (negated, [good], True),
+    ):
+        entry = {name: {"aws:k": values}}
+        assert (decision(request({"aws:k": found}), statement(Condition=entry)) is Decision.ALLOW) is allowed
+
+
 def test_all_entries_must_hold_and_any_value_will_do():
     """
     And between entries, or between values, nor under a negated operator.

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from typing import Any, Literal
 
 from hypothesis import given, settings
@@ -261,6 +262,18 @@ def test_wildcards_match_as_defined(pattern, text):
     The linear matcher and the plain definition agree.
     """
     assert compile_glob(wild(pattern)).matches(text) is backtrack(pattern, text)
+
+
+def test_every_short_pattern_on_every_short_text():
+    """
+    All patterns and texts of up to four characters: head and tail may not share what stands once.
+    """
+    patterns, texts = (
+        ["".join(made) for n in range(5) for made in product(letters, repeat=n)] for letters in ("ab*?", "a\n")
+    )
+    for pattern in patterns:
+        glob = compile_glob(wild(pattern))
+        assert [text for text in texts if glob.matches(text)] == [text for text in texts if backtrack(pattern, text)]
 
 
 def test_a_pattern_made_to_backtrack_is_as_quick_as_any():

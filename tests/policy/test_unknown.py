@@ -45,6 +45,10 @@ def asked(**more: Any) -> Request:
         ({"StringEquals": {KEY: "${aws:nothing}"}}, Truth.NO),
         ({"StringNotEquals": {KEY: "${aws:nothing}"}}, Truth.YES),
         ({"StringLikeIfExists": {KEY: "${aws:nothing}"}}, Truth.UNKNOWN),
+        ({"ForAllValues:StringLike": {KEY: "${aws:PrincipalTag/a}"}}, Truth.UNKNOWN),
+        ({"ForAllValues:StringLike": {KEY: "${aws:PrincipalTag/a}*"}}, Truth.UNKNOWN),
+        ({"ForAllValues:StringLike": {KEY: "*${ses:FromAddress}"}}, Truth.UNKNOWN),
+        ({"StringEquals": {"ses:FromAddress": "${aws:PrincipalTag/a}${aws:d, 'example.com'}"}}, Truth.UNKNOWN),
         ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, Truth.UNKNOWN),
         ({"StringEquals": {"aws:PrincipalTag/Team": "red"}}, Truth.UNKNOWN),
         ({"StringEquals": {"aws:PrincipalAccount": "1"}}, Truth.NO),
@@ -81,6 +85,10 @@ def test_the_unknown_key_is_named():
     assert ask(asked(), statement(Resource="arn:aws:ses:us-east-1:888888888888:${aws:principaltag/n}")).unknown == (
         "aws:principaltag/n",
     )
+    doubtful = {"StringLike": {"ses:FromAddress": "bob@*"}, "IpAddress": {"aws:FromIp": "10.0.0.0/8"}}
+    told = ask(request({"ses:FromAddress": "bob@example.com", "aws:FromIp": "?"}), statement(Condition=doubtful))
+    assert told.unknown == ("aws:fromip",), "what AWS does not define is named like what nobody knows"
+    assert told.traces[0].grant is None, "only what surely applies grants"
     allowed = ask(asked(), statement(), statement(Condition=entry))
     assert (allowed.decision, allowed.unknown) == (Decision.ALLOW, ())
 
