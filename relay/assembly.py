@@ -154,6 +154,7 @@ class Relay:
         if self._credentials is not None:
             await self._credentials.close()
         await self._ses.close()
+        self._registry.close()
         self.observe(Noted("info", "relay.stopped", {"quiet": quiet}))
         self._lines.close()
         self._put_back_logging()

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from relay.assembly import Relay
-from relay.cli.configuration import config_option, settings_or_exit
+from relay.cli.configuration import config_option, path_of, settings_or_exit
 from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
@@ -72,7 +72,7 @@ async def _serve(settings: Settings, config: Path | None) -> None:
 
 
 def _reload(relay: Relay, config: Path | None) -> None:
-    reading = read_settings(config, os.environ)
+    reading = read_settings(path_of(config), os.environ)
     if reading.settings is None:
         problems = [str(problem) for problem in reading.problems]
         relay.observe(Noted("error", "relay.reload-refused", {"problems": problems}))
