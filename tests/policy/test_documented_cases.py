@@ -1,6 +1,8 @@
 """The worked examples and match tables of the IAM and SES guides, each through ``explain --batch``."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,3 +60,15 @@ def test_the_examples_of_the_ses_guide_hold(case):
     told = answer(json.dumps(case))
 
     assert (case["decision"], case.get("grant")) == (told["decision"], told["grant"] if "grant" in case else None)
+
+
+def test_the_documentation_names_tests_that_exist():
+    """
+    Each row of docs/policies.md leads to the test that holds us to it.
+    """
+    here = Path(__file__).parent
+    tests = "".join(path.read_text("utf-8") for path in here.glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", (here.parent.parent / "docs" / "policies.md").read_text("utf-8"))
+
+    assert len(named) > 40
+    assert [name for name in named if f"def {name}(" not in tests] == []
