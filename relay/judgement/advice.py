@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from relay.judgement.context import caller_of
 from relay.judgement.misses import Miss
 from relay.judgement.wording import listed, wish
 from relay.policy.answers import Mismatch, PolicyProblem, StatementTrace
@@ -29,6 +30,13 @@ _BY_THE_OPERATOR: Final = {
 
 def advice_for(arn: IdentityArn, label: str, miss: Miss, address: Address, delegate: Delegate) -> tuple[str, ...]:
     """Say what to change: the message first, then the policy, then the configuration."""
+    by_all = _by_sender_and_owner(arn, label, miss, address, delegate)
+    return by_all if miss.denies else by_all + _in_one_account(arn, delegate)
+
+
+def _by_sender_and_owner(
+    arn: IdentityArn, label: str, miss: Miss, address: Address, delegate: Delegate
+) -> tuple[str, ...]:
     owner = f"the owner of {arn.name} (account {arn.account})"
     trace = miss.trace
     if trace is None:
@@ -60,7 +68,7 @@ def _for_a_mismatch(mismatch: Mismatch, owner: str, trace: StatementTrace, deleg
     by_owner = f"Or ask {owner} to let {mismatch.key} of {trace.statement} match {found}."
     by_sender = _BY_THE_SENDER.get((mismatch.key or "").lower())
     if by_sender is None:
-        return (by_owner.removeprefix("Or ").capitalize(),)
+        return (f"A{by_owner.removeprefix('Or a')}",)
     return f"{by_sender}: {wish(mismatch.key, mismatch.operator, mismatch.wanted)}.", by_owner
 
 
@@ -70,6 +78,14 @@ def _for_an_account(owner: str, trace: StatementTrace, delegate: Delegate) -> tu
         f"Or set account_grant = true for delegate {delegate.name}, if you vouch that its account lets it send.",
         "Or give the delegate a role_arn, so that SES asks its account.",
     )
+
+
+def _in_one_account(arn: IdentityArn, delegate: Delegate) -> tuple[str, ...]:
+    """Where the delegate's account owns the identity, its own IAM policies may allow what no identity policy does."""
+    if caller_of(delegate).account != arn.account:
+        return ()
+    setting = f'same_account = "allow-unless-denied" and allow_identities = ["{arn.name}"]'
+    return (f"Or set {setting} for delegate {delegate.name}, if IAM in account {arn.account} lets it send.",)
 
 
 def _to_know(key: str) -> str:

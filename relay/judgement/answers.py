@@ -7,9 +7,9 @@ reply fits a line of 512 octets (RFC 5321 section 4.5.3.1.5) with its decision i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
-from relay.judgement.governing import Lack, Ungoverned
+from relay.judgement.choice import Lack, Ungoverned
 from relay.judgement.misses import Miss
 from relay.judgement.questions import Question
 from relay.judgement.rules import Rules
@@ -104,12 +104,17 @@ def reason_of(verdict: Verdict, lack: Lack | None = None) -> Reason:
         return Reason.MESSAGE_FORM
     if lack in {Lack.NAMED, Lack.UNVERIFIED}:
         return Reason.IDENTITY_UNKNOWN
-    return {
-        Verdict.ALLOWED: Reason.NONE,
-        Verdict.DENIED: Reason.POLICY_DENIED,
-        Verdict.NOT_ALLOWED: Reason.POLICY_NOT_ALLOWED,
-        Verdict.UNDECIDED: Reason.POLICY_UNDECIDED,
-    }[verdict]
+    match verdict:
+        case Verdict.ALLOWED | Verdict.SEALED:
+            return Reason.NONE
+        case Verdict.DENIED:
+            return Reason.POLICY_DENIED
+        case Verdict.NOT_ALLOWED:
+            return Reason.POLICY_NOT_ALLOWED
+        case Verdict.UNDECIDED:
+            return Reason.POLICY_UNDECIDED
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def missed(miss: Miss, *, full: bool) -> str:

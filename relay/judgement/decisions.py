@@ -7,8 +7,10 @@ from typing import Final
 from relay.judgement.advice import advice_for, advice_for_problems
 from relay.judgement.answers import ACTION, Asker, access_denied, missed, reason_of, undecided, ungoverned
 from relay.judgement.catalog import Identity
+from relay.judgement.choice import Choice, Governing, Lack, Ungoverned
 from relay.judgement.context import Circumstances, contexts
-from relay.judgement.governing import Choice, Governing, Lack, Ungoverned, govern
+from relay.judgement.governing import govern
+from relay.judgement.grants import verdict_of
 from relay.judgement.misses import Miss, nearest_miss
 from relay.judgement.questions import Question
 from relay.judgement.verdicts import Decision, Verdict
@@ -18,12 +20,17 @@ from relay.policy.document import Policy, UnreadablePolicy
 from relay.policy.evaluation import evaluate
 from relay.policy.request import Request
 from relay.words.arns import IdentityArn
-from relay.words.delegates import Delegate
 
 Evaluated = tuple[IdentityArn, str, Evaluation]
 
 #: A refusal that no later reading can undo comes before one that might be undone: repeating would not help the client.
-SEVERITY: Final = {Verdict.DENIED: 3, Verdict.NOT_ALLOWED: 2, Verdict.UNDECIDED: 1, Verdict.ALLOWED: 0}
+SEVERITY: Final = {
+    Verdict.DENIED: 3,
+    Verdict.NOT_ALLOWED: 2,
+    Verdict.UNDECIDED: 1,
+    Verdict.SEALED: 0,
+    Verdict.ALLOWED: 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,11 @@ def decide(question: Question, hearing: Hearing) -> tuple[Decision, Governing | 
     governing = govern(question, hearing.choice)
     if isinstance(governing, Ungoverned):
         return _without_identity(question, governing, hearing), governing
+    if governing.sealed:
+        return _sealed(question, governing), governing
     evaluated = _evaluate_all(question, governing, hearing)
     delegate = hearing.choice.delegate
-    verdicts = [verdict_of(evaluation, delegate) for _, _, evaluation in evaluated]
+    verdicts = [verdict_of(evaluation, delegate, arn) for arn, _, evaluation in evaluated]
     worst = max(verdicts, key=SEVERITY.__getitem__, default=Verdict.UNDECIDED)
     if SEVERITY[worst] > SEVERITY[Verdict.UNDECIDED]:
         return _refused(question, governing, _worst_first(evaluated, verdicts), worst, hearing), governing
@@ -89,36 +98,20 @@ def _evaluate(question: Question, identity: Identity, hearing: Hearing) -> list[
     for label, context in contexts(seen, identity.arn, keys, bare_keys):
         request = Request(seen.caller, ACTION, str(identity.arn), context)
         answer = evaluate(request, identity.policies, trace=hearing.trace)
-        if not hearing.trace and verdict_of(answer, seen.delegate) is not Verdict.ALLOWED:
+        if not hearing.trace and verdict_of(answer, seen.delegate, identity.arn) is not Verdict.ALLOWED:
             answer = evaluate(request, identity.policies, trace=True)
         answers.append((identity.arn, label, answer))
     return answers
 
 
-def verdict_of(evaluation: Evaluation, delegate: Delegate) -> Verdict:
-    """
-    Read a verdict off an evaluation.
-
-    A grant to a whole account only lets that account's administrators grant (IAM User Guide, "AWS JSON policy elements:
-    Principal"). It counts where SES will ask them, for a role, or where the operator vouches for them.
-    """
-    match evaluation.decision:
-        case Answer.ALLOW:
-            counts = evaluation.grant != "account" or delegate.account_grant or delegate.role is not None
-            return Verdict.ALLOWED if counts else Verdict.NOT_ALLOWED
-        case Answer.EXPLICIT_DENY:
-            return Verdict.DENIED
-        case Answer.IMPLICIT_DENY:
-            return Verdict.NOT_ALLOWED
-        case Answer.UNDECIDED:
-            return Verdict.UNDECIDED
-
-
-# --- the four ways out ------------------------------------------------------------------------------------------------
+# --- the five ways out ------------------------------------------------------------------------------------------------
 
 
 def _allowed(question: Question, governing: Governing, evaluated: tuple[Evaluated, ...]) -> Decision:
     because = dict.fromkeys(str(ref) for _, _, evaluation in evaluated for ref in evaluation.because)
+    silent = dict.fromkeys(arn.name for arn, _, evaluation in evaluated if not evaluation.because)
+    whys = [f"allowed by {', '.join(because)}"] if because else []
+    whys += [f"no policy denies {name} to its owner's own account (same_account)" for name in silent]
     return Decision(
         question.role,
         question.address,
@@ -127,8 +120,14 @@ def _allowed(question: Question, governing: Governing, evaluated: tuple[Evaluate
         Verdict.ALLOWED,
         evaluated,
         digests_of(governing.agreeing),
-        f"allowed by {', '.join(because)}",
+        "; ".join(whys),
     )
+
+
+def _sealed(question: Question, governing: Governing) -> Decision:
+    arn = governing.identity.arn
+    why = f"the policies of account {arn.account} cannot be seen here: SES judges alone"
+    return Decision(question.role, question.address, arn, governing.chosen, Verdict.SEALED, why=why)
 
 
 def _without_identity(question: Question, lack: Ungoverned, hearing: Hearing) -> Decision:

@@ -19,12 +19,16 @@ from relay.judgement.answers import (
     reason_of,
 )
 from relay.judgement.catalog import Catalog
+from relay.judgement.choice import Choice, Governing, Lack
 from relay.judgement.context import Circumstances, caller_of, contexts
 from relay.judgement.decisions import Evaluated, digests_of, keys_of
-from relay.judgement.governing import Choice, Governing, Lack, rank
+from relay.judgement.governing import rank
+from relay.judgement.grants import is_vouched_for
 from relay.judgement.misses import certain_miss
+from relay.judgement.observing import mode_of
 from relay.judgement.rules import Rules
-from relay.judgement.verdicts import Decision, Judgement, Role, Verdict
+from relay.judgement.sealed import could_be_sealed
+from relay.judgement.verdicts import Decision, Judgement, Mode, Role, Verdict
 from relay.policy.evaluation import could_allow, evaluate
 from relay.policy.request import Request
 from relay.words.addresses import Address, NullPath, ReversePath
@@ -39,25 +43,26 @@ def judge_early(
     """
     Refuse a reverse-path that no message could make good, with 550 5.7.1; None to hear the rest of the message.
 
-    Not asked when ``return_path`` replaces MAIL FROM; the null reverse-path is then, too, refused unless the author may
-    stand in for it.
+    Not asked when ``return_path`` replaces MAIL FROM, nor while the delegate is observed; the null reverse-path is
+    then, too, refused unless the author may stand in for it.
     """
+    mode = mode_of(delegate, rules, now)
     if isinstance(reverse_path, NullPath):
         refused = rules.null_reverse_path == "refuse"
-        return Judgement((), None, NULL_REVERSE_PATH, Reason.ADDRESS_FORM) if refused else None
-    if delegate.return_path != "envelope" or rules.mode != "enforce":
+        return Judgement((), None, NULL_REVERSE_PATH, Reason.ADDRESS_FORM, mode) if refused else None
+    if delegate.return_path != "envelope" or mode is not Mode.ENFORCE:
         return None
     return _refusal(reverse_path.with_domain_lowered(), Choice(delegate, catalog, rules, now))
 
 
 def _refusal(address: Address, choice: Choice) -> Judgement | None:
-    if choice.unknown_owners is not None:
+    if choice.unknown_owners is not None or could_be_sealed(address, choice):
         return None
     hopeless: Judgement | None = None
-    for owner in choice.catalog.owners:
+    for owner, owned in choice.owners.items():
         if choice.unknown_list(owner) is not None:
             return None
-        bearing = choice.catalog.owners[owner].bearing_on(address)
+        bearing = owned.bearing_on(address)
         if not bearing.covers:
             continue
         governing = rank(bearing, choice, "the reverse-path is known")
@@ -77,8 +82,10 @@ def _refused_by(address: Address, governing: Governing, choice: Choice) -> Judge
         keys, bare_keys = keys_of(identity.policies)
         for label, context in contexts(seen, identity.arn, keys, bare_keys):
             request = Request(seen.caller, ACTION, str(identity.arn), context)
-            if not could_allow(request, identity.policies):
-                evaluation = evaluate(request, identity.policies, trace=True)
+            if could_allow(request, identity.policies):
+                continue
+            evaluation = evaluate(request, identity.policies, trace=True)
+            if certain_miss(evaluation).denies or not is_vouched_for(choice.delegate, identity.arn):
                 return _not_allowed(address, governing, (identity.arn, label, evaluation), choice)
     return None
 
@@ -105,7 +112,7 @@ def _not_allowed(address: Address, governing: Governing, evaluated: Evaluated, c
 
 def _nobodys(address: Address, choice: Choice) -> Judgement:
     asker = Asker.of(choice.delegate, Role.FEEDBACK, choice.rules)
-    regions = sorted({region for _, region in choice.catalog.owners})
+    regions = sorted({region for _, region in choice.catalog.owners.keys() | choice.rules.sealed})
     why = f"no verified identity covers {address}"
     refusal = _early(not_verified([str(address)], regions, "", asker))
     reason = reason_of(Verdict.NOT_ALLOWED, Lack.UNVERIFIED)

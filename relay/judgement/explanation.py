@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.judgement.answers import missed
-from relay.judgement.decisions import verdict_of
+from relay.judgement.grants import verdict_of
 from relay.judgement.misses import nearest_miss
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts
@@ -111,7 +111,7 @@ def _question(decision: Decision, delegate: Delegate) -> dict[str, Any]:
 
 
 def _asked(arn: IdentityArn, reading: str, answer: Evaluation, delegate: Delegate) -> dict[str, Any]:
-    verdict = verdict_of(answer, delegate)
+    verdict = verdict_of(answer, delegate, arn)
     refused = verdict in {Verdict.DENIED, Verdict.NOT_ALLOWED}
     return {
         "identity": str(arn),

@@ -6,83 +6,15 @@ Guide, "Creating an identity policy"). Where AWS is silent (spellings of an addr
 every identity that SES might ask must allow.
 """
 
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Iterable, Sequence
 
-from relay.judgement.catalog import Bearing, Catalog, Identity
+from relay.judgement.catalog import Bearing, Identity
+from relay.judgement.choice import Choice, Governing, Lack, Owner, Ungoverned
 from relay.judgement.questions import Named, Question
-from relay.judgement.rules import Rules
+from relay.judgement.sealed import covers, pinned, seal
 from relay.words.addresses import Address
 from relay.words.arns import ArnProblem, IdentityArn, check_arn_text, parse_identity_arn
 from relay.words.delegates import Delegate
-
-Owner = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Governing:
-    """
-    ``identity`` permits the address and is named to SES; ``agreeing`` are all that must allow, it among them.
-
-    ``doubts``: why it is not known that these are all, as sentences; any makes the question UNDECIDED at best.
-    """
-
-    identity: Identity
-    agreeing: tuple[Identity, ...]
-    chosen: str
-    doubts: tuple[str, ...] = ()
-
-
-class Lack(Enum):
-    """Why no identity governs."""
-
-    FORM = auto()  # what was named is not one ARN
-    EIGHT_BIT = auto()  # the same, with octets over 127
-    NAMED = auto()  # what was named cannot serve
-    UNVERIFIED = auto()  # nothing verified covers the address
-    UNKNOWN = auto()  # it is not known what is verified
-
-
-@dataclass(frozen=True, slots=True)
-class Ungoverned:
-    """
-    No identity governs: ``why`` is a sentence the client may hear, ``regions`` where it was looked for.
-
-    ``detail``: what SES's own words for an unverified address leave out.
-    """
-
-    lack: Lack
-    why: str
-    advice: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Everything that choosing an identity depends on, the question aside."""
-
-    delegate: Delegate
-    catalog: Catalog
-    rules: Rules
-    now: float
-
-    @property
-    def unknown_owners(self) -> str | None:
-        """Say why it is not known which owners there are, or None."""
-        if self.catalog.problem is not None or not self.catalog.owners:
-            return "the identity owners are not known yet"
-        return None
-
-    def unknown_list(self, owner: Owner) -> str | None:
-        """Say why the identities of *owner* are not known, or None."""
-        account, region = owner
-        owned = self.catalog.owners[owner]
-        if owned.problem is not None:
-            return f"the identities of account {account} in {region} cannot be read"
-        if not self.rules.is_fresh(owned.listed_at, self.now):
-            return f"the identities of account {account} in {region} are not known fresh enough"
-        return None
 
 
 def govern(question: Question, choice: Choice) -> Governing | Ungoverned:
@@ -115,22 +47,14 @@ def parse_named(named: Named) -> IdentityArn | Ungoverned:
     return arn
 
 
-def covers(arn: IdentityArn, address: Address) -> bool:
-    """
-    Whether an identity so named may permit mail of *address*: it is its domain, a parent domain, or equal to it.
-
-    Narrower than :meth:`IdentityArn.covers`: an address identity grants only its exact spelling, for it is not
-    documented which spellings SES takes for the same.
-    """
-    return arn.name == str(address) if arn.is_address else arn.covers(address)
-
-
 def _explicit(arn: IdentityArn, named: Named, address: Address, choice: Choice) -> Governing | Ungoverned:
     if (refusal := _named_badly(arn, named, address, choice)) is not None:
         return refusal
+    if (arn.account, arn.region) in choice.rules.sealed:
+        return seal(arn, f"it is named by {named.origin}", choice)
     if (unknown := choice.unknown_list((arn.account, arn.region))) is not None:
         return Ungoverned(Lack.UNKNOWN, unknown)
-    bearing = choice.catalog.owners[arn.account, arn.region].bearing_on(address)
+    bearing = choice.owners[arn.account, arn.region].bearing_on(address)
     identity = bearing.named(arn)
     if identity is None:
         advice = (f"{named.origin} must spell a verified identity exactly: {arn} is not verified by its owner.",)
@@ -142,7 +66,8 @@ def _explicit(arn: IdentityArn, named: Named, address: Address, choice: Choice) 
 def _named_badly(arn: IdentityArn, named: Named, address: Address, choice: Choice) -> Ungoverned | None:
     if _is_outside(arn, choice.delegate):
         return _outside(arn, choice.delegate)
-    if (arn.account, arn.region) not in choice.catalog.owners:
+    owner = (arn.account, arn.region)
+    if owner not in choice.owners and owner not in choice.rules.sealed:
         if choice.unknown_owners is not None:
             return Ungoverned(Lack.UNKNOWN, choice.unknown_owners)
         why = f"{named.origin}: account {arn.account} in region {arn.region} is no identity owner of this relay"
@@ -154,18 +79,28 @@ def _named_badly(arn: IdentityArn, named: Named, address: Address, choice: Choic
 
 
 def _inferred(address: Address, choice: Choice) -> Governing | Ungoverned:
-    """Take the only owner with a verified identity for *address*; which one it is must be certain."""
+    """
+    Take the only owner with a verified identity for *address*; which one it is must be certain.
+
+    What a sealed owner verified nobody here knows: it takes part only with what the operator pinned the delegate to.
+    """
     known: list[tuple[Owner, Bearing]] = []
     unknown = [] if choice.unknown_owners is None else [choice.unknown_owners]
-    for owner, owned in choice.catalog.owners.items():
+    for owner, owned in choice.owners.items():
         if (why := choice.unknown_list(owner)) is not None:
             unknown.append(why)
         elif (bearing := owned.bearing_on(address)).covers:
             known.append((owner, bearing))
-    if len(known) > 1:
-        return _several(address, [owner for owner, _ in known])
+    pins = pinned(address, choice)
+    places = {owner for owner, _ in known} | {(arn.account, arn.region) for arn in pins}
+    if len(places) > 1:
+        return _several(address, places)
+    if len(pins) > 1:
+        return _several_pins(address, pins)
     if unknown:
         return Ungoverned(Lack.UNKNOWN, unknown[0], ("Naming the identity's ARN makes other owners irrelevant.",))
+    if pins:
+        return seal(pins[0], f"only it in allow_source_arns covers {address}", choice)
     if not known:
         return _unverified(address, choice)
     (account, region), bearing = known[0]
@@ -237,15 +172,38 @@ def _nothing_named(address: Address) -> Ungoverned:
     return Ungoverned(Lack.NAMED, why, advice)
 
 
-def _several(address: Address, owners: list[Owner]) -> Ungoverned:
+def _several(address: Address, owners: Iterable[Owner]) -> Ungoverned:
     places = ", ".join(f"account {account} in {region}" for account, region in sorted(owners))
     why = f"{address} is verified in several places ({places}): name one in X-SES-SOURCE-ARN or default_source_arn"
     return Ungoverned(Lack.NAMED, why, ("Set default_source_arn for the delegate, or send X-SES-SOURCE-ARN.",))
 
 
+def _several_pins(address: Address, pins: Sequence[IdentityArn]) -> Ungoverned:
+    names = ", ".join(sorted(arn.name for arn in pins))
+    why = f"several of allow_source_arns cover {address} ({names}): name one in X-SES-SOURCE-ARN or default_source_arn"
+    return Ungoverned(Lack.NAMED, why, ("Set default_source_arn for the delegate, or send X-SES-SOURCE-ARN.",))
+
+
 def _unverified(address: Address, choice: Choice) -> Ungoverned:
-    regions = tuple(sorted({region for _, region in choice.catalog.owners}))
+    owners = choice.owners
+    if not owners:
+        return _nothing_sealed_named(address)
+    regions = tuple(sorted({region for _, region in owners}))
     advice: tuple[str, ...] = (f"Have {address.domain.lower()} or {address} verified by a configured identity owner.",)
-    if any(owned.bearing_on(address).spellings for owned in choice.catalog.owners.values()):
+    if any(owned.bearing_on(address).spellings for owned in owners.values()):
         advice += ("An address that is verified permits only its exact spelling: no other case, no +label.",)
+    if choice.rules.sealed:
+        advice += ("Or name the ARN of a sealed owner's identity in X-SES-SOURCE-ARN or default_source_arn.",)
     return Ungoverned(Lack.UNVERIFIED, f"no verified identity covers {address}", advice, regions)
+
+
+def _nothing_sealed_named(address: Address) -> Ungoverned:
+    why = f"no identity is named for {address}, and the relay has no list to look in: give its ARN in X-SES-SOURCE-ARN"
+    return Ungoverned(
+        Lack.NAMED,
+        why,
+        (
+            "Add the field X-SES-SOURCE-ARN with the ARN that the identity owner handed out.",
+            "Or set default_source_arn or allow_source_arns for the delegate: its owner is sealed.",
+        ),
+    )

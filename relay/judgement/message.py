@@ -5,17 +5,21 @@ Nothing here touches the world: facts, envelope, delegate, catalog, rules and th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from relay.judgement.answers import NULL_REVERSE_PATH, Asker, not_verified, several_regions, ungoverned
 from relay.judgement.catalog import Catalog
+from relay.judgement.choice import Choice, Governing, Lack, Ungoverned
 from relay.judgement.context import Circumstances, caller_of
 from relay.judgement.decisions import SEVERITY, Hearing, decide
 from relay.judgement.early import judge_early
-from relay.judgement.governing import Choice, Governing, Lack, Ungoverned, covers, parse_named
+from relay.judgement.governing import parse_named
+from relay.judgement.observing import is_spared, mode_of
 from relay.judgement.questions import Question, questions_of, reverse_path_of
 from relay.judgement.rules import Rules
+from relay.judgement.sealed import covers
 from relay.judgement.steering import Steering, steer
-from relay.judgement.verdicts import Decision, Judgement, Permit, Role
+from relay.judgement.verdicts import Decision, Judgement, Mode, Permit, Role, Verdict
 from relay.mail.facts import MessageFacts
 from relay.words.delegates import Delegate
 from relay.words.endings import Reason
@@ -40,10 +44,18 @@ def judge_message(
     """
     Judge a whole message, its recipients together, as SES does.
 
-    Every question must end in ALLOWED. A permanent refusal of one is final, whatever the others say: repeating the
-    message could not help. With *trace* every statement's fate is kept, otherwise only those of refusals. *now* is
-    seconds since the epoch.
+    Every question must end in ALLOWED or SEALED. A permanent refusal of one is final, whatever the others say:
+    repeating the message could not help. For a delegate that is observed the verdicts of policies refuse nothing. With
+    *trace* every statement's fate is kept, otherwise only those of refusals. *now* is seconds since the epoch.
     """
+    choice = Choice(delegate, catalog, rules, now)
+    mode = mode_of(delegate, rules, now)
+    judgement = _judge(facts, envelope, choice, mode, trace=trace)
+    return judgement if mode is judgement.mode else replace(judgement, mode=mode)
+
+
+def _judge(facts: MessageFacts, envelope: Envelope, choice: Choice, mode: Mode, *, trace: bool) -> Judgement:
+    delegate, rules = choice.delegate, choice.rules
     steering = steer(facts.x_ses, delegate, rules)
     if isinstance(steering, Reply):
         return _refused((), steering, Reason.MESSAGE_FORM)
@@ -61,38 +73,43 @@ def judge_message(
         caller_of(delegate),
         delegate,
         rules,
-        now,
+        choice.now,
         steering.tenant,
     )
-    hearing = Hearing(Choice(delegate, catalog, rules, now), circumstances, trace)
-    return _conclude([(question, *decide(question, hearing)) for question in questions], steering, hearing.choice)
+    hearing = Hearing(choice, circumstances, trace)
+    answered = [(question, *decide(question, hearing)) for question in questions]
+    final = [each for each in answered if mode is Mode.ENFORCE or not is_spared(each[1].verdict, each[2])]
+    return _conclude(answered, final, steering, choice)
 
 
-def _conclude(answered: Sequence[Answered], steering: Steering, choice: Choice) -> Judgement:
+def _conclude(answered: Sequence[Answered], final: Sequence[Answered], steering: Steering, choice: Choice) -> Judgement:
+    """Put the answers together; *final* are those that may refuse the message."""
     decisions = tuple(decision for _, decision, _ in answered)
-    worst = max(answered, key=_severity)
-    refusal = worst[1].refusal
-    if refusal is not None:
-        return _refused(decisions, _together(worst, answered, choice) or refusal, worst[1].reason)
+    refused = max(final, key=_severity, default=None)
+    if refused is not None and refused[1].refusal is not None:
+        reply = _together(refused, answered, choice) or refused[1].refusal
+        return _refused(decisions, reply, refused[1].reason)
     governing = {question.role: found for question, _, found in answered if isinstance(found, Governing)}
     regions = tuple((role, found.identity.arn.region) for role, found in governing.items())
     if len({region for _, region in regions}) > 1:
         return _refused(decisions, several_regions(regions), Reason.IDENTITY_UNKNOWN)
-    return Judgement(decisions, _permit(answered[0][0], governing, steering), None, Reason.NONE)
+    permit = _permit(answered, governing, steering)
+    return Judgement(decisions, permit, None, Reason.NONE, unenforced=max(answered, key=_severity)[1].refusal)
 
 
-def _permit(question: Question, governing: dict[Role, Governing], steering: Steering) -> Permit:
+def _permit(answered: Sequence[Answered], governing: dict[Role, Governing], steering: Steering) -> Permit:
     author, feedback = governing[Role.FROM].identity.arn, governing[Role.FEEDBACK].identity.arn
     return Permit(
         region=author.region,
         account=author.account,
-        source=question.feedback,
+        source=answered[0][0].feedback,
         source_arn=str(feedback),
         from_arn=str(author),
         return_path_arn=str(feedback),
         configuration_set=steering.configuration_set,
         tags=steering.tags,
         tenant=steering.tenant,
+        sealed=any(decision.verdict is Verdict.SEALED for _, decision, _ in answered),
     )
 
 

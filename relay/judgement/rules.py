@@ -16,6 +16,8 @@ class Rules:
     after which what was read of identities and policies decides nothing. ``null_reverse_path``: refuse ``<>``, or let
     the author be the feedback address. ``egress``: where the relay's calls reach SES from: addresses, or ``vpce-...``
     and ``vpc-...``; empty = unknown. ``secure_transport`` and ``user_agent``: how the relay calls SES.
+    ``mode``: whether verdicts are enforced or only observed, until ``observe_until`` (seconds since the epoch; None =
+    no end), for delegates without a mode of their own. ``sealed``: accounts and regions whose policies cannot be seen.
     """
 
     source_arn: Literal["infer", "required"] = "infer"
@@ -27,7 +29,9 @@ class Rules:
     egress: tuple[str, ...] = ()
     secure_transport: bool = True
     user_agent: str = "ses-relay"
-    mode: Literal["enforce"] = "enforce"
+    mode: Literal["enforce", "observe"] = "enforce"
+    observe_until: float | None = None
+    sealed: frozenset[tuple[str, str]] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "context", {key.lower(): tuple(values) for key, values in self.context.items()})

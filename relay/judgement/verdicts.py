@@ -19,12 +19,20 @@ class Role(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The four answers. UNDECIDED is temporary and never an allow."""
+    """The answers. UNDECIDED is temporary and never an allow; SEALED is no allow of ours: SES alone judges."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
     NOT_ALLOWED = "not-allowed"
     UNDECIDED = "undecided"
+    SEALED = "sealed"
+
+
+class Mode(StrEnum):
+    """Whether what the policies do not allow is refused, or only told."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class Decision:
     precedence over what. ``evaluations``: what each identity's policies said, one per identity and alternative reading
     that mattered, the deciding one first. ``digests``: SHA-256 of every policy text that was read. ``why``: one
     sentence for people. ``advice``: what would make it pass, sentences. ``refusal`` and ``reason``: what this question
-    alone would answer the client; None and ``none`` when ALLOWED.
+    alone would answer the client under enforce; None and ``none`` when ALLOWED or SEALED.
     """
 
     role: Role
@@ -58,7 +66,8 @@ class Permit:
     The message may go, exactly so: the parameters of the call to SES, from the same values that were judged.
 
     ``account`` owns the identity of the author's address. ``tenant`` is None unless the operator granted one:
-    SendRawEmail has no parameter for it, so a sender that cannot pass it on must not send.
+    SendRawEmail has no parameter for it, so a sender that cannot pass it on must not send. ``sealed``: SES is the judge
+    of some of it, and its no is final.
     """
 
     region: str
@@ -70,6 +79,7 @@ class Permit:
     configuration_set: str | None
     tags: tuple[tuple[str, str], ...]
     tenant: str | None = None
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +87,13 @@ class Judgement:
     """
     The answer to one message. Exactly one of ``permit`` and ``reply`` is set.
 
-    ``reply`` carries no decision id yet; ``reason`` is ``none`` when permitted.
+    ``reply`` carries no decision id yet; ``reason`` is ``none`` when permitted. ``unenforced``: what enforce would have
+    answered to a message that is permitted only because its delegate is observed.
     """
 
     decisions: tuple[Decision, ...]
     permit: Permit | None
     reply: Reply | None
     reason: Reason
+    mode: Mode = Mode.ENFORCE
+    unenforced: Reply | None = None

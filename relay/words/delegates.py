@@ -1,9 +1,11 @@
 """A delegate as the judge knows it: who it is to AWS, and what the operator granted it. No secrets."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from relay.words.addresses import Address
+
+SameAccount: TypeAlias = Literal["policy", "allow-unless-denied"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +16,20 @@ class Delegate:
     ``principal`` is an account id, a user, role or session ARN, or a service, as in the configuration; ``role`` is the
     role's ARN with its path when ``principal`` is a session. ``account_grant``: a statement that grants the delegate's
     whole account counts. ``return_path``: where bounces go: MAIL FROM (``envelope``), the author (``author``), or one
-    address that replaces MAIL FROM before anything is judged.
+    address that replaces MAIL FROM before anything is judged. ``is_caller``: it is the relay's own identity to AWS.
+    ``mode`` and ``observe_until`` (seconds since the epoch) are None where those of all delegates hold.
+    ``same_account``: what holds for ``allow_identities`` (names or ARNs) where the delegate's own account owns them.
     """
 
     name: str
     principal: str
     role: str | None = None
+    is_caller: bool = False
     account_grant: bool = False
+    mode: Literal["enforce", "observe"] | None = None
+    observe_until: float | None = None
+    same_account: SameAccount = "policy"
+    allow_identities: tuple[str, ...] = ()
     default_source_arn: str | None = None
     default_from_arn: str | None = None
     default_return_path_arn: str | None = None
@@ -34,3 +43,8 @@ class Delegate:
     organization_id: str | None = None
     principal_tags: dict[str, str] = field(default_factory=dict)
     reveal: Literal["reason", "full"] | None = None
+
+    @property
+    def is_its_own_sender(self) -> bool:
+        """Whether SES sees the delegate's own principal in its mail, and so judges the delegate itself."""
+        return self.is_caller or self.role is not None

@@ -1,0 +1,88 @@
+"""What choosing an identity depends on, and what may come of it: one that governs, or why none does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
+from relay.judgement.rules import Rules
+from relay.words.delegates import Delegate
+
+Owner: TypeAlias = tuple[str, str]
+"""An account and a region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Governing:
+    """
+    ``identity`` permits the address and is named to SES; ``agreeing`` are all that must allow, it among them.
+
+    ``doubts``: why it is not known that these are all, as sentences; any makes the question UNDECIDED at best.
+    ``sealed``: its owner's policies cannot be seen here, nobody is asked, and SES judges alone.
+    """
+
+    identity: Identity
+    agreeing: tuple[Identity, ...]
+    chosen: str
+    doubts: tuple[str, ...] = ()
+    sealed: bool = False
+
+
+class Lack(Enum):
+    """Why no identity governs."""
+
+    FORM = auto()  # what was named is not one ARN
+    EIGHT_BIT = auto()  # the same, with octets over 127
+    NAMED = auto()  # what was named cannot serve
+    UNVERIFIED = auto()  # nothing verified covers the address
+    UNKNOWN = auto()  # it is not known what is verified
+
+
+@dataclass(frozen=True, slots=True)
+class Ungoverned:
+    """
+    No identity governs: ``why`` is a sentence the client may hear, ``regions`` where it was looked for.
+
+    ``detail``: what SES's own words for an unverified address leave out.
+    """
+
+    lack: Lack
+    why: str
+    advice: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Everything that choosing an identity depends on, the question aside."""
+
+    delegate: Delegate
+    catalog: Catalog
+    rules: Rules
+    now: float
+
+    @property
+    def owners(self) -> Mapping[Owner, OwnedIdentities]:
+        """The owners whose identities and policies can be seen."""
+        if not self.rules.sealed:
+            return self.catalog.owners
+        return {owner: owned for owner, owned in self.catalog.owners.items() if owner not in self.rules.sealed}
+
+    @property
+    def unknown_owners(self) -> str | None:
+        """Say why it is not known which owners there are, or None."""
+        if self.catalog.problem is not None or not (self.catalog.owners or self.rules.sealed):
+            return "the identity owners are not known yet"
+        return None
+
+    def unknown_list(self, owner: Owner) -> str | None:
+        """Say why the identities of *owner* are not known, or None."""
+        account, region = owner
+        owned = self.catalog.owners[owner]
+        if owned.problem is not None:
+            return f"the identities of account {account} in {region} cannot be read"
+        if not self.rules.is_fresh(owned.listed_at, self.now):
+            return f"the identities of account {account} in {region} are not known fresh enough"
+        return None
