@@ -5,11 +5,16 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
+
+# Shared machines are slow at times: how long an example takes says nothing about us.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """The path of a real program. Missing: the test is skipped, and with CI=true it fails (tests/debian-packages.txt)."""
+    """Find a real program. Missing: the test is skipped, and with CI=true it fails (tests/debian-packages.txt)."""
 
     def find(name: str) -> str:
         path = shutil.which(name)
