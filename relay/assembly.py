@@ -135,15 +135,15 @@ class Relay:
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
         ]
-        listeners = [_address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
-        addresses: dict[str, object] = {"listeners": listeners, "admin": _address(*admin)}
+        listeners = [address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
+        addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
         self.observe(Noted("info", "relay.ready", {**addresses, "version": __version__, "pid": os.getpid()}))
         return addresses
 
     async def stop(self) -> None:
-        """Drain: no new client, running transactions finish, then everything behind them closes."""
-        self._is_open = False
-        quiet = await self._door.drain(self._settings.server.drain_timeout)
+        """Drain: no new client, running transactions finish, then everything behind them closes. Also half started."""
+        was_open, self._is_open = self._is_open, False
+        quiet = not was_open or await self._door.drain(self._settings.server.drain_timeout)
         if not quiet:
             await self._door.close()
         for task in self._background:
@@ -225,5 +225,6 @@ def _wall() -> datetime:
     return datetime.now(UTC)
 
 
-def _address(host: str, port: int) -> str:
+def address(host: str, port: int) -> str:
+    """Write an address as people and URLs do: an IPv6 host stands in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -12,10 +13,10 @@ from typing import Any
 import click
 
 import relay as package
-from relay.assembly import Relay
+from relay.assembly import Relay, address
 from relay.cli.demo_certificate import make_certificate
 from relay.cli.demo_words import greeting
-from relay.cli.serve import run, until_told_to_stop
+from relay.cli.serve import START_PROBLEMS, run, told_to_stop
 from relay.localses.app import LocalSes
 from relay.localses.keys import DEMO_KEYS
 from relay.localses.listening import read_listen
@@ -47,27 +48,31 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
       ses-relay demo
       ses-relay demo --state ./demo --smtp 127.0.0.1:2600
     """  # noqa: D301 - \b is click's mark for lines to leave alone
+    try:
+        ses_at = read_listen(ses)
+    except ValueError as problem:
+        raise click.UsageError(f"--ses: {problem}") from problem
     with ExitStack() as leaving:
         folder = state or Path(leaving.enter_context(tempfile.TemporaryDirectory(prefix="ses-relay-demo-")))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            run(_demo(folder.absolute(), smtp, admin, ses))
-        except OSError as error:
-            raise click.ClickException(f"the demo could not start: {error}") from error
+            run(_demo(folder.absolute(), smtp=smtp, admin=admin, ses=ses_at))
+        except START_PROBLEMS as error:
+            raise click.ClickException(f"the demo could not start: {error}; --help has the options") from error
 
 
-async def _demo(folder: Path, smtp: str, admin: str, ses: str) -> None:
+async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) -> None:
+    told = told_to_stop(signal.SIGHUP)  # a terminal that is closed ends the demo, too
     make_certificate(folder)
     local_ses = LocalSes(DEMO_KEYS)
-    ses_address = "{}:{}".format(*await local_ses.start(*read_listen(ses)))
-    settings = _settings(folder, smtp=smtp, admin=admin, ses=ses_address)
-    relay = Relay(settings, key=_relay_key())
+    ses_address = address(*await local_ses.start(*ses))
+    relay = Relay(_settings(folder, smtp=smtp, admin=admin, ses=ses_address), key=_relay_key())
     try:
         files = {"settings": str(folder / "relay.toml"), "policies": str(folder / "policies")}
         addresses = {**await relay.start(), "ses": ses_address, **files}
         (folder / "addresses.json").write_text(json.dumps(addresses, indent=2) + "\n")
         click.echo(greeting(addresses, _program()))
-        await until_told_to_stop()
+        await told.wait()
         click.echo("\nleaving ...")
     finally:
         await relay.stop()
@@ -100,8 +105,12 @@ def sample_folder() -> Path:
 
 
 def _program() -> str:
-    """How this was called: in a fresh checkout the virtual environment is on nobody's PATH."""
-    return sys.argv[0] if Path(sys.argv[0]).name == "ses-relay" else "ses-relay"
+    """What a person types to run this: in a fresh checkout the virtual environment is on nobody's PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "ses-relay":
+        return f"{sys.executable} -m relay"
+    found = shutil.which("ses-relay")
+    return "ses-relay" if found and Path(found).resolve() == called.resolve() else str(called.absolute())
 
 
 def _relay_key() -> AccessKey:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+#: What is to be typed stands at the margin: a shell and Python take a copy of it as it is.
 _WORDS = """\
 The relay is up. It listens on {smtp} (STARTTLS), speaks for three delegates, and enforces the policies in
   {policies}
@@ -10,29 +11,29 @@ Edit one: it counts two seconds later. Ctrl-C ends the demo.
 
 Send a mail that is permitted:
 
-  printf 'From: Billing <billing@example.com>\\nTo: bob@example.net\\nSubject: Hello\\n\\nYour invoice.\\n' |
-    curl --crlf --silent --show-error --ssl-reqd --insecure --user billing:demo-billing-secret --upload-file - \\
-      --mail-from billing@example.com --mail-rcpt bob@example.net smtp://{smtp}
+printf 'From: Billing <billing@example.com>\\nTo: bob@example.net\\nSubject: Hello\\n\\nYour invoice.\\n' |
+  curl --crlf --silent --show-error --ssl-reqd --insecure --user billing:demo-billing-secret --upload-file - \\
+    --mail-from billing@example.com --mail-rcpt bob@example.net smtp://{smtp}
 
 The same delegate as the ceo, who allows it to nobody but an assistant:
 
-  python3 - <<'END'
-  import smtplib, ssl
-  trusting = ssl._create_unverified_context()  # the demo's certificate was made a moment ago
-  with smtplib.SMTP("{smtp_host}", {smtp_port}) as relay:
-      relay.starttls(context=trusting)
-      relay.login("billing", "demo-billing-secret")
-      try:
-          relay.sendmail("billing@example.com", ["bob@example.net"],
-                         "From: The CEO <ceo@example.com>\\nSubject: Urgent\\n\\nPay this.\\n")
-      except smtplib.SMTPResponseException as refusal:
-          print(refusal.smtp_code, refusal.smtp_error.decode())
-  END
+python3 - <<'END'
+import smtplib, ssl
+trusting = ssl._create_unverified_context()  # the demo's certificate was made a moment ago
+with smtplib.SMTP("{smtp_host}", {smtp_port}) as relay:
+    relay.starttls(context=trusting)
+    relay.login("billing", "demo-billing-secret")
+    try:
+        relay.sendmail("billing@example.com", ["bob@example.net"],
+                       "From: The CEO <ceo@example.com>\\nSubject: Urgent\\n\\nPay this.\\n")
+    except smtplib.SMTPResponseException as refusal:
+        print(refusal.smtp_code, refusal.smtp_error.decode())
+END
 
 Why a message would be refused, before it is sent:
 
-  printf 'From: The CEO <ceo@example.com>\\nTo: bob@example.net\\n\\nPay this.\\n' |
-    {program} explain - --delegate billing --mail-from billing@example.com -c {settings}
+printf 'From: The CEO <ceo@example.com>\\nTo: bob@example.net\\n\\nPay this.\\n' |
+  {program} explain - --delegate billing --mail-from billing@example.com -c {settings}
 
 Look around:
 

@@ -7,7 +7,7 @@ import ssl
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,6 +17,9 @@ from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
 from relay.smtp.listeners import ListenerProblem
+
+#: What keeps a relay from starting and is the operator's to mend; the text says what it is.
+START_PROBLEMS: Final = (ListenerProblem, OSError, ssl.SSLError)
 
 
 @click.command()
@@ -37,7 +40,7 @@ def command(config: Path | None) -> None:
     settings = settings_or_exit(config)
     try:
         run(_serve(settings, config))
-    except (ListenerProblem, OSError, ssl.SSLError) as error:
+    except START_PROBLEMS as error:
         raise click.ClickException(f"the relay could not start: {error}") from error
 
 
@@ -51,24 +54,37 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     uvloop.run(work)
 
 
-async def until_told_to_stop() -> None:
-    """Wait for SIGTERM or SIGINT. A second one ends the process at once."""
+def told_to_stop(*numbers: signal.Signals) -> asyncio.Event:
+    """
+    Hear SIGTERM, SIGINT and *numbers* from now on; a second one of them ends the process at once.
+
+    Returns:
+        What is set by the first of them.
+    """
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
+    heard = (signal.SIGTERM, signal.SIGINT, *numbers)
+
+    def tell() -> None:
+        for number in heard:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        told.set()
+
+    for number in heard:
+        loop.add_signal_handler(number, tell)
+    return told
 
 
 async def _serve(settings: Settings, config: Path | None) -> None:
+    told = told_to_stop()  # before the start: a supervisor may change its mind at any time
     relay = Relay(settings)
-    await relay.start()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, relay, config)
-    await until_told_to_stop()
-    await relay.stop()
+    try:
+        await relay.start()
+        await told.wait()
+    finally:
+        await relay.stop()
 
 
 def _reload(relay: Relay, config: Path | None) -> None:

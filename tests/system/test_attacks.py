@@ -33,16 +33,8 @@ def play(relay: RunningRelay, case: dict[str, Any]) -> str:
     defaults = FIXTURE["defaults"]
     delegate = case.get("delegate", defaults["delegate"])
     with relay.client(delegate, FIXTURE["users"][delegate]) as client:
-        envelope = [f"MAIL FROM:<{case.get('mail_from', defaults['mail_from'])}>"]
-        envelope += [f"RCPT TO:<{recipient}>" for recipient in case.get("rcpt", defaults["rcpt"])]
-        for command in [*envelope, "DATA"]:
-            reply = client.command(command)
-            if reply[0] not in "23":
-                return reply
-        raw = raw_of(case)
-        raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
-        stuffed = (b"." if raw.startswith(b".") else b"") + raw.replace(b"\r\n.", b"\r\n..")
-        return client.data(stuffed + b".\r\n")
+        mail_from, recipients = (case.get(key, defaults[key]) for key in ("mail_from", "rcpt"))
+        return client.hand_over(mail_from, recipients, raw_of(case))
 
 
 def verdicts(case: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,49 @@
+"""A relay's folder: the demo's settings and policies, on free ports, to be changed as a test likes."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.system.relays import RunningRelay, started
+
+DEMO = Path(__file__).parents[2] / "config" / "demo"
+OWNED = Path("policies") / "888888888888" / "us-east-1"
+IMPLICIT = '[[listener]]\naddress = "localhost:0"\ntls = "implicit"\n\n[tls]\n'
+
+
+class House:
+    """A folder with relay.toml, policies and a certificate; policies count a tenth of a second after a change."""
+
+    def __init__(self, folder: Path, certificate: tuple[Path, Path], *, ses: str) -> None:
+        shutil.copytree(DEMO, folder, dirs_exist_ok=True)
+        self.folder = folder
+        self.settings = folder / "relay.toml"
+        self.show(certificate)
+        self.edit('"127.0.0.1:2525"', '"127.0.0.1:0"')
+        self.edit('"127.0.0.1:8025"', '"127.0.0.1:0"')
+        self.edit('"http://127.0.0.1:8579"', f'"{ses}"')
+        self.edit('refresh_interval = "2s"', 'refresh_interval = "100ms"')
+        self.edit("[tls]\n", IMPLICIT)
+
+    def show(self, certificate: tuple[Path, Path]) -> None:
+        """Put another certificate and key in place."""
+        for name, path in zip(("certificate.pem", "key.pem"), certificate, strict=True):
+            shutil.copyfile(path, self.folder / name)
+        (self.folder / "key.pem").chmod(0o600)
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace a piece of relay.toml that is there."""
+        text = self.settings.read_text()
+        assert old in text, f"{old!r} is not in relay.toml"
+        self.settings.write_text(text.replace(old, new, 1))
+
+    def policy(self, name: str) -> Path:
+        """The file of a policy, such as ``example.com/billing``."""
+        return self.folder / OWNED / f"{name}.json"
+
+    @contextmanager
+    def serve(self, environ: dict[str, str] | None = None, *, log: str = "relay.log") -> Iterator[RunningRelay]:
+        """Run ``ses-relay serve`` on it until the block ends; its log is kept under the name *log*."""
+        with started(["serve", "-c", str(self.settings)], self.folder, environ, log=log) as relay:
+            yield relay
