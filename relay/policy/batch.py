@@ -55,7 +55,9 @@ def _read_case(case: Object) -> tuple[Request, list[Policy | UnreadablePolicy]]:
         raise _CaseProblem("$.id", "an id is a string or a number")
     principal, action, resource = (_text(case, name) for name in ("principal", "action", "resource"))
     context = Context(_read_context(case.get("context")), bare_on_many="either")
-    return Request(parse_caller(principal), action, resource, context), _read_policies(case)
+    return Request(parse_caller(principal), action, resource, context), _read_policies(
+        case, needs_resource=_needs_resource(resource)
+    )
 
 
 def _refuse_repeated(value: Object, path: str) -> None:
@@ -70,20 +72,27 @@ def _text(case: Mapping[str, Any], name: str) -> str:
     raise _CaseProblem(f"$.{name}", "a string is wanted" if name in case else "missing")
 
 
-def _read_policies(case: Object) -> list[Policy | UnreadablePolicy]:
+def _read_policies(case: Object, *, needs_resource: bool) -> list[Policy | UnreadablePolicy]:
     one, several = case.get("policy"), case.get("policies")
     if (one is None) is (several is None):
         raise _CaseProblem("$", "either policy or policies is wanted")
     if one is not None:
-        return [_read_policy("policy", one)]
+        return [_read_policy("policy", one, needs_resource=needs_resource)]
     if not isinstance(several, Object):
         raise _CaseProblem("$.policies", "an object of policies by name is wanted")
     _refuse_repeated(several, "$.policies")
-    return [_read_policy(name, value) for name, value in several.items()]
+    return [_read_policy(name, value, needs_resource=needs_resource) for name, value in several.items()]
 
 
-def _read_policy(name: str, value: object) -> Policy | UnreadablePolicy:
-    return parse_policy(name, value) if isinstance(value, str) else parse_document(name, value)
+def _read_policy(name: str, value: object, *, needs_resource: bool) -> Policy | UnreadablePolicy:
+    if isinstance(value, str):
+        return parse_policy(name, value, needs_resource=needs_resource)
+    return parse_document(name, value, needs_resource=needs_resource)
+
+
+def _needs_resource(resource: str) -> bool:
+    """Whether the service of *resource* wants a Resource in every statement, as SES does."""
+    return resource.split(":", 3)[2:3] == ["ses"]
 
 
 def _read_context(value: object) -> dict[str, tuple[str, ...]]:

@@ -41,12 +41,13 @@ class UnreadablePolicy:
     problems: tuple[PolicyProblem, ...]
 
 
-def parse_policy(name: str, text: str) -> Policy | UnreadablePolicy:
+def parse_policy(name: str, text: str, *, needs_resource: bool = True) -> Policy | UnreadablePolicy:
     """
     Read a policy document (IAM User Guide, "Grammar of the IAM JSON policy language"). Never raises: all that is wrong
     with it is in the problems, each with its JSON path.
 
-    The language is that of any service's resource policies; the narrower rules of SES are lint's affair.
+    The language is that of any service's resource policies; the narrower rules of SES are lint's affair. Its wish for a
+    Resource is not: *needs_resource* is False for services whose policies go without, as role trust policies do.
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     if len(text) > LONGEST_TEXT:
@@ -55,17 +56,19 @@ def parse_policy(name: str, text: str) -> Policy | UnreadablePolicy:
         value = decode(text)
     except JsonProblem as error:
         return _unreadable(name, digest, str(error))
-    return parse_document(name, value, digest=digest)
+    return parse_document(name, value, digest=digest, needs_resource=needs_resource)
 
 
 def _unreadable(name: str, digest: str, why: str) -> UnreadablePolicy:
     return UnreadablePolicy(name, digest, (PolicyProblem(name, "$", why),))
 
 
-def parse_document(name: str, value: object, *, digest: str = "") -> Policy | UnreadablePolicy:
+def parse_document(
+    name: str, value: object, *, digest: str = "", needs_resource: bool = True
+) -> Policy | UnreadablePolicy:
     """Read a policy that is already a JSON value, as :func:`parse_policy` reads text. Never raises."""
     notes = Notes(name)
-    statements = read_statements(value, notes)
+    statements = read_statements(value, notes, needs_resource=needs_resource)
     if notes.problems:
         return UnreadablePolicy(name, digest, tuple(notes.problems))
     conditions = [condition for statement in statements for condition in statement.conditions]

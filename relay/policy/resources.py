@@ -87,7 +87,7 @@ def compile_resources(spelled: Iterable[str], *, negated: bool, live: bool) -> R
         template = read_template(text, live=live, wildcards=True)
         colons = sum(part.count(":") for part in template if isinstance(part, str))
         if colons >= 5 and len(template) == 1 and not has_wildcard(str(template[0])):
-            literals.add(text)
+            literals.add(str(template[0]))  # not the text: ${*} in it is a star
         else:
             patterns.append(ResourcePattern(template, _is_doubtful(template), f":{ANY_RUN}" * (5 - colons)))
     return Resources(spelled, negated, "*" in spelled, frozenset(literals), tuple(patterns))

@@ -53,6 +53,7 @@ class _Place:
     value: Mapping[str, Any]
     path: str
     live: bool
+    needs_resource: bool
     notes: Notes
 
     def one_of(self, element: str) -> tuple[str, Any, str] | None:
@@ -64,8 +65,13 @@ class _Place:
         return None
 
 
-def read_statements(value: object, notes: Notes) -> tuple[Statement, ...]:
-    """The statements of the document *value*; those that cannot be read are missing and among the problems."""
+def read_statements(value: object, notes: Notes, *, needs_resource: bool = True) -> tuple[Statement, ...]:
+    """
+    The statements of the document *value*; those that cannot be read are missing and among the problems.
+
+    *needs_resource*: its service wants a Resource; else, without one, a statement is about the resource that its policy
+    is attached to (IAM User Guide, "Policies and permissions", "JSON policy document structure").
+    """
     for path, why in flaws(value, "$"):
         notes.problem(path, why)
     if not isinstance(value, Mapping):
@@ -75,7 +81,7 @@ def read_statements(value: object, notes: Notes) -> tuple[Statement, ...]:
     if not is_text(value.get("Id", "")):
         notes.problem("$.Id", "Id is a string")
     live = _reads_variables(value, notes)
-    places = [_Place(one, path, live, notes) for path, one in _listed(value, notes)]
+    places = [_Place(one, path, live, needs_resource, notes) for path, one in _listed(value, notes)]
     read = [_read_statement(place, index) for index, place in enumerate(places)]
     return tuple(statement for statement in read if statement is not None)
 
@@ -173,6 +179,8 @@ def _read_actions(place: _Place) -> Actions | None:
 
 
 def _read_resources(place: _Place) -> Resources | None:
+    if not place.needs_resource and not {"Resource", "NotResource"} & place.value.keys():
+        return compile_resources(["*"], negated=False, live=False)
     there = place.one_of("Resource")
     if there is None:
         return None
