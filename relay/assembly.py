@@ -41,8 +41,13 @@ from relay.translation import (
     tls_of,
     tokens_of,
 )
+from relay.words.delegates import Delegate
 
-CALLER_RETRY_SECONDS = 5.0
+#: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
+CALLER_RETRY_SECONDS = 2.0
+CALLER_PATIENCE_SECONDS = 3.0
+#: The sections that a reload takes over; the others are read at the start only.
+RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "tls")
 
 
 def new_id() -> str:
@@ -105,6 +110,7 @@ class Relay:
         self._admin = AdminServer(
             self._metrics.render, self.readiness, tokens=tokens_of(settings), console=settings.admin.console
         )
+        self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._is_open = False
         self._put_back_logging: Callable[[], None] = lambda: None
@@ -125,13 +131,13 @@ class Relay:
         if self._credentials is not None:
             await self._credentials.start()
         await asyncio.to_thread(self.directory.refresh)
-        await self._learn_caller()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
         await self._door.open()
         self._is_open = True
-        interval = self._settings.policies.refresh_interval
+        self._refreshing = self._keep_refreshing()
         self._background = [
-            asyncio.create_task(self.directory.run(interval), name="policies"),
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
         ]
@@ -146,7 +152,7 @@ class Relay:
         quiet = not was_open or await self._door.drain(self._settings.server.drain_timeout)
         if not quiet:
             await self._door.close()
-        for task in self._background:
+        for task in filter(None, (self._refreshing, *self._background)):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -159,21 +165,42 @@ class Relay:
         self._lines.close()
         self._put_back_logging()
 
-    def reload(self, settings: Settings) -> None:
+    async def reload(self, settings: Settings) -> None:
         """
-        Take over delegates, policies' rules, TLS certificate and limits; running sessions keep what they began with.
+        Take over delegates, policies, rules, TLS certificate and limits; running sessions keep what they began with.
+
+        The other sections stay as they were at the start, and the log says which of them differ.
 
         Raises:
             OSError, ssl.SSLError: The certificate cannot be read; nothing was changed.
 
         """
-        context = tls_of(settings)
-        self._settings = settings
+        context = await asyncio.to_thread(tls_of, settings)
+        old = self._settings
+        kept = {name: getattr(old, name) for name in type(old).model_fields if name not in RELOADED}
+        ignored = [name for name, value in kept.items() if getattr(settings, name) != value]
+        self._settings = settings.model_copy(update=kept)
+        if settings.policies != old.policies:
+            await self._change_directory()
+        self._metrics.admit([each.name for each in settings.delegate])
         self._registry.replace(entries_of(settings, self._caller))
         self._reception.house = self._house()
         self._door.renew(limits=limits_of(settings), tls_context=context)
         self.directory.refresh_soon()
-        self.observe(Noted("info", "relay.reloaded", {"delegates": len(settings.delegate)}))
+        told = {"delegates": len(settings.delegate), "needs_restart": ignored}
+        self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
+
+    async def _change_directory(self) -> None:
+        """Read policies from where the settings now say, before anything is judged by them."""
+        directory = directory_of(self._settings, self.observe)
+        await asyncio.to_thread(directory.refresh)
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        self.directory = self._reception.directory = directory
+        self._refreshing = self._keep_refreshing()
+
+    def _keep_refreshing(self) -> asyncio.Task[None]:
+        return asyncio.create_task(self.directory.run(self._settings.policies.refresh_interval), name="policies")
 
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
@@ -197,10 +224,15 @@ class Relay:
 
     def _house(self) -> House:
         hostname = hostname_of(self._settings)
-        return House(self._registry.get, rules_of(self._settings), Profile(own_name=hostname), hostname)
+        return House(self._delegate, rules_of(self._settings), Profile(own_name=hostname), hostname)
+
+    def _delegate(self, name: str) -> Delegate | None:
+        """Find who is to be judged; nobody as long as STS has not told who the caller is."""
+        delegate = self._registry.get(name)
+        return None if delegate is None or delegate.principal == CALLER else delegate
 
     def _principal_of(self, name: str) -> str | None:
-        delegate = self._registry.get(name)
+        delegate = self._delegate(name)
         return delegate.principal if delegate else None
 
     async def _learn_caller(self) -> None:

@@ -28,7 +28,7 @@ from relay.words.transactions import Ending, Envelope, Session
 API: Final = "ses:SendRawEmail"
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
 NOT_KNOWN: Final = Ending(
-    Outcome.DEFERRED, Reason.INTERNAL, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
+    Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
 )
 
 
@@ -55,14 +55,14 @@ class Reception:
     Takes a message from the end of DATA to the reply.
 
     Nothing answers 250 here before SES's own 200. Every way out is an :class:`Ending`; an exception is the street
-    door's to turn into 451 4.3.0.
+    door's to turn into 451 4.3.0. ``house`` and ``directory`` may be replaced between two messages.
     """
 
     def __init__(
         self, house: House, directory: Directory, sender: Sender, *, observe: Observer, clocks: Clocks
     ) -> None:
         self.house = house
-        self._directory = directory
+        self.directory = directory
         self._sender = sender
         self._observe = observe
         self._clocks = clocks
@@ -74,7 +74,7 @@ class Reception:
         if delegate is None:
             return _with_id(NOT_KNOWN, envelope.id)
         now = self._clocks.wall().timestamp()
-        judgement = judge_early(envelope.reverse_path, delegate, self._directory.catalog, house.rules, now)
+        judgement = judge_early(envelope.reverse_path, delegate, self.directory.catalog, house.rules, now)
         if judgement is None:
             return None
         self._tell(judgement, delegate)
@@ -105,7 +105,7 @@ class Reception:
     def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate) -> Judgement:
         started = self._clocks.monotonic()
         now = self._clocks.wall().timestamp()
-        judgement = judge_message(facts, envelope, delegate, self._directory.catalog, self.house.rules, now)
+        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, self.house.rules, now)
         self._observe(JudgementTimed(self._clocks.monotonic() - started))
         self._tell(judgement, delegate)
         return judgement

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from functools import cache
 from urllib.parse import urlsplit
 
 from relay import __version__
@@ -95,21 +96,28 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
 
 def hostname_of(settings: Settings) -> str:
     """Return our name, asked of the machine once if need be."""
-    return settings.server.hostname or socket.getfqdn()
+    return settings.server.hostname or _name_of_this_machine()
+
+
+@cache
+def _name_of_this_machine() -> str:
+    return socket.getfqdn()  # may wait for a resolver
 
 
 def entries_of(settings: Settings, caller: str | None) -> list[Entry]:
-    """Return every delegate whose principal is known; ``caller`` is the relay's own ARN, once STS has told it."""
+    """
+    Return every delegate. ``caller`` is the relay's own ARN; until STS has told it, who is the relay itself has the
+    principal ``CALLER``, may authenticate, and cannot be judged.
+    """
     return [
         Entry.of(
-            each.to_delegate(caller),
+            each.to_delegate(caller or CALLER),
             password_hash=each.password_hash.get_secret_value() if each.password_hash else None,
             password_file=each.password_file,
             allowed_networks=each.allowed_networks,
             trusted_networks=each.trusted_networks,
         )
         for each in settings.delegate
-        if each.principal != CALLER or caller is not None
     ]
 
 

@@ -21,7 +21,7 @@ from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.profile import Profile
 from relay.mail.reading import read_facts
 from relay.settings.model import Settings
-from relay.translation import directory_of, entries_of, hostname_of, rules_of
+from relay.translation import CALLER, directory_of, entries_of, hostname_of, rules_of
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
@@ -111,12 +111,12 @@ def _text(told: dict[str, Any]) -> str:
 
 
 def _delegate(settings: Settings, name: str) -> Delegate:
-    entries = {entry.delegate.name: entry.delegate for entry in entries_of(settings, None)}
-    if name in entries:
-        return entries[name]
-    if any(each.name == name for each in settings.delegate):
+    delegates = {entry.delegate.name: entry.delegate for entry in entries_of(settings, None)}
+    if name not in delegates:
+        raise click.UsageError(f"no delegate is named {name}; there are: {', '.join(sorted(delegates)) or 'none'}")
+    if delegates[name].principal == CALLER:
         raise click.UsageError(f'the principal of {name} is "caller": only a running relay knows who that is')
-    raise click.UsageError(f"no delegate is named {name}; there are: {', '.join(sorted(entries)) or 'none'}")
+    return delegates[name]
 
 
 def _crlf(raw: bytes) -> bytes:

@@ -78,22 +78,32 @@ def told_to_stop(*numbers: signal.Signals) -> asyncio.Event:
 
 async def _serve(settings: Settings, config: Path | None) -> None:
     told = told_to_stop()  # before the start: a supervisor may change its mind at any time
+    reload_wanted = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_wanted.set)
     relay = Relay(settings)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, relay, config)
     try:
         await relay.start()
+        reloading = asyncio.create_task(_reload_when(reload_wanted, relay, config), name="reload")
         await told.wait()
+        reloading.cancel()
     finally:
         await relay.stop()
 
 
-def _reload(relay: Relay, config: Path | None) -> None:
-    reading = read_settings(path_of(config), os.environ)
-    if reading.settings is None:
-        problems = [str(problem) for problem in reading.problems]
-        relay.observe(Noted("error", "relay.reload-refused", {"problems": problems}))
-        return
-    try:
-        relay.reload(reading.settings)
-    except (OSError, ssl.SSLError, ValueError) as error:
-        relay.observe(Noted("error", "relay.reload-refused", {"problems": [str(error)]}))
+async def _reload_when(wanted: asyncio.Event, relay: Relay, config: Path | None) -> None:
+    """Reload at each SIGHUP, one after the other; what cannot be taken over changes nothing and is told."""
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        try:
+            reading = await asyncio.to_thread(read_settings, path_of(config), os.environ)
+            if reading.settings is None:
+                _refuse(relay, [str(problem) for problem in reading.problems])
+            else:
+                await relay.reload(reading.settings)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old settings go on, and the next SIGHUP counts
+            _refuse(relay, [f"{type(error).__name__}: {error}"])
+
+
+def _refuse(relay: Relay, problems: list[str]) -> None:
+    relay.observe(Noted("error", "relay.reload-refused", {"problems": problems}))

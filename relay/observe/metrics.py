@@ -44,6 +44,7 @@ class Metrics:
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         known_delegates, known_listeners = list(delegates), list(listeners)
+        self._delegates = set(known_delegates)
         self._delegate = among((*known_delegates, labels.NOBODY))
         self._listener = among(known_listeners)
         self._identities = IdentityNames(max_identities)
@@ -77,6 +78,13 @@ class Metrics:
         count = self._count.get(type(event))
         if count is not None:
             count(event)
+
+    def admit(self, delegates: Iterable[str]) -> None:
+        """Give *delegates* labels of their own from now on; those that had one keep it, their series stay."""
+        new = [name for name in delegates if name not in self._delegates]
+        self._delegates.update(new)
+        self._delegate = among((*self._delegates, labels.NOBODY))
+        self._begin_at_nought(new, ())
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """

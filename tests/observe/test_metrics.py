@@ -1,5 +1,6 @@
 """Counting: what the contract names is there, sums add up, and nothing from the wire becomes a label."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -455,3 +456,15 @@ def test_outcomes_sum_to_messages_received(ends, listeners, others):
         len(ends) == total(metrics, "ses_relay_messages_received_total") == total(metrics, "ses_relay_messages_total")
     )
     assert sum(end.recipients for end in ends) == total(metrics, "ses_relay_recipients_total")
+
+
+def test_a_delegate_of_a_reload_gets_its_own_label():
+    """And the one that left keeps its series."""
+    metrics = make()
+    metrics(ended(delegate="newsletter"))
+    metrics.admit(["newsletter", "billing"])
+    metrics(ended(delegate="newsletter"))
+    metrics(ended(delegate="intern"))
+    page = metrics.render()[0].decode()
+    for name in ("other", "newsletter", "intern"):
+        assert re.search(rf'ses_relay_messages_total{{delegate="{name}",outcome="\w+",reason="[\w-]+"}} 1.0', page)

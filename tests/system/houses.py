@@ -18,6 +18,7 @@ class House:
     def __init__(self, folder: Path, certificate: tuple[Path, Path], *, ses: str) -> None:
         shutil.copytree(DEMO, folder, dirs_exist_ok=True)
         self.folder = folder
+        self.ses = ses
         self.settings = folder / "relay.toml"
         self.show(certificate)
         self.edit('"127.0.0.1:2525"', '"127.0.0.1:0"')
