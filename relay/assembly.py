@@ -13,7 +13,7 @@ from relay.console.readiness import Check, Readiness
 from relay.console.server import AdminServer
 from relay.delegates.registry import Registry
 from relay.mail.profile import Profile
-from relay.observe.events import Noted, Observer
+from relay.observe.events import DelegatesObserved, Noted, Observer
 from relay.observe.libraries import take_over_logging
 from relay.observe.lines import Lines
 from relay.observe.log import Log
@@ -37,6 +37,8 @@ from relay.translation import (
     limits_of,
     listeners_of,
     log_options,
+    observed_of,
+    pinned_of,
     rules_of,
     tls_of,
     tokens_of,
@@ -48,6 +50,9 @@ CALLER_RETRY_SECONDS = 2.0
 CALLER_PATIENCE_SECONDS = 3.0
 #: The sections that a reload takes over; the others are read at the start only.
 RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "tls")
+
+#: How late the log tells that observing has ended; verdicts are enforced from the very moment.
+OBSERVING_LOOK_SECONDS = 1.0
 
 
 def new_id() -> str:
@@ -72,12 +77,14 @@ class Relay:
         """
         self._settings = settings
         self._caller: str | None = None
+        self._observed: dict[str, float] = {}
         self._lines = Lines()
         self._log = Log(log_options(settings), write=self._lines.write, key=secrets.token_bytes(32))
         self._metrics = Metrics(
             delegates=[each.name for each in settings.delegate],
             listeners=[str(each.address) for each in settings.listener],
             max_identities=settings.metrics.max_identities,
+            identities=pinned_of(settings),
         )
         self.observe = fan_out(self._metrics, self._log, *observers)
         self._credentials = Credentials(self.observe) if key is None else None
@@ -133,6 +140,7 @@ class Relay:
         await asyncio.to_thread(self.directory.refresh)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
+        self._tell_who_is_observed()
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
         await self._door.open()
         self._is_open = True
@@ -140,6 +148,7 @@ class Relay:
         self._background = [
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
+            asyncio.create_task(self._tell_when_observing_ends(), name="observing"),
         ]
         listeners = [address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
         addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
@@ -186,6 +195,7 @@ class Relay:
         self._registry.replace(entries_of(settings, self._caller))
         self._reception.house = self._house()
         self._door.renew(limits=limits_of(settings), tls_context=context)
+        self._tell_who_is_observed()
         self.directory.refresh_soon()
         told = {"delegates": len(settings.delegate), "needs_restart": ignored}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
@@ -251,6 +261,19 @@ class Relay:
         while self._caller is None:
             await asyncio.sleep(CALLER_RETRY_SECONDS)
             await self._learn_caller()
+
+    def _tell_who_is_observed(self) -> None:
+        now = time.time()
+        observed = {name: until for name, until in observed_of(self._settings).items() if now < until}
+        if observed != self._observed:
+            self._observed = observed
+            self.observe(DelegatesObserved(observed))
+
+    async def _tell_when_observing_ends(self) -> None:
+        while True:
+            await asyncio.sleep(OBSERVING_LOOK_SECONDS)
+            if any(until <= time.time() for until in self._observed.values()):
+                self._tell_who_is_observed()
 
 
 def _wall() -> datetime:

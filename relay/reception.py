@@ -9,13 +9,13 @@ from relay.identities.ports import Directory
 from relay.judgement.answers import with_id
 from relay.judgement.message import judge_early, judge_message
 from relay.judgement.rules import Rules
-from relay.judgement.verdicts import Decision, Judgement, Permit
+from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.profile import Profile
 from relay.mail.reading import read_facts
 from relay.mail.received import received_field
 from relay.mail.rewriting import rewrite
-from relay.observe.events import Judged, JudgementTimed, Observer, SesDisagreed
+from relay.observe.events import Judged, JudgementTimed, Noted, Observer, SesDisagreed
 from relay.sending.answers import disagreement
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Refused, Sent
 from relay.sending.outcomes import Outcome as SesOutcome
@@ -78,7 +78,7 @@ class Reception:
         if judgement is None:
             return None
         self._tell(judgement, delegate)
-        return _with_id(_refusal(judgement, self._record_of(None, judgement)), envelope.id)
+        return _with_id(_refusal(judgement, _record_of(None, judgement, envelope)), envelope.id)
 
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
         """Read, judge, rewrite, send: docs/architecture.md has the walk. Every refusal names the decision's id."""
@@ -94,13 +94,15 @@ class Reception:
             return _malformed(facts, {})
         started = self._clocks.monotonic()
         judgement = self._judge(facts, envelope, delegate)
-        known = self._record_of(facts, judgement, seconds=self._clocks.monotonic() - started)
+        known = _record_of(facts, judgement, envelope, seconds=self._clocks.monotonic() - started)
         if judgement.permit is None:
             return _refusal(judgement, known)
         mail = self._mail(session, envelope, facts, raw, judgement.permit)
         if isinstance(mail, MessageProblem):
             return _malformed(mail, known)
-        return await self._send(mail, judgement.permit, known)
+        outcome = await self._send(mail, judgement.permit, known)
+        self._compare(outcome, judgement, delegate)
+        return ending_of(outcome, known)
 
     def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate) -> Judgement:
         started = self._clocks.monotonic()
@@ -111,10 +113,10 @@ class Reception:
         return judgement
 
     def _tell(self, judgement: Judgement, delegate: Delegate) -> None:
-        mode = self.house.rules.mode
         for decision in judgement.decisions:
             identity = str(decision.identity) if decision.identity else "-"
-            self._observe(Judged(delegate.name, identity, decision.role.value, decision.verdict.value, mode))
+            role, verdict = decision.role.value, decision.verdict.value
+            self._observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
 
     def _mail(
         self, session: Session, envelope: Envelope, facts: MessageFacts, raw: bytes, permit: Permit
@@ -133,29 +135,26 @@ class Reception:
             raw=sent,
             configuration_set=permit.configuration_set,
             tags=permit.tags,
+            own=not permit.sealed,
         )
 
-    async def _send(self, mail: Mail, permit: Permit, known: dict[str, Any]) -> Ending:
+    async def _send(self, mail: Mail, permit: Permit, known: dict[str, Any]) -> SesOutcome:
         started = self._clocks.monotonic()
         outcome = await self._sender.send(mail, permit.region)
         known |= {"api": API, "region": permit.region, "account": permit.account}
         known["timings"]["ses"] = self._clocks.monotonic() - started
-        kind = disagreement(outcome)
-        if kind is not None:
-            self._observe(SesDisagreed(mail.from_arn, kind))
-        return ending_of(outcome, known)
+        return outcome
 
-    def _record_of(
-        self, facts: MessageFacts | None, judgement: Judgement, *, seconds: float | None = None
-    ) -> dict[str, Any]:
-        name = facts.display_name if facts else None
-        return {
-            "mode": self.house.rules.mode,
-            "roles": [role_record(decision) for decision in judgement.decisions],
-            "display_name": name.decoded if name else None,
-            "display_name_raw": name.raw if name else None,
-            "timings": {"judgement": seconds},
-        }
+    def _compare(self, outcome: SesOutcome, judgement: Judgement, delegate: Delegate) -> None:
+        """Tell where SES refused for want of authorization: against our verdict, or us rather than the delegate."""
+        kind = disagreement(outcome)
+        if kind is None or judgement.permit is None:
+            return
+        identity = judgement.permit.from_arn
+        if not delegate.is_its_own_sender:
+            self._observe(Noted("error", "ses.not-let", {"identity": identity, "kind": kind}))
+        elif all(decision.verdict is Verdict.ALLOWED for decision in judgement.decisions):
+            self._observe(SesDisagreed(identity, kind))
 
 
 def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:
@@ -170,6 +169,25 @@ def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:
             return Ending(Outcome.DEFERRED, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def _record_of(
+    facts: MessageFacts | None, judgement: Judgement, envelope: Envelope, *, seconds: float | None = None
+) -> dict[str, Any]:
+    name = facts.display_name if facts else None
+    spared = judgement.unenforced
+    return {
+        "mode": judgement.mode.value,
+        "unenforced": None if spared is None else _reply_record(with_id(spared, envelope.id)),
+        "roles": [role_record(decision) for decision in judgement.decisions],
+        "display_name": name.decoded if name else None,
+        "display_name_raw": name.raw if name else None,
+        "timings": {"judgement": seconds},
+    }
+
+
+def _reply_record(reply: Reply) -> dict[str, Any]:
+    return {"code": reply.code, "status": reply.status or None, "text": reply.text}
 
 
 def role_record(decision: Decision) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from relay import __version__
 from relay.delegates.registry import Entry
 from relay.identities.folder import FolderDirectory
-from relay.identities.ports import Owner
+from relay.identities.nothing import NoDirectory
+from relay.identities.ports import Directory, Owner
+from relay.judgement.observing import NEVER, observed_until
 from relay.judgement.rules import Rules
 from relay.observe.events import Observer
 from relay.observe.log import LogOptions
@@ -34,17 +36,41 @@ def rules_of(settings: Settings) -> Rules:
         max_stale=settings.policies.max_stale,
         null_reverse_path=settings.limits.null_reverse_path,
         egress=tuple(map(str, ses.egress)),
+        mode=authorization.mode,
+        observe_until=authorization.observe_until,
+        sealed=sealed_of(settings),
         secure_transport=ses.endpoint_url is None or urlsplit(ses.endpoint_url).scheme == "https",
         user_agent=USER_AGENT,
     )
 
 
-def directory_of(settings: Settings, observe: Observer) -> FolderDirectory:
-    """Return the source of policies."""
+def sealed_of(settings: Settings) -> frozenset[tuple[str, str]]:
+    """Return the accounts and regions whose policies the relay has no sight of."""
+    own = (settings.ses.region,) if settings.ses.region else ()
+    sealed = (owner for owner in settings.policies.owner if owner.is_sealed)
+    return frozenset((owner.account, region) for owner in sealed for region in owner.regions or own)
+
+
+def observed_of(settings: Settings) -> dict[str, float]:
+    """Return the delegates that are observed, each with the end of it as seconds since the epoch, infinite for none."""
+    rules = rules_of(settings)
+    until = {each.name: observed_until(each.to_delegate(CALLER), rules) for each in settings.delegate}
+    return {name: end for name, end in until.items() if end != NEVER}
+
+
+def pinned_of(settings: Settings) -> set[str]:
+    """Return the identities that delegates are pinned to: of a sealed owner, all that is known to be there."""
+    return {arn for each in settings.delegate for arn in each.allow_source_arns}
+
+
+def directory_of(settings: Settings, observe: Observer) -> Directory:
+    """Return the source of policies; the policies of sealed owners are not looked for."""
     policies = settings.policies
+    owners = [Owner(owner.account, owner.regions) for owner in policies.owner if not owner.is_sealed]
+    if policies.owner and not owners:
+        return NoDirectory()
     if policies.source != "directory" or policies.directory is None:
         raise ValueError('only policies.source = "directory" is built; settings say otherwise')
-    owners = [Owner(owner.account, owner.regions) for owner in policies.owner]
     return FolderDirectory(policies.directory, owners, observe, time.time)
 
 

@@ -65,7 +65,7 @@ def command(
     delegate = _delegate(settings, name)
     told = _explain(_crlf(message.read()), settings, delegate, mail_from=mail_from, recipients=rcpt)
     click.echo(json.dumps(told, indent=2) if as_json else _text(told), nl=as_json)
-    sys.exit(0 if told["verdict"] == "allowed" else 1)
+    sys.exit(0 if told.get("permit") else 1)
 
 
 def _explain(

@@ -10,13 +10,14 @@ Json = Mapping[str, Any]
 
 WIDTH: Final = 100
 
-_MARKS: Final = {"allowed": "+", "denied": "x", "not-allowed": "x", "undecided": "?", "refused": "x"}
-_COLOURS: Final = {"+": "\x1b[32m", "x": "\x1b[31m", "?": "\x1b[33m"}
+_MARKS: Final = {"allowed": "+", "denied": "x", "not-allowed": "x", "undecided": "?", "refused": "x", "sealed": "~"}
+_COLOURS: Final = {"+": "\x1b[32m", "x": "\x1b[31m", "?": "\x1b[33m", "~": "\x1b[33m"}
 _RESET: Final = "\x1b[0m"
 _VERDICTS: Final = {
     "allowed": "ALLOWED: the message may go.",
     "denied": "DENIED: a policy of the identity's owner forbids it.",
     "not-allowed": "NOT ALLOWED: no policy of the identity's owner permits it.",
+    "sealed": "SEALED: the relay cannot see the policies of the identity's owner; the message may go, and SES judges.",
     "undecided": "UNDECIDED: it is not known now what the owner's policies say; nothing is sent meanwhile.",
     "refused": "REFUSED: not for a policy, but for what the message asks of SES.",
 }
@@ -113,7 +114,10 @@ def _fate(statement: Json) -> str:
 
 
 def _ending(explanation: Json) -> Iterator[str]:
-    permit = explanation["permit"]
+    permit, unenforced = explanation["permit"], explanation["unenforced"]
+    if unenforced:
+        yield "  The delegate is observed: the message goes all the same."
+        yield from _hanging([f"enforced, the client would hear: {unenforced}"], "  ")
     if permit:
         yield f"  sent from {permit['region']} with Source {permit['source']}"
         yield f"    SourceArn     {permit['source_arn']}"

@@ -29,3 +29,11 @@ class Directory(Protocol):
     def refresh(self) -> None:
         """Read the source now, in the calling thread. Never raises for what is wrong with the source."""
         ...
+
+    def refresh_soon(self) -> None:
+        """Let :meth:`run` read the source at once. To be called in its event loop."""
+        ...
+
+    async def run(self, interval: float) -> None:
+        """Read the source, off the event loop, now and every *interval* seconds, until cancelled."""
+        ...

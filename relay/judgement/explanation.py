@@ -35,6 +35,7 @@ def to_json(
     return {
         "format": FORMAT,
         "verdict": overall(judgement),
+        "mode": str(judgement.mode),
         "reason": str(judgement.reason),
         "delegate": _delegate(delegate),
         "message": None if facts is None else _message(facts),
@@ -42,13 +43,18 @@ def to_json(
         "questions": [_question(decision, delegate) for decision in judgement.decisions],
         "permit": None if judgement.permit is None else _permit(judgement.permit),
         "reply": None if judgement.reply is None else str(judgement.reply),
+        "unenforced": None if judgement.unenforced is None else str(judgement.unenforced),
     }
 
 
 def overall(judgement: Judgement) -> str:
-    """Return the verdict on the whole message; ``refused`` where its form or an X-SES field decided."""
-    if judgement.permit is not None:
-        return str(Verdict.ALLOWED)
+    """
+    Return the verdict on the whole message; ``refused`` where its form or an X-SES field decided.
+
+    An observed delegate's message may be permitted in spite of it.
+    """
+    if judgement.permit is not None and judgement.unenforced is None:
+        return str(Verdict.SEALED if judgement.permit.sealed else Verdict.ALLOWED)
     for verdict in (Verdict.DENIED, Verdict.NOT_ALLOWED, Verdict.UNDECIDED):
         if any(decision.verdict is verdict for decision in judgement.decisions):
             return str(verdict)
@@ -61,6 +67,7 @@ def _delegate(delegate: Delegate) -> dict[str, Any]:
         "principal": delegate.principal,
         "role": delegate.role,
         "account_grant": delegate.account_grant,
+        "same_account": delegate.same_account,
     }
 
 

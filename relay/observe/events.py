@@ -141,6 +141,17 @@ class PoliciesRefreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class DelegatesObserved:
+    """
+    Which delegates are observed from now on, in place of whatever was said before.
+
+    ``until``: name to the end of it, in wall-clock seconds since the epoch, infinite for none.
+    """
+
+    until: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LoopLagged:
     """The event loop came back ``seconds`` later than it was asked to: everything else in it waited as long."""
 
@@ -181,6 +192,7 @@ Event: TypeAlias = (
     | SesCalled
     | SesDisagreed
     | PoliciesRefreshed
+    | DelegatesObserved
     | LoopLagged
     | Incident
     | Noted

@@ -6,7 +6,7 @@ time series.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
-from relay.judgement.verdicts import Role, Verdict
+from relay.judgement.verdicts import Mode, Role, Verdict
 
 OTHER: Final = "other"
 NOBODY: Final = "-"
@@ -25,7 +25,7 @@ AUTH_RESULTS: Final = frozenset(
 )
 ROLES: Final = frozenset(role.value for role in Role)
 VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
-MODES: Final = frozenset({"enforce", "observe"})
+MODES: Final = frozenset(mode.value for mode in Mode)
 SES_RESULTS: Final = frozenset({"sent", "throttled", "refused", "unavailable", "ambiguous", "credentials"})
 DISAGREEMENTS: Final = frozenset({"access-denied", "not-verified"})
 REFRESHES: Final = frozenset({"ok", "problems", "failed"})
@@ -89,18 +89,20 @@ class IdentityNames:
     """
     The label ``identity``: at most *most* identities by name, all others together as ``other``.
 
-    Only identities that a policy source has listed have a name here, whatever a client writes into its headers. The
+    Only identities that a policy source has listed, or the configuration names (``always``), have a name here, whatever
+    a client writes into its headers. The
     first that mail asks for keep theirs until the end of the process: a series that has been shown costs for as long.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, always: Iterable[str] = ()) -> None:
         self._most = most
-        self._listed: frozenset[str] = frozenset()
+        self._always = frozenset(always)
+        self._listed = self._always
         self._named: dict[str, None] = {}
 
     def list_all(self, identities: Iterable[str]) -> None:
-        """Take *identities* (ARNs) for all that there are."""
-        self._listed = frozenset(identities)
+        """Take *identities* (ARNs), and those that are always there, for all that there are."""
+        self._listed = self._always.union(identities)
 
     def label(self, identity: str) -> str:
         """Return *identity*, ``-`` for none, or ``other``."""

@@ -1,6 +1,7 @@
 """Events become log lines: one line each, bounded, JSON or for the eye; never a body, never a secret."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,6 +76,7 @@ class Log:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
+            events.DelegatesObserved: self._delegates_observed,
             events.Incident: self._incident,
             events.Noted: self._noted,
         }
@@ -114,7 +116,7 @@ class Log:
         self.line(level, "auth", {**fields, **self._whose(event.session)})
 
     def _message_ended(self, event: events.MessageEnded) -> None:
-        level = "info" if event.outcome in _WELL else "warning"
+        level = "info" if event.outcome in _WELL and event.record.get("unenforced") is None else "warning"
         getattr(self._logger, level)("message", fields=event.record)
 
     def _judged(self, event: events.Judged) -> None:
@@ -137,6 +139,10 @@ class Log:
         level = _REFRESH_LEVELS.get(event.result, "warning") if is_news else "debug"
         fields: dict[str, object] = {"result": event.result, "source": event.source, "identities": len(event.read_at)}
         self.line(level, "policies.refreshed", {**fields, "why": event.why or None, "problems": unread})
+
+    def _delegates_observed(self, event: events.DelegatesObserved) -> None:
+        until = {name: _date(end) for name, end in event.until.items()}
+        self.line("warning" if until else "info", "observing", {"until": until})
 
     def _incident(self, event: events.Incident) -> None:
         # The trace is bounded by itself, and longer than other texts may be.
@@ -177,6 +183,13 @@ def _as_json() -> Processor:
     return structlog.processors.JSONRenderer(lambda event, **_: encode(event))
 
 
+def _date(seconds: float) -> str:
+    """Write a point in time of the configuration; ``no end`` for an infinite one."""
+    if math.isinf(seconds):
+        return "no end"
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
 def _for_the_eye(colors: bool) -> Processor:  # noqa: FBT001  private, one caller
     render = structlog.dev.ConsoleRenderer(
         colors=colors,
@@ -196,14 +209,20 @@ def _for_the_eye(colors: bool) -> Processor:  # noqa: FBT001  private, one calle
 
 def _brief(event: EventDict) -> EventDict:
     """Keep of a decision record what fits into a glance; the id leads to the rest."""
-    reply = event["reply"]
+    reply, unenforced = event["reply"], event.get("unenforced")
     brief = {name: event.get(name) for name in ("time", "level", "event", "outcome", "reason", "delegate")}
     if brief["reason"] == "none":
         del brief["reason"]
+    if unenforced is not None:
+        brief["unenforced"] = _line_of(unenforced)
     return {
         **brief,
         "from": event.get("reverse_path"),
         "recipients": len(event.get("recipients", ())),
-        "reply": f"{reply['code']} {reply['status'] or ''} {reply['text']}",
+        "reply": _line_of(reply),
         "id": event.get("id"),
     }
+
+
+def _line_of(reply: Mapping[str, Any]) -> str:
+    return f"{reply['code']} {reply['status'] or ''} {reply['text']}"

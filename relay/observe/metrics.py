@@ -14,6 +14,7 @@ from relay import __version__
 from relay.observe import events, labels
 from relay.observe.freshness import PolicyFreshness
 from relay.observe.labels import Children, FirstNames, IdentityNames, among
+from relay.observe.observed import ObservedDelegates
 from relay.observe.table import ROWS
 from relay.words.endings import Outcome, Reason
 
@@ -30,7 +31,7 @@ class Metrics:
 
     ``delegates`` and ``listeners`` are the names of the configuration: any other becomes ``other``. ``clock`` is the
     wall clock, in seconds since the epoch. An identity has a label of its own once a ``PoliciesRefreshed`` has listed
-    it: observe the policy sources from their first reading on.
+    it: observe the policy sources from their first reading on. ``identities`` are listed whatever the sources say.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Metrics:
         delegates: Iterable[str],
         listeners: Iterable[str],
         max_identities: int = 1000,
+        identities: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
@@ -47,7 +49,7 @@ class Metrics:
         self._delegates = set(known_delegates)
         self._delegate = among((*known_delegates, labels.NOBODY))
         self._listener = among(known_listeners)
-        self._identities = IdentityNames(max_identities)
+        self._identities = IdentityNames(max_identities, identities)
         self._identity = self._identities.label
         self._region = FirstNames(labels.MOST_REGIONS).label
         self._operation = FirstNames(labels.MOST_OPERATIONS).label
@@ -56,6 +58,7 @@ class Metrics:
         self._auth_result, self._ses_result = among(labels.AUTH_RESULTS), among(labels.SES_RESULTS)
         self._role, self._verdict, self._mode = among(labels.ROLES), among(labels.VERDICTS), among(labels.MODES)
         self._kind, self._refresh = among(labels.DISAGREEMENTS), among(labels.REFRESHES)
+        self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
         self._register(clock)
         self._begin_at_nought(known_delegates, known_listeners)
         self._count: dict[type, Callable[[Any], None]] = {
@@ -70,6 +73,7 @@ class Metrics:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
+            events.DelegatesObserved: self._observed.told,
             events.LoopLagged: self._loop_lagged,
         }
 
@@ -103,7 +107,7 @@ class Metrics:
         self._messages = Children(self._counter("ses_relay_messages_total").labels)
         self._recipients = Children(self._counter("ses_relay_recipients_total").labels)
         self._decisions = Children(self._counter("ses_relay_decisions_total").labels)
-        self._observing = Children(self._gauge("ses_relay_observing").labels)
+        self.registry.register(self._observed)
         self._decision_seconds = self._histogram("ses_relay_decision_seconds")
         self._message_bytes = self._histogram("ses_relay_message_bytes")
         self._transaction_seconds = self._histogram("ses_relay_transaction_seconds")
@@ -138,11 +142,15 @@ class Metrics:
         for listener in listeners:
             self._received[listener,].inc(0)
             self._sessions[listener,].set(0)
+        delegates = tuple(delegates)
+        self._observed.admit(delegates)
         for delegate in delegates:
-            self._observing[delegate,].set(0)
             self._messages[delegate, Outcome.ACCEPTED.value, Reason.NONE.value].inc(0)
         for result in sorted(labels.REFRESHES):
             self._refreshes[result,].inc(0)
+
+    def _label_of(self, delegate: str) -> str:
+        return self._delegate(delegate)
 
     def _session_opened(self, event: events.SessionOpened) -> None:
         self._sessions[self._listener(event.listener),].inc()

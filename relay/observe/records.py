@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from relay.judgement.verdicts import Role, Verdict
+from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 #: Characters of one text, items of one list: bounds of the schema, far above what an honest message needs.
 LONGEST_TEXT: Final = 4096
 LONGEST_LIST: Final = 1000
@@ -21,8 +21,9 @@ MOST_ROLES: Final = 8
 LONGEST_SPAN: Final = 31_622_400
 APIS: Final = frozenset({"ses:SendRawEmail", "ses:SendEmail"})
 _ROLES: Final = frozenset(role.value for role in Role)
-_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict) | {"sealed"}
-_MODES: Final = frozenset({"enforce", "observe"})
+_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
+_MODES: Final = frozenset(mode.value for mode in Mode)
+_STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 _TIMING = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)
 
 
@@ -132,6 +133,15 @@ def _reply(reply: Reply) -> dict[str, Any]:
     return {"code": reply.code, "status": reply.status or None, "text": _cut(reply.text)}
 
 
+def _unenforced(value: object) -> dict[str, Any] | None:
+    if not isinstance(value, Mapping):
+        return None
+    code, status, text = value.get("code"), _text(value.get("status")), _text(value.get("text"))
+    if isinstance(code, bool) or not isinstance(code, int) or not 400 <= code < 600 or text is None:
+        return None
+    return {"code": code, "status": status if status and _STATUS.fullmatch(status) else None, "text": text}
+
+
 def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value < LONGEST_SPAN:
         return None
@@ -182,6 +192,7 @@ _FACTS: Final[Mapping[str, Callable[[object], Any]]] = {
     "region": _text,
     "account": _text,
     "mode": _one_of(_MODES),
+    "unenforced": _unenforced,
     "ses_id": _text,
     "ses_error": _text,
     "queue_id": _text,

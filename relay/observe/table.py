@@ -106,7 +106,7 @@ ROWS: Final = (
         "ses_relay_ses_disagreements_total",
         "counter",
         ("identity", "kind"),
-        "Messages that the policies allowed and SES refused for want of authorization.",
+        "Messages that the policies allowed and SES refused to their own delegate for want of authorization.",
     ),
     Row(
         "ses_relay_policy_age_seconds",
@@ -168,7 +168,7 @@ LABELS: Final = {
     "identity": "the ARN of an identity that a policy source lists, at most `metrics.max_identities` of them, the rest "
     "being `other`; `-` when no identity governs",
     "role": "`from`, `feedback`, `envelope`",
-    "verdict": "`allowed`, `denied`, `not-allowed`, `undecided`",
+    "verdict": "`allowed`, `denied`, `not-allowed`, `undecided`; `sealed` where SES judges alone",
     "mode": "`enforce`, `observe`",
     "region": "an AWS region of the configuration",
     "operation": "an action of the SES API, such as `SendRawEmail`",

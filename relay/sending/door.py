@@ -121,7 +121,10 @@ class SesDoor:
         try:
             headers = sign(key, target, body_hash, self._clock() + self._skew)
             answer = await self._wire.post(target.url, headers, body)
-            outcome = _of_silence(answer) if isinstance(answer, NoAnswer) else outcome_of(answer.status, answer.body)
+            if isinstance(answer, NoAnswer):
+                outcome = _of_silence(answer)
+            else:
+                outcome = outcome_of(answer.status, answer.body, own=mail.own)
             result = _result_of(outcome)
         finally:
             self._observe(SesCalled(target.region, "SendRawEmail", result, now() - began))

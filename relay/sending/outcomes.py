@@ -13,6 +13,7 @@ class Mail:
     Everything SendRawEmail is told (SES API Reference, "SendRawEmail"); nothing of it is left to SES to infer.
 
     ``source`` is the feedback address; ``destinations`` the envelope's recipients; ``raw`` the message's bytes.
+    ``own``: SES judges the relay, whose operator is to blame for a no; else the delegate itself, and no is its answer.
     """
 
     source: str
@@ -23,6 +24,7 @@ class Mail:
     raw: bytes
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from relay.settings.forms import (
     Endpoint,
     FilePath,
     Flag,
+    Instant,
     Mailbox,
     Region,
     Role,
@@ -32,9 +33,15 @@ class OwnerSettings(Section):
     role_arn: Role | None = option("A role of the owner that may read its policies.", default=None)
     external_id: Text | None = option("The external id for role_arn.", default=None)
     source: Literal["ses", "directory", "sealed"] | None = option(
-        "Where its policies come from. Unset: as [policies] says. sealed: the relay cannot see them, SES judges alone.",
+        "Where its policies come from. Unset: as [policies] says. sealed: the relay cannot see them, SES judges "
+        "alone; only for delegates whose mail is sent as their own principal.",
         default=None,
     )
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the relay has no sight of its policies."""
+        return self.source == "sealed"
 
 
 class PolicySettings(Section):
@@ -68,9 +75,11 @@ class AuthorizationSettings(Section):
     """How the judge judges."""
 
     mode: Literal["enforce", "observe"] = option(
-        "observe forwards and logs what enforce would refuse.", default="enforce"
+        "observe forwards and logs what the policies would have refused.", default="enforce"
     )
-    observe_until: Text | None = option("When observing ends, such as 2027-01-31T00:00:00Z.", default=None)
+    observe_until: Instant | None = option(
+        "When observing ends by itself, such as 2027-01-31T00:00:00Z. Unset: it does not.", default=None
+    )
     source_arn: Literal["infer", "required"] = option(
         "A message that names no identity: use the only one that covers its address; or refuse it.", default="infer"
     )

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from relay.settings.authority import as_its_own, in_one_account, observing, observing_all, sealed_owners
 from relay.settings.door import I_KNOW, ListenerSettings
 from relay.settings.forms import HostPort
 from relay.settings.keys import KeyPath
@@ -24,8 +25,11 @@ def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
         yield from _credentials(index, delegate, settings)
         yield from _principal(index, delegate, written)
         yield from _identities(index, delegate, settings)
-        if delegate.observe_until and delegate.mode != "observe":
-            yield Finding(("delegate", index, "observe_until"), 'means nothing without mode = "observe"')
+        yield from observing(index, delegate, settings)
+        yield from in_one_account(index, delegate)
+        yield from as_its_own(index, delegate, settings)
+    yield from observing_all(settings)
+    yield from sealed_owners(settings)
     yield from _policies(settings, written)
     yield from _delivery(settings, written)
     yield from _admin(settings)
@@ -137,9 +141,6 @@ def _principal(index: int, delegate: DelegateSettings, written: Written) -> Iter
         yield Finding(principal, "missing: who is this delegate to the policies?", reads=(role,))
     if delegate.external_id and not delegate.role_arn:
         yield Finding((*here, "external_id"), "means nothing without role_arn", reads=(role,))
-    if delegate.allow_identities and delegate.same_account != "allow-unless-denied":
-        why = 'means nothing without same_account = "allow-unless-denied"'
-        yield Finding((*here, "allow_identities"), why, reads=((*here, "same_account"),))
     if written.says((*here, "allow_tenants")) and delegate.allow_tenants and not delegate.tenant:
         yield Finding((*here, "allow_tenants"), "means nothing without tenant", reads=((*here, "tenant"),))
 
@@ -165,7 +166,9 @@ def _identities(index: int, delegate: DelegateSettings, settings: Settings) -> I
 def _policies(settings: Settings, written: Written) -> Iterator[Finding]:
     policies = settings.policies
     source: KeyPath = ("policies", "source")
-    if not written.says(source):
+    if policies.owner and all(owner.is_sealed for owner in policies.owner):
+        pass  # nobody's policies are read
+    elif not written.says(source):
         why = 'unset means "ses", which is not built yet: set source = "directory" and directory'
         yield Finding(source, why)
     elif policies.source == "directory" and policies.directory is None:
@@ -180,8 +183,6 @@ def _policies(settings: Settings, written: Written) -> Iterator[Finding]:
             why = f"'{owner.account}' is the account of policies.owner[{first}] too: put the regions together"
             reads = (("policies", "owner", first, "account"),)
             yield Finding(("policies", "owner", index, "account"), why, reads=reads)
-    if settings.authorization.observe_until and settings.authorization.mode != "observe":
-        yield Finding(("authorization", "observe_until"), 'means nothing without mode = "observe"')
 
 
 def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:

@@ -54,6 +54,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "delegate.trusted_networks": ["10.1.2.0/24"],
     "delegate.role_arn": "arn:aws:iam::111111111111:role/billing",
     "delegate.external_id": "an id that the role asks for",
+    "delegate.mode": "observe",
     "delegate.observe_until": "2027-01-31T00:00:00Z",
     "delegate.allow_identities": ["example.com"],
     "delegate.default_source_arn": "arn:aws:ses:us-east-1:888888888888:identity/example.com",

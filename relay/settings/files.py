@@ -85,6 +85,8 @@ def _policies(settings: Settings, directory: Path) -> Iterator[Finding]:
     if not accounts:
         yield Finding(path, f"{directory} holds no ACCOUNT/REGION/IDENTITY folder: nobody may send", is_warning=True)
     for index, owner in enumerate(settings.policies.owner):
+        if owner.is_sealed:
+            continue
         for folder in [directory / owner.account / region for region in owner.regions or ("",)]:
             if not folder.is_dir():
                 why = f"there is no folder {folder}: no identity of it is known"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
 from relay.settings.keys import Form
-from relay.settings.units import read_duration, read_rate, read_size, shown
+from relay.settings.units import read_duration, read_instant, read_rate, read_size, shown
 from relay.words.addresses import Address, AddressProblem, parse_address
 from relay.words.arns import ArnProblem, check_arn_text, parse_identity_arn
 
@@ -162,6 +162,17 @@ def _read_identity_arn(value: object) -> str:
     return text
 
 
+def _read_identity(value: object) -> str:
+    text = _text(value)
+    if text.startswith("arn:"):
+        return _read_identity_arn(text)
+    try:
+        parse_address(text if "@" in text else f"postmaster@{text}")
+    except AddressProblem:
+        raise ValueError(f"{shown(text)} is no identity: write its domain, its address or its ARN") from None
+    return text
+
+
 def _read_arn(value: object) -> str:
     text = _text(value)
     try:
@@ -295,6 +306,7 @@ Flag = Annotated[bool, Field(strict=True), Form("true or false")]
 Count = Annotated[int, Field(strict=True), Form("a whole number")]
 Text = Annotated[str, Form("a text")]
 Duration = Annotated[float, BeforeValidator(read_duration), Form("a duration", "duration")]
+Instant = Annotated[float, BeforeValidator(read_instant), Form("a date and time with offset")]
 Size = Annotated[int, BeforeValidator(read_size), Form("a size", "size")]
 Rate = Annotated[float, BeforeValidator(read_rate), Form('a rate such as "20/s"')]
 SendRate = Annotated[Any, PlainValidator(_read_send_rate), Form('"auto" or a number of recipients a second')]
@@ -307,6 +319,7 @@ Region = Annotated[str, BeforeValidator(_read_region), Form("a region")]
 Principal = Annotated[str, BeforeValidator(_read_principal), Form('an ARN, an account, a service or "caller"')]
 Role = Annotated[str, BeforeValidator(_read_role), Form("the ARN of a role")]
 IdentityArn = Annotated[str, BeforeValidator(_read_identity_arn), Form("the ARN of an identity")]
+Identity = Annotated[str, BeforeValidator(_read_identity), Form("the name or ARN of an identity")]
 Arn = Annotated[str, BeforeValidator(_read_arn), Form("an ARN")]
 Mailbox = Annotated[Address, PlainValidator(_read_address), Form("an address")]
 ReturnPath = Annotated[Any, PlainValidator(_read_return_path), Form('"envelope", "author" or an address')]

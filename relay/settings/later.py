@@ -40,7 +40,6 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
 
 
 _CERTIFICATES: Final = "TLS client certificates"
-_OBSERVE: Final = "observing"
 _ROLES: Final = "sending as the delegate's role"
 _SPOOL: Final = "the spool"
 _FROM_SES: Final = "reading policies from SES"
@@ -57,10 +56,6 @@ LATER: Final = (
     _harmful("delegate.client_certificates", _CERTIFICATES, "the delegate could not come in by one", default=[]),
     _harmful("delegate.role_arn", _ROLES, "set principal; mail is sent as the relay"),
     _harmless("delegate.external_id", _ROLES, "it is not used"),
-    _harmful("delegate.mode", _OBSERVE, "what policies do not allow is refused", built=("enforce",)),
-    _harmless("delegate.observe_until", _OBSERVE, "it is not used"),
-    _harmful("delegate.same_account", "another rule for the owner's own account", "policies decide", built=("policy",)),
-    _harmful("delegate.allow_identities", "another rule for the owner's own account", "policies decide", default=[]),
     _harmful("delegate.tenant", _TENANTS, "mail would be sent without"),
     _harmful("delegate.allow_tenants", _TENANTS, "mail would be sent without", default=[]),
     _harmful("delegate.repair", "repairs", "malformed messages are refused", default=[]),
@@ -71,9 +66,7 @@ LATER: Final = (
     _harmless("policies.snapshot", "the snapshot", "policies are read again at start"),
     _harmless("policies.owner.role_arn", _FROM_SES, "policies come from the folder"),
     _harmless("policies.owner.external_id", _FROM_SES, "policies come from the folder"),
-    _harmful("policies.owner.source", "another source for one owner", "use the folder", built=("directory",)),
-    _harmful("authorization.mode", _OBSERVE, "what policies do not allow is refused", built=("enforce",)),
-    _harmless("authorization.observe_until", _OBSERVE, "it is not used"),
+    _harmful("policies.owner.source", _FROM_SES, "use the folder", built=("directory", "sealed")),
     _harmless(
         "ses.max_send_rate", "pacing to a send rate", "SES itself throttles, and clients hear 454", default="auto"
     ),

@@ -7,7 +7,9 @@ from relay.settings.forms import (
     Count,
     FilePath,
     Flag,
+    Identity,
     IdentityArn,
+    Instant,
     Name,
     Network,
     Organization,
@@ -59,17 +61,19 @@ class DelegateSettings(Section):
         "administrators, whose own policies the relay cannot see: with true you vouch for the delegate.",
         default=False,
     )
-    mode: Literal["enforce", "observe"] = option(
-        "observe forwards and logs what enforce would refuse.", default="enforce"
+    mode: Literal["enforce", "observe"] | None = option(
+        "observe forwards and logs what the policies would have refused. Unset: as [authorization] says.", default=None
     )
-    observe_until: Text | None = option("When observing ends, such as 2027-01-31T00:00:00Z.", default=None)
+    observe_until: Instant | None = option(
+        "When observing ends by itself, such as 2027-01-31T00:00:00Z. Unset: as [authorization] says.", default=None
+    )
     same_account: Literal["policy", "allow-unless-denied"] = option(
-        "For a delegate in the owner's own account: ask the policies like for any other; or allow what "
-        "they do not deny.",
+        "For a delegate in the owner's own account: ask the policies like for any other; or, for "
+        "allow_identities, allow what they do not deny, because IAM in that account lets it send.",
         default="policy",
     )
-    allow_identities: tuple[Text, ...] = option(
-        'With same_account = "allow-unless-denied": the identities it covers.', default=[]
+    allow_identities: tuple[Identity, ...] = option(
+        'With same_account = "allow-unless-denied": the identities it covers, by exact name or ARN.', default=[]
     )
     default_source_arn: IdentityArn | None = option(
         "The identity for its mail when the message names none in X-SES-SOURCE-ARN.", default=None
@@ -123,7 +127,12 @@ class DelegateSettings(Section):
         return Delegate(
             name=self.name,
             principal=principal,
+            is_caller=self.principal == "caller",
             account_grant=self.account_grant,
+            mode=self.mode,
+            observe_until=self.observe_until,
+            same_account=self.same_account,
+            allow_identities=self.allow_identities,
             default_source_arn=self.default_source_arn,
             default_from_arn=self.default_from_arn,
             default_return_path_arn=self.default_return_path_arn,

@@ -1,6 +1,7 @@
-"""Units in values: durations, sizes and rates, read from what people write and written back."""
+"""Units in values: durations, sizes, rates and points in time, read from what people write and written back."""
 
 import re
+from datetime import datetime
 from typing import Final
 
 MILLISECOND: Final = 0.001
@@ -8,6 +9,10 @@ DURATIONS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": MILLIS
 SIZES: Final = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 
 _NUMBER_UNIT = re.compile(r"([0-9]{1,12})([A-Za-z]+)", re.ASCII)
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
 _RATE = re.compile(r"([0-9]{1,9})/(s|m|h|d)", re.ASCII)
 
 
@@ -69,6 +74,22 @@ def read_rate(value: object) -> float:
     if match is None or not int(match[1]):
         raise ValueError(f"{shown(value)} is no rate: write 20/s, 600/m, 1000/h or 50000/d")
     return int(match[1]) / DURATIONS[match[2]]
+
+
+def read_instant(value: object) -> float:
+    """
+    Read a date and time with its offset (RFC 3339), a text or TOML's own, as seconds since the epoch.
+
+    Raises:
+        ValueError: None, or one without offset: it would mean another time on another machine.
+    """
+    text = value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(text, str) and _INSTANT.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text.upper()).timestamp()
+        except (ValueError, OverflowError):
+            pass  # a thirteenth month, a leap second
+    raise ValueError(f"{shown(text)} is no point in time: write one with its offset, such as 2027-01-31T00:00:00Z")
 
 
 def shown(value: object) -> str:
