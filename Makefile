@@ -4,11 +4,12 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+EXAMPLES ?= 50000
 
-.PHONY: run test lint format docs image help clean
+.PHONY: run test lint differential format docs image help clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: .venv/.runtime ## the demo: relay, embedded SES and admin endpoint on loopback, no AWS account
 	@$(BIN)/ses-relay demo $(DEMO_ARGS)
@@ -22,6 +23,9 @@ lint: .venv/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+differential: .venv/.dev ## the judge against another's evaluator, on many more policies than in the suite
+	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
 
 format: .venv/.dev ## sort imports, wrap lines
 	$(BIN)/ruff check --fix --quiet .
@@ -49,4 +53,5 @@ clean: ## remove the virtual environment and caches
 	@echo "installing what the tests need ..."
 	@$(PIP) --upgrade 'pip>=25.1'
 	@$(PIP) --editable '.[cli]' --group dev
+	@$(PIP) --no-deps --group oracle
 	@touch $@
