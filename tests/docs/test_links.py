@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import NAMES, ROOT, anchors_of, prose_of
+from tests.docs.pages import NAMES, ROOT, anchors_of, prose_of, spans_of
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(r"(?:tests|relay|docs|config)/[\w./-]+")
 
 
 def links_of(page: str) -> list[str]:
@@ -37,3 +38,11 @@ def test_nothing_points_out_of_the_repository():
         for target in links_of(page):
             file = ((ROOT / page).parent / target.partition("#")[0]).resolve()
             assert file.is_relative_to(Path(ROOT).resolve()), f"{page}: {target}"
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_files_named_in_prose_are_there(page):
+    """A piece of code that looks like a path in the repository is one."""
+    for span in spans_of(page):
+        if PATH.fullmatch(span):
+            assert (ROOT / span).exists(), f"{page}: {span}"
