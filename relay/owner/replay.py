@@ -1,0 +1,343 @@
+"""
+What a folder of policies would have changed: every message that was judged is judged again, and the answers compared.
+
+Pure: records come in one by one, a report goes out.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from math import inf
+from typing import Any, Final, TypeAlias
+
+from relay.judgement.catalog import Catalog
+from relay.judgement.message import judge_early, judge_message
+from relay.judgement.rules import Rules
+from relay.judgement.verdicts import Decision, Judgement
+from relay.owner.observed import SEVERITY, Answer, NotReplayable, Observed, read_observed
+from relay.words.addresses import AddressProblem
+from relay.words.arns import parse_identity_arn
+from relay.words.delegates import Delegate
+
+#: Ids of messages that are kept of each group of changes.
+EXAMPLES: Final = 3
+#: Answers that are remembered: of a week's mail most is alike.
+_REMEMBERED: Final = 100_000
+_TIME_KEYS: Final = frozenset({"aws:currenttime", "aws:epochtime"})
+
+FindDelegate: TypeAlias = Callable[[str, str | None], Delegate | None]
+
+
+class Kind(StrEnum):
+    """
+    What would become different for a message.
+
+    ``may-gain``: it might pass, which hangs on something that the record or the settings do not tell. ``statement``:
+    the answer stays, another statement gives it.
+    """
+
+    LOSES = "loses"
+    GAINS = "gains"
+    MAY_GAIN = "may-gain"
+    REASON = "reason"
+    STATEMENT = "statement"
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it is a change of what becomes of mail, or of what its client hears."""
+        return self is not Kind.STATEMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Messages to which the same would happen. ``address``: the author, or MAIL FROM where nobody saw the author."""
+
+    kind: Kind
+    delegate: str
+    address: str
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Affected:
+    """The messages of one group: how many, when, the first of them by id, and why in the case of the first."""
+
+    why: str
+    advice: tuple[str, ...]
+    count: int = 0
+    first: float = inf
+    last: float = -inf
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, seen: Observed) -> None:
+        """Count one message."""
+        self.count += 1
+        self.first, self.last = min(self.first, seen.time), max(self.last, seen.time)
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(seen.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The new answer. ``by_account``: it rests on a grant to the delegate's whole account alone."""
+
+    answer: Answer
+    why: str = ""
+    advice: tuple[str, ...] = ()
+    by_account: bool = False
+
+
+class Replay:
+    """
+    Judges recorded mail again by *catalog*.
+
+    *find_delegate* returns the delegate of a name and its recorded principal, None for one that is not configured;
+    without it the records tell who asked. Then a grant to a delegate's whole account is taken to count for mail that
+    was allowed: the report says how much hangs on it.
+    """
+
+    def __init__(self, catalog: Catalog, rules: Rules, find_delegate: FindDelegate | None = None) -> None:
+        self._catalog = catalog
+        # What was read a moment ago is to decide at the times of the records.
+        self._rules = replace(rules, max_stale=inf, sealed=frozenset())
+        self._find_delegate = find_delegate
+        self._asked = _keys_of(catalog)
+        self._delegates: dict[tuple[Any, ...], Delegate | None] = {}
+        self._known: dict[tuple[Any, ...], Judged] = {}
+        self._groups: dict[Group, Affected] = {}
+        self._messages: Counter[str] = Counter()
+        self._skipped: Counter[NotReplayable] = Counter()
+        self._by_account = 0
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """
+        Judge the message of one decision record again.
+
+        Raises:
+            HashedAddresses: Its addresses are hashed.
+        """
+        seen = read_observed(record)
+        if isinstance(seen, NotReplayable):
+            self._skipped[seen] += 1
+            return
+        if seen.answer.verdict == "sealed" and not self._can_see(seen):
+            self._skipped[NotReplayable.SEALED] += 1
+            return
+        delegate = self._delegate_of(seen)
+        if delegate is None:
+            self._skipped[NotReplayable.DELEGATE] += 1
+            return
+        try:
+            judged = self._judge(seen, delegate)
+        except AddressProblem:
+            self._skipped[NotReplayable.UNREADABLE] += 1
+            return
+        self._messages[seen.delegate] += 1
+        self._compare(seen, judged)
+
+    def report(self) -> "Report":
+        """Say what was found so far."""
+        order = list(Kind)
+        ranked = sorted(
+            self._groups.items(),
+            key=lambda item: (order.index(item[0].kind), -item[1].count, item[0].delegate, item[0].address),
+        )
+        return Report(dict(ranked), dict(self._messages), dict(self._skipped), self._by_account)
+
+    def _can_see(self, seen: Observed) -> bool:
+        arns = [parse_identity_arn(role.identity) for role in seen.roles if role.identity is not None]
+        return all((arn.account, arn.region) in self._catalog.owners for arn in arns)
+
+    def _delegate_of(self, seen: Observed) -> Delegate | None:
+        origins = tuple(pair for pair in seen.named if pair[0].startswith("default_"))
+        key = (seen.delegate, seen.principal, origins, seen.lacks_account_grant)
+        if key not in self._delegates:
+            find = self._find_delegate
+            found = seen.recorded_delegate() if find is None else find(seen.delegate, seen.principal)
+            self._delegates[key] = None if found is None else _by_policies_alone(found)
+        return self._delegates[key]
+
+    def _judge(self, seen: Observed, delegate: Delegate) -> Judged:
+        key = self._key(seen)
+        judged = self._known.get(key)
+        if judged is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            judged = self._known[key] = self._judge_anew(seen, delegate)
+        return judged
+
+    def _key(self, seen: Observed) -> tuple[Any, ...]:
+        """Everything of a message that these policies can tell apart."""
+        asked = self._asked
+        return (
+            seen.delegate,
+            seen.principal,
+            seen.author,
+            seen.feedback,
+            seen.mail_from,
+            seen.named,
+            seen.lacks_account_grant,
+            seen.display_name if "ses:fromdisplayname" in asked else None,
+            frozenset(seen.recipients) if "ses:recipients" in asked else None,
+            None if asked.isdisjoint(_TIME_KEYS) else int(seen.time),
+        )
+
+    def _judge_anew(self, seen: Observed, delegate: Delegate) -> Judged:
+        facts = seen.facts()
+        if facts is None:
+            early = judge_early(seen.mail_from, delegate, self._catalog, self._rules, seen.time)
+            return Judged(Answer("heard", "none")) if early is None else judged_of(early)
+        envelope = seen.envelope()
+        return judged_of(judge_message(facts, envelope, delegate, self._catalog, self._rules, seen.time))
+
+    def _compare(self, seen: Observed, judged: Judged) -> None:
+        before, after = seen.answer, judged.answer
+        doubtful = judged.by_account and self._find_delegate is None
+        if doubtful and before.is_allowed:
+            self._by_account += 1
+        kind = kind_of_change(before, after, doubtful=doubtful)
+        if kind is None:
+            return
+        address = str(seen.author or seen.mail_from)
+        is_same = kind is Kind.STATEMENT
+        group = Group(kind, seen.delegate, address, _tell(before, is_same=is_same), _tell(after, is_same=is_same))
+        why = judged.why or "it would not be refused at MAIL; what the message says is not recorded"
+        if kind is Kind.MAY_GAIN and doubtful:
+            why = f"{judged.why}, if a grant to the whole account of {seen.delegate} counts"
+        self._groups.setdefault(group, Affected(why, judged.advice)).add(seen)
+
+
+def _by_policies_alone(delegate: Delegate) -> Delegate:
+    """Its mail's MAIL FROM was replaced when it was judged first; and what is only observed is told, too."""
+    return replace(delegate, return_path="envelope", mode="enforce")
+
+
+def kind_of_change(before: Answer, after: Answer, *, doubtful: bool = False) -> Kind | None:
+    """
+    Compare two answers to one message; None when they are the same.
+
+    *doubtful*: the new one rests on a grant of which it is not known whether it counts.
+    """
+    if before.is_allowed and not after.is_allowed:
+        return Kind.LOSES
+    if after.is_allowed and not before.is_allowed:
+        return Kind.MAY_GAIN if doubtful else Kind.GAINS
+    if after.verdict == "heard":
+        return Kind.MAY_GAIN
+    if before.reason != after.reason:
+        return Kind.REASON
+    return None if before.deciding == after.deciding or before.verdict == "sealed" else Kind.STATEMENT
+
+
+def judged_of(judgement: Judgement) -> Judged:
+    """Read the answer off a judgement, as :class:`Answer` reads it off a record."""
+    decisions = judgement.decisions
+    verdict = min((decision.verdict.value for decision in decisions), key=SEVERITY.index, default="refused")
+    worst = [decision for decision in decisions if decision.verdict == verdict]
+    deciding = frozenset(ref for decision in worst for ref in deciding_of(decision))
+    if verdict == "allowed" and judgement.permit is None:
+        verdict = "refused"
+    why = worst[0].why if worst and verdict != "refused" else str(judgement.reply or "")
+    advice = worst[0].advice if worst else ()
+    by_account = verdict == "allowed" and any(
+        evaluation.grant == "account" for decision in decisions for _, _, evaluation in decision.evaluations
+    )
+    return Judged(Answer(verdict, _reason(judgement, verdict), deciding), why, advice, by_account)
+
+
+def _reason(judgement: Judgement, verdict: str) -> str:
+    """The reason of the first that is as bad as any: that of a message which is only observed is ``none``."""
+    worst = next((decision for decision in judgement.decisions if decision.verdict.value == verdict), None)
+    return (judgement.reason if worst is None or judgement.permit is None else worst.reason).value
+
+
+def deciding_of(decision: Decision) -> list[str]:
+    """Name the statements that decided, as the decision record does."""
+    return [str(ref) for _, _, evaluation in decision.evaluations[:1] for ref in evaluation.because]
+
+
+def _tell(answer: Answer, *, is_same: bool) -> str:
+    if is_same:
+        return ", ".join(sorted(answer.deciding)) or answer.verdict
+    if answer.is_allowed or answer.verdict == "heard":
+        return answer.verdict
+    return answer.reason
+
+
+def _keys_of(catalog: Catalog) -> frozenset[str]:
+    identities = [i for owned in catalog.owners.values() for group in owned.by_folded_name.values() for i in group]
+    policies = [policy for identity in identities for policy in identity.policies]
+    return frozenset[str]().union(*(getattr(policy, "keys", frozenset()) for policy in policies))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What a replay found.
+
+    ``groups``: losses first, the largest first. ``messages``: judged again, by delegate. ``skipped``: what could not
+    be. ``by_account``: messages that stay allowed only if grants to whole accounts count for their delegates.
+    """
+
+    groups: Mapping[Group, Affected]
+    messages: Mapping[str, int]
+    skipped: Mapping[NotReplayable, int]
+    by_account: int
+
+    @property
+    def judged(self) -> int:
+        """How many messages were judged again."""
+        return sum(self.messages.values())
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything would become of any message that did not become of it."""
+        return any(group.kind.is_change for group in self.groups)
+
+    def total(self, kind: Kind, delegate: str | None = None) -> int:
+        """How many messages would change so, of all delegates or of one."""
+        return sum(
+            affected.count
+            for group, affected in self.groups.items()
+            if group.kind is kind and delegate in {None, group.delegate}
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole report, JSON-ready."""
+        return {
+            "format": 1,
+            "changes": self.has_changes,
+            "judged": self.judged,
+            "unchanged": self.judged - sum(self.total(kind) for kind in Kind if kind.is_change),
+            "not_replayable": {str(skipped): count for skipped, count in sorted(self.skipped.items())},
+            "by_account_grant": self.by_account,
+            "totals": {str(kind): self.total(kind) for kind in Kind},
+            "delegates": {
+                name: {"messages": count} | {str(kind): self.total(kind, name) for kind in Kind}
+                for name, count in sorted(self.messages.items())
+            },
+            "groups": [_group_json(group, affected) for group, affected in self.groups.items()],
+        }
+
+
+def _group_json(group: Group, affected: Affected) -> dict[str, Any]:
+    return {
+        "kind": str(group.kind),
+        "delegate": group.delegate,
+        "address": group.address,
+        "before": group.before,
+        "after": group.after,
+        "messages": affected.count,
+        "first": _iso(affected.first),
+        "last": _iso(affected.last),
+        "why": affected.why,
+        "advice": list(affected.advice),
+        "examples": affected.examples,
+    }
+
+
+def _iso(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,300 @@
+"""
+The least policy that would have let through what was seen: every address by itself, nothing that was not there.
+
+Where exactness does not fit into the 4,096 bytes of a policy it is widened step by step, and every step is told. Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from relay.judgement.verdicts import Role
+from relay.owner.observed import Observed
+from relay.owner.statements import ACTION, Json, Pattern, allow, compare, compare_each, document, fits, join, text_of
+from relay.words.addresses import Address
+from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
+
+#: Recipient domains that are few enough to be meant; more are taken for "anybody".
+FEW_DOMAINS: Final = 5
+#: Addresses of one domain that, with grouping asked for, become the whole domain.
+MANY_ADDRESSES: Final = 5
+
+Pair: TypeAlias = tuple[Address, Address]
+Domains: TypeAlias = frozenset[str] | None
+
+
+@dataclass(slots=True)
+class Sightings:
+    """What was seen of one delegate's mail: for each identity, author and feedback address with recipient domains."""
+
+    delegate: str
+    messages: int = 0
+    principals: dict[str, int] = field(default_factory=dict)
+    actions: set[str] = field(default_factory=lambda: {ACTION})
+    names: set[str] = field(default_factory=set)
+    by_identity: dict[str, dict[Pair, Domains]] = field(default_factory=dict)
+    without_identity: int = 0
+
+    def add(self, seen: Observed) -> None:
+        """
+        Take one message in.
+
+        Every question of it goes to the identity that governed: with the author, and the address of that question as
+        feedback address. A message whose author nobody saw teaches nothing.
+        """
+        if seen.author is None or seen.principal is None:
+            return
+        if any(role.identity is None for role in seen.roles):
+            self.without_identity += 1
+            return
+        self.messages += 1
+        self.principals[seen.principal] = self.principals.pop(seen.principal, 0) + 1
+        self.actions.update([seen.api] if seen.api else [])
+        self.names.update([seen.display_name.decoded] if seen.display_name else [])
+        domains = frozenset(recipient.rpartition("@")[2].lower() for recipient in seen.recipients)
+        for role in seen.roles:
+            feedback = seen.feedback if role.role == Role.FROM else role.address
+            pairs = self.by_identity.setdefault(role.identity or "", {})
+            pair = (seen.author, feedback.with_domain_lowered())
+            pairs[pair] = _few(pairs.get(pair, frozenset()), domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One policy for one identity. ``widened`` and ``open``: sentences on what it allows beyond what was seen."""
+
+    identity: IdentityArn
+    name: str
+    policy: Json
+    widened: tuple[str, ...]
+    open: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The policy as SES takes it."""
+        return text_of(self.policy)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is small enough for SES; it is not where thousands of domains were seen."""
+        return fits(self.policy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {
+            "identity": str(self.identity),
+            "name": self.name,
+            "policy": self.policy,
+            "bytes": len(self.text.encode()),
+            "widened": list(self.widened),
+            "leaves_open": list(self.open),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One statement to be: these authors with these feedback addresses (None: any) to these domains (None: any)."""
+
+    authors: frozenset[Pattern]
+    feedback: frozenset[Pattern] | None
+    domains: Domains
+
+
+Widening: TypeAlias = Callable[[Sequence[Row]], list[Row]]
+
+
+def suggest(sightings: Sightings, identity: IdentityArn, *, group: bool = False) -> Suggestion:
+    """
+    Return the policy for one identity of the sightings; see :attr:`Suggestion.fits` for whether SES would take it.
+
+    With *group*, addresses that differ in their ``+label`` only, and more than a few of one domain, become patterns.
+    """
+    pairs = sightings.by_identity[str(identity)]
+    principal = next(reversed(sightings.principals))
+    actions = sorted(sightings.actions)
+    rows = exact_rows(pairs)
+    widened: list[str] = []
+    if group:
+        before, rows = rows, _grouped(rows)
+        widened += [GROUPED] if rows != before else []
+    policy = _policy(rows, principal, actions, identity)
+    for sentence, widen in WIDENINGS:
+        if fits(policy):
+            break
+        before, rows = rows, widen(rows)
+        if rows != before:
+            widened.append(sentence)
+            policy = _policy(rows, principal, actions, identity)
+    return Suggestion(identity, sightings.delegate, policy, tuple(widened), tuple(_left_open(rows, sightings)))
+
+
+def identities_of(sightings: Sightings) -> list[IdentityArn]:
+    """Return the identities that a policy can be suggested for, in order."""
+    found = []
+    for text in sightings.by_identity:
+        try:
+            found.append(parse_identity_arn(text))
+        except ArnProblem:
+            continue
+    return sorted(found)
+
+
+def exact_rows(pairs: Mapping[Pair, Domains]) -> list[Row]:
+    """Group the pairs so that nothing is added: authors with the very same feedback addresses share a statement."""
+    feedback_of: dict[tuple[Address, Domains], set[Pattern]] = defaultdict(set)
+    for (author, feedback), domains in pairs.items():
+        feedback_of[author, domains].add(Pattern(str(feedback)))
+    rows = [
+        Row(frozenset({Pattern(str(author)), Pattern(str(author.with_domain_lowered()))}), frozenset(feedback), domains)
+        for (author, domains), feedback in feedback_of.items()
+    ]
+    return _merged(rows)
+
+
+def _policy(rows: Sequence[Row], principal: str, actions: Sequence[str], identity: IdentityArn) -> Json:
+    statements = [
+        allow(f"Observed{number}", principal, actions, str(identity), _condition(row))
+        for number, row in enumerate(rows, start=1)
+    ]
+    return document(statements)
+
+
+def _condition(row: Row) -> Json:
+    conditions = [compare("ses:FromAddress", sorted(row.authors))]
+    if row.feedback is not None:
+        conditions.append(compare("ses:FeedbackAddress", sorted(row.feedback)))
+    if row.domains is not None:
+        domains = [Pattern(f"*@{domain}", is_wild=True) for domain in sorted(row.domains)]
+        conditions.append(compare_each("ses:Recipients", domains))
+    return join(*conditions)
+
+
+def _left_open(rows: Sequence[Row], sightings: Sightings) -> Iterable[str]:
+    if any(row.domains is None for row in rows):
+        yield f"any recipient, for authors that wrote to more than {FEW_DOMAINS} domains"
+    if any(row.domains is not None for row in rows):
+        yield "any address of the recipient domains"
+    seen = ", ".join(sorted(sightings.names)[:3])
+    yield f"any display name; seen: {seen or 'none'}" + (", ..." if len(sightings.names) > 3 else "")
+    yield "no end: a condition on aws:CurrentTime would set one"
+    if len(sightings.principals) > 1:
+        yield f"mail was seen of {len(sightings.principals)} principals; the latest is named"
+    principal = next(reversed(sightings.principals))
+    if ":assumed-role/" in principal:
+        yield f"{principal} is one session of a role: the next one may have another name; name the role to mean all"
+    elif principal.isdigit() or principal.endswith(":root"):
+        yield f"{principal} is a whole account: it counts only where the relay's account_grant says so"
+
+
+# --- widening ---------------------------------------------------------------------------------------------------------
+
+
+def _merged(rows: Iterable[Row]) -> list[Row]:
+    """Join what can be joined without allowing more: the same authors and recipients, or the same all but authors."""
+    feedback_of: dict[tuple[frozenset[Pattern], Domains], set[Pattern] | None] = {}
+    for row in rows:
+        joined = feedback_of.setdefault((row.authors, row.domains), set())
+        together = None if joined is None or row.feedback is None else joined | row.feedback
+        feedback_of[row.authors, row.domains] = together
+    authors_of: dict[tuple[frozenset[Pattern] | None, Domains], set[Pattern]] = defaultdict(set)
+    for (authors, domains), feedback in feedback_of.items():
+        authors_of[None if feedback is None else frozenset(feedback), domains] |= authors
+    merged = [Row(frozenset(authors), *rest) for rest, authors in authors_of.items()]
+    return sorted(merged, key=lambda row: (sorted(row.authors), sorted(row.feedback or ()), sorted(row.domains or ())))
+
+
+def _few(one: Domains, other: Domains) -> Domains:
+    if one is None or other is None or len(one | other) > FEW_DOMAINS:
+        return None
+    return one | other
+
+
+def _same_recipients(rows: Sequence[Row]) -> list[Row]:
+    domains: Domains = frozenset()
+    for row in rows:
+        domains = _few(domains, row.domains)
+    return _merged(Row(row.authors, row.feedback, domains) for row in rows)
+
+
+def _everyone_with_everything(rows: Sequence[Row]) -> list[Row]:
+    same = _same_recipients(rows)
+    feedback = frozenset[Pattern]().union(*(row.feedback or () for row in same))
+    return _merged(Row(row.authors, feedback, row.domains) for row in same)
+
+
+def _labels(rows: Sequence[Row]) -> list[Row]:
+    return _folded(rows, fold_labels)
+
+
+def _feedback_domains(rows: Sequence[Row]) -> list[Row]:
+    return _folded(rows, whole_domains, authors=False)
+
+
+def _domains(rows: Sequence[Row]) -> list[Row]:
+    return _folded(rows, whole_domains)
+
+
+def _any_feedback(rows: Sequence[Row]) -> list[Row]:
+    return _merged(Row(row.authors, None, row.domains) for row in rows)
+
+
+def _grouped(rows: Sequence[Row]) -> list[Row]:
+    return _folded(_folded(rows, fold_labels), lambda patterns: whole_domains(patterns, above=MANY_ADDRESSES))
+
+
+GROUPED: Final = f"asked to group: addresses that differ in their +label, and more than {MANY_ADDRESSES} of a domain"
+#: What is given up, in this order, until the policy is small enough.
+WIDENINGS: Final[Sequence[tuple[str, Widening]]] = (
+    ("every author may write to the recipient domains of all", _same_recipients),
+    ("every author may use the feedback addresses of all", _everyone_with_everything),
+    ("addresses that differ in their +label are one pattern", _labels),
+    ("every feedback address of a domain that was seen is allowed", _feedback_domains),
+    ("every author of a domain that was seen is allowed", _domains),
+    ("every feedback address is allowed", _any_feedback),
+)
+
+
+Fold: TypeAlias = Callable[[Iterable[Pattern]], dict[Pattern, Pattern]]
+
+
+def _folded(rows: Sequence[Row], fold: Fold, *, authors: bool = True) -> list[Row]:
+    """Put patterns in the place of addresses: those of all statements together decide which."""
+    of_feedback = fold(pattern for row in rows for pattern in row.feedback or ())
+    of_authors = fold(pattern for row in rows for pattern in row.authors) if authors else {}
+    return _merged(
+        Row(
+            frozenset(of_authors.get(pattern, pattern) for pattern in row.authors),
+            None if row.feedback is None else frozenset(of_feedback[pattern] for pattern in row.feedback),
+            row.domains,
+        )
+        for row in rows
+    )
+
+
+def fold_labels(patterns: Iterable[Pattern]) -> dict[Pattern, Pattern]:
+    """Return what takes the place of each: one pattern for addresses that differ in their ``+label`` only."""
+    groups: dict[str, set[Pattern]] = defaultdict(set)
+    for pattern in patterns:
+        local, _, domain = pattern.text.rpartition("@")
+        stem, plus, _ = local.partition("+")
+        groups[f"{stem}+*@{domain}" if plus and not pattern.is_wild else pattern.text].add(pattern)
+    return {pattern: _one_for(text, group, pattern) for text, group in groups.items() for pattern in group}
+
+
+def _one_for(text: str, group: set[Pattern], pattern: Pattern) -> Pattern:
+    """A literal asterisk or variable before the ``+`` could not stay literal: such an address stays as it is."""
+    is_plain = text.count("*") == 1 and "?" not in text and "${" not in text
+    return Pattern(text, is_wild=True) if len(group) > 1 and is_plain else pattern
+
+
+def whole_domains(patterns: Iterable[Pattern], *, above: int = 0) -> dict[Pattern, Pattern]:
+    """Return what takes the place of each: the whole domain, where more than *above* of them are in one."""
+    groups: dict[str, set[Pattern]] = defaultdict(set)
+    for pattern in patterns:
+        groups[pattern.text.rpartition("@")[2]].add(pattern)
+    return {
+        pattern: Pattern(f"*@{domain}", is_wild=True) if len(group) > above else pattern
+        for domain, group in groups.items()
+        for pattern in group
+    }
