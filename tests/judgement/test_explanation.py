@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from relay.cli.explain_text import WIDTH, render
+from relay.judgement.catalog import Catalog
 from relay.judgement.explanation import to_json
 from relay.judgement.rules import Rules
 from relay.judgement.wording import wish
@@ -203,6 +204,30 @@ def test_every_kind_of_answer_has_its_words(explanation, says):
 
     assert says.lower() in text.lower()
     assert all(len(line) <= WIDTH + 40 for line in text.splitlines())
+
+
+def test_what_observing_forwards_keeps_its_verdict_and_tells_what_would_be_answered():
+    known = catalog(identity("example.com", deny()))
+    explanation = explained(known, rules=Rules(mode="observe"))
+    text = render(explanation)
+
+    assert (explanation["verdict"], explanation["mode"], explanation["reply"]) == ("denied", "observe", None)
+    assert explanation["permit"]["from_arn"] == arn("example.com")
+    assert explanation["unenforced"] == explained(known)["reply"]
+    assert "x DENIED" in text
+    assert "The delegate is observed: the message goes all the same." in text
+    assert "enforced, the client would hear: 554 5.7.1" in text
+    assert "observed" not in render(explained(catalog(identity("example.com", allow())), rules=Rules(mode="observe")))
+
+
+def test_what_ses_judges_is_not_called_allowed():
+    rules, theirs = Rules(sealed=frozenset({("777777777777", "us-east-1")})), arn("example.com", "777777777777")
+    explanation = explained(Catalog(), facts(source_arn=theirs), who=delegate(is_caller=True), rules=rules)
+    text = render(explanation)
+
+    assert (explanation["verdict"], explanation["permit"]["source_arn"]) == ("sealed", theirs)
+    assert "~ SEALED" in text
+    assert "ALLOWED" not in text
 
 
 def test_colour_is_for_terminals_only():
