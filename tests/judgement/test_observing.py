@@ -22,6 +22,10 @@ def observed(*arguments: Any, **options: Any) -> Any:
     return judge(*arguments, **{"rules": OBSERVE, **options})
 
 
+def early(path: Any, known: Catalog, rules: Rules) -> Any:
+    return judge_early(path, delegate(), known, rules, NOW)
+
+
 # --- what is spared ---------------------------------------------------------------------------------------------------
 
 
@@ -135,9 +139,9 @@ def test_beside_a_spared_verdict_the_question_nobody_governs_is_what_is_answered
 def test_nothing_but_the_null_reverse_path_is_refused_at_mail(path):
     known = catalog(identity("example.com", deny()))
 
-    assert judge_early(address(path), delegate(), known, Rules(), NOW) is not None
-    assert judge_early(address(path), delegate(), known, OBSERVE, NOW) is None
-    assert judge_early(NullPath.NULL, delegate(), known, OBSERVE, NOW).reply.code == 550
+    assert early(address(path), known, Rules()) is not None
+    assert early(address(path), known, OBSERVE) is None
+    assert early(NullPath.NULL, known, OBSERVE).reply.code == 550
 
 
 # --- who, and until when ----------------------------------------------------------------------------------------------
@@ -167,7 +171,7 @@ def test_when_the_end_has_come_the_same_message_is_refused():
 
     assert judge(known, rules=rules, now=NOW - 0.001).permit is not None
     assert judge(known, rules=rules, now=NOW).reason is Reason.POLICY_DENIED
-    assert judge_early(address("app@example.com"), delegate(), known, rules, NOW) is not None
+    assert early(address("app@example.com"), known, rules) is not None
     assert [mode_of(delegate(), rules, now) for now in (NOW - 1, NOW)] == [Mode.OBSERVE, Mode.ENFORCE]
 
 
