@@ -111,12 +111,21 @@ def _refreshed(scan: Scan) -> PoliciesRefreshed:
     problems = {str(identity.arn): count for identity in identities if (count := _problems(identity))}
     whys = [owned.problem for owned in scan.owners.values() if owned.problem is not None]
     whys = [*([scan.problem] if scan.problem else []), *whys, *scan.notes]
+    whys += [why for identity in identities for why in _whys(identity)]
     return PoliciesRefreshed(
         "problems" if problems or whys else "ok",
         {str(identity.arn): identity.read_at for identity in identities},
         problems,
         "; ".join(whys[:5]) + (f"; and {len(whys) - 5} more" if len(whys) > 5 else ""),
     )
+
+
+def _whys(identity: Identity) -> list[str]:
+    """Say what cannot be read and where, the first place of each policy."""
+    unread = [policy for policy in identity.policies if isinstance(policy, UnreadablePolicy)]
+    firsts = [(policy.name, policy.problems[0]) for policy in unread]
+    whys = [f"{identity.arn.name}/{name} at {first.path}: {first.why}" for name, first in firsts]
+    return whys if identity.problem is None else [f"{identity.arn.name}: {identity.problem}", *whys]
 
 
 def _problems(identity: Identity) -> int:

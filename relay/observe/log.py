@@ -217,7 +217,7 @@ def _brief(event: EventDict) -> EventDict:
         brief["unenforced"] = _line_of(unenforced)
     return {
         **brief,
-        "from": event.get("reverse_path"),
+        "mail_from": event.get("reverse_path"),
         "recipients": len(event.get("recipients", ())),
         "reply": _line_of(reply),
         "id": event.get("id"),

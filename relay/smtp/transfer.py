@@ -1,8 +1,10 @@
 """MAIL, RCPT and DATA: one message is handed in (RFC 5321 section 3.3)."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
+from relay.judgement.answers import with_id
 from relay.smtp import paths, replies
 from relay.smtp.authentication import Authentication
 from relay.smtp.budgets import Ledger
@@ -194,6 +196,7 @@ class Transfer(Authentication):
         """End the transaction. A verdict on a message is no error of the dialogue, a success wipes errors out."""
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
+            ending = replace(ending, reply=with_id(ending.reply, transaction.id))
             transaction.end(ending)
         if ending.outcome in (Outcome.ACCEPTED, Outcome.QUEUED):
             self._errors = self._junk = 0

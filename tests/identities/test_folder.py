@@ -501,3 +501,11 @@ def test_what_the_folder_says_is_what_the_judge_was_promised(folder):
     assert isinstance(read, Policy)
     assert isinstance(made, Policy)
     assert (read.name, read.keys) == (made.name, made.keys)
+
+
+def test_what_cannot_be_read_is_told_with_its_place(folder):
+    """The log line of a refresh names the identity, the policy and the place, so that nobody has to look for it."""
+    folder.put("example.com", text='{"Statement": [{"Effect": "Perhaps"}]}')
+    told = folder.refresh()
+    assert told.result == "problems"
+    assert told.why.startswith("example.com/p at $.Statement[0]")

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from relay.observe.events import SessionClosed
+from relay.observe.events import MessageEnded, SessionClosed
 from tests.smtp.stage import IMPLICIT, MESSAGE, PLAIN, Client, stage
 
 
@@ -80,7 +80,10 @@ async def test_w8_a_message_with_too_many_recipients_is_refused_whole(authority)
         for number in range(51):
             assert (await client.says(f"RCPT TO:<r{number}@rcpt.example>")).startswith("250")
 
-        assert (await client.says("DATA")).startswith("550 5.5.3")
+        refusal = await client.says("DATA")
+        assert refusal.startswith("550 5.5.3")
+        (ended,) = on.of(MessageEnded)
+        assert refusal.endswith(f"(decision {ended.record['id']})")
         assert (await client.says("DATA")).startswith("503")
         assert on.endings == [("rejected", "recipients")]
         assert (await client.hands_in()).startswith("250")
