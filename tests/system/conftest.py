@@ -26,13 +26,26 @@ MakeCertificate = Callable[[], tuple[Path, Path]]
 
 
 @pytest.fixture(scope="session")
-def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> MakeCertificate:
+def the_authority() -> trustme.CA:
+    """Who signs the certificates here."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def authority(the_authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its own certificate, for clients that look."""
+    path = tmp_path_factory.mktemp("authority") / "authority.pem"
+    the_authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_certificate(the_authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> MakeCertificate:
     """Make another certificate and key for loopback."""
-    authority = trustme.CA()
 
     def make() -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp("tls")
-        issued = authority.issue_cert("localhost", "127.0.0.1")
+        issued = the_authority.issue_cert("localhost", "127.0.0.1")
         chain, key = folder / "certificate.pem", folder / "key.pem"
         chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         key.write_bytes(issued.private_key_pem.bytes())

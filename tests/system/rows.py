@@ -44,7 +44,8 @@ class Row:
     def raw(self) -> bytes:
         head = (
             f"{self.fields}From: {self.author}\r\nTo: somebody@example.net\r\nBcc: hidden@example.net\r\n"
-            f"Subject: {self.name}\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"Subject: {self.name}\r\nMessage-ID: <one@client.test>\r\n"
+            "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
             "Content-Transfer-Encoding: 8bit\r\n\r\n"
         )
         return head.encode() + BODY
