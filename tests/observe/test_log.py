@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from relay.observe import events
 from relay.observe.events import (
     AuthTried,
+    DelegatesObserved,
     Incident,
     Judged,
     JudgementTimed,
@@ -168,6 +170,46 @@ def test_mail_that_did_not_go_is_a_warning(written, outcome, code, level):
     written.log(ended(Ending(outcome, Reason.NONE, Reply(code, (code // 100, 0, 0), "text"))))
 
     assert [line["level"] for line in written.lines()] == [level]
+
+
+def test_a_message_that_only_observing_spared_is_a_warning(written):
+    """
+    It went, and it would not have: whoever reads warnings is to see it before enforcing.
+    """
+    spared = {"code": 554, "status": "5.7.1", "text": "Access denied: to ann@example.net (decision d-1)"}
+    observed = Ending(SENT.outcome, SENT.reason, SENT.reply, {**SENT.facts, "mode": "observe", "unenforced": spared})
+    written.log(ended(observed))
+    written.log(ended())
+    hashed, brief = Written(addresses="hash"), Written(format="console")
+    hashed.log(ended(observed))
+    brief.log(ended(observed))
+
+    first, second = written.lines()
+    assert (first["level"], first["unenforced"]) == ("warning", spared)
+    assert (second["level"], second["unenforced"]) == ("info", None)
+    assert "ann@" not in hashed.text
+    assert "554 5.7.1 Access denied" in brief.text
+
+
+@pytest.mark.parametrize(
+    ("until", "level", "told"),
+    [
+        (
+            {"billing": 1_800_000_000.0, "news": math.inf},
+            "warning",
+            {"billing": "2027-01-15T08:00:00Z", "news": "no end"},
+        ),
+        ({}, "info", {}),
+    ],
+)
+def test_who_is_observed_and_until_when(written, until, level, told):
+    """
+    One line names them all; an empty one says that everybody is enforced again.
+    """
+    written.log(DelegatesObserved(until))
+
+    [line] = written.lines()
+    assert (line["event"], line["level"], line["until"]) == ("observing", level, told)
 
 
 @pytest.mark.parametrize(

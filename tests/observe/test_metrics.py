@@ -1,5 +1,6 @@
 """Counting: what the contract names is there, sums add up, and nothing from the wire becomes a label."""
 
+import math
 import re
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from relay.observe import events, labels
 from relay.observe.events import (
     AuthTried,
+    DelegatesObserved,
     Judged,
     JudgementTimed,
     LoopLagged,
@@ -92,6 +94,7 @@ def one_of_each() -> Metrics:
         JudgementTimed(0.00004),
         SesCalled("us-east-1", "SendRawEmail", "sent", 0.07),
         SesDisagreed(IDENTITY, "access-denied"),
+        DelegatesObserved({"intern": math.inf}),
         ended(),
         LoopLagged(0.001),
         SessionClosed(LISTENER, "s", "quit"),
@@ -246,6 +249,37 @@ def test_series_that_alerts_stand_on_begin_at_nought():
     assert value(metrics, "ses_relay_policy_refreshes_total", result="failed") == 0
 
 
+# --- who is observed ---
+
+
+def test_observing_ends_at_the_scrape_after_its_end():
+    """
+    Nobody has to tick; an end that is infinite never comes.
+    """
+    now = 1000.0
+    metrics = make(clock=lambda: now)
+    metrics(DelegatesObserved({"billing": 1060.0, "intern": math.inf}))
+
+    assert value(metrics, "ses_relay_observing", delegate="billing") == 1
+    now = 1060.0
+    assert value(metrics, "ses_relay_observing", delegate="billing") == 0
+    assert value(metrics, "ses_relay_observing", delegate="intern") == 1
+
+
+def test_who_is_not_named_any_more_is_not_observed():
+    """
+    Each event stands for all delegates, and one that the configuration does not have is other.
+    """
+    metrics = make()
+    metrics(DelegatesObserved({"billing": math.inf}))
+    metrics(DelegatesObserved({"somebody": math.inf}))
+
+    assert value(metrics, "ses_relay_observing", delegate="billing") == 0
+    assert value(metrics, "ses_relay_observing", delegate="other") == 1
+    metrics(DelegatesObserved({}))
+    assert total(metrics, "ses_relay_observing") == 0
+
+
 # --- ages ---
 
 
@@ -370,6 +404,18 @@ def test_an_identity_that_nobody_lists_has_no_label():
 
     named = {dict(found)["identity"] for name, found in samples(metrics) if name == "ses_relay_decisions_total"}
     assert {"other", "-"} == named
+
+
+def test_an_identity_of_the_configuration_has_a_label_whatever_the_sources_list():
+    """
+    Nobody lists what a sealed owner has; what delegates are pinned to is known.
+    """
+    metrics = make(identities=[IDENTITY])
+    metrics(PoliciesRefreshed("ok", {"arn:aws:ses:us-east-1:1:identity/else.example": 1.0}))
+    metrics(Judged("billing", IDENTITY, "from", "sealed", "enforce"))
+
+    labels_of_it = {"delegate": "billing", "identity": IDENTITY, "role": "from", "verdict": "sealed", "mode": "enforce"}
+    assert value(metrics, "ses_relay_decisions_total", **labels_of_it) == 1
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.judgement.verdicts import Role, Verdict
+from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe import records
 from relay.observe.records import Recorder
 from relay.words.addresses import Address, NullPath
@@ -22,7 +22,7 @@ from tests.observe.givens import IDENTITY, NOON, ROLE, SCHEMA, SENT, SESSION, VA
 def objects(schema: object) -> Iterator[dict[str, Any]]:
     """Every schema of an object inside *schema*."""
     if isinstance(schema, dict):
-        if schema.get("type") == "object":
+        if schema.get("type") in ("object", ["object", "null"]):
             yield schema
         for part in schema.values():
             yield from objects(part)
@@ -35,7 +35,7 @@ def test_the_schema_is_strict():
     VALIDATOR.check_schema(SCHEMA)
 
     found = list(objects(SCHEMA))
-    assert len(found) == 4
+    assert len(found) == 5
     for schema in found:
         assert schema["additionalProperties"] is False
         assert schema["required"]
@@ -51,7 +51,8 @@ def test_the_schema_follows_the_words():
     assert [reason.value for reason in Reason] == fields["reason"]["enum"]
     assert [outcome.value for outcome in Outcome] == fields["outcome"]["enum"]
     assert {role.value for role in Role} == set(role["role"]["enum"])
-    assert {verdict.value for verdict in Verdict} <= set(role["verdict"]["enum"])
+    assert {verdict.value for verdict in Verdict} == set(role["verdict"]["enum"])
+    assert {None, *(mode.value for mode in Mode)} == set(fields["mode"]["enum"])
     assert records.APIS | {None} == set(fields["api"]["enum"])
     assert fields["schema"]["const"] == records.SCHEMA_VERSION
 
@@ -79,6 +80,19 @@ def test_a_sent_message():
     assert kept["timings"] == {"judgement": 0.000041, "ses": 0.0712, "total": 0.0931}
     assert kept["roles"] == SENT.facts["roles"]
     assert (kept["ses_id"], kept["region"], kept["delegate"]) == ("0100-sent", "us-east-1", "billing")
+
+
+def test_a_message_that_only_observing_spared():
+    """
+    The reply is what the client heard; beside it stands what it would have heard.
+    """
+    spared = {"code": 554, "status": "5.7.1", "text": "Access denied (decision d-1)"}
+
+    kept = record(Ending(SENT.outcome, SENT.reason, SENT.reply, {"mode": "observe", "unenforced": spared}))
+
+    assert_valid(kept)
+    assert (kept["mode"], kept["reply"]["code"], kept["unenforced"]) == ("observe", 250, spared)
+    assert record()["unenforced"] is None
 
 
 def test_a_message_refused_before_auth():
@@ -132,6 +146,10 @@ def test_facts_cannot_overwrite_what_the_street_door_knows():
         {"timings": {"ses": float("nan"), "judgement": float("inf"), "total": -5, "Other Thing": 1, "x": True}},
         {"timings": {"ses": -1, "queue": 10**400}},
         {"api": "ses:DeleteIdentity", "mode": "off", "ses_id": 12, "region": b"us-east-1"},
+        {"unenforced": {"code": 250, "status": "2.0.0", "text": "Ok"}},
+        {"unenforced": {"code": 554, "status": "5.7", "text": "x" * 100_000}},
+        {"unenforced": {"code": True, "status": 1, "text": None}},
+        {"unenforced": "554 5.7.1 no"},
         {"display_name": "x" * 100_000, "ses_error": "half \udc80 pair"},
     ],
     ids=str,
