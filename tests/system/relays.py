@@ -55,13 +55,14 @@ class Client:
         self._file = self.socket.makefile("rb")
         self.greeting = self.reply()
 
-    def start_tls(self) -> None:
+    def start_tls(self, *, greets: bool = True) -> None:
         self.command("EHLO client.test")
         assert self.command("STARTTLS").startswith("220")
         self._file.close()
         self.socket = trusting().wrap_socket(self.socket)
         self._file = self.socket.makefile("rb")
-        self.command("EHLO client.test")
+        if greets:
+            self.command("EHLO client.test")
 
     @property
     def certificate(self) -> bytes:
