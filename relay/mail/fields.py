@@ -114,7 +114,7 @@ def _malformed(head: bytes) -> Broken:
     elif line.startswith(b"From "):
         text = f"Header line {number} is an mbox 'From ' line: remove it, a message begins with its first field"
     elif not colon:
-        text = f"Header line {number}{shown(line)} has no colon: write 'Name: value', and an empty line before the body"
+        text = f"Header line {number} has no colon: write 'Name: value', and an empty line before the body"
     elif start == 0 and line.startswith(b"\xef\xbb\xbf"):
         text = "The message begins with a byte order mark: write it as UTF-8 without BOM"
     elif not name:

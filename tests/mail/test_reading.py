@@ -103,11 +103,20 @@ def test_all_facts_of_one_message():
 
 
 def test_place_is_named():
-    """The number of the line and what stands there help to find it."""
+    """The number of the line helps to find it."""
     reading = read_facts(letter("Subject: x", "garbage line"))
 
     assert isinstance(reading, MessageProblem)
-    assert "line 3 'garbage line'" in reading.reply.text
+    assert "line 3 has no colon" in reading.reply.text
+
+
+def test_a_body_without_its_empty_line_is_not_repeated():
+    """The line that is no field may be the letter itself."""
+    problem = read_facts(b"From: app1@example.com\r\nyour password is 12345\r\n\r\nmore\r\n")
+
+    assert isinstance(problem, MessageProblem)
+    assert "Header line 2 has no colon" in problem.reply.text
+    assert "12345" not in problem.reply.text
 
 
 def test_hostile_text_is_not_repeated():
