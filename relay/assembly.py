@@ -12,6 +12,7 @@ from relay import __version__
 from relay.console.readiness import Check, Readiness
 from relay.console.server import AdminServer
 from relay.delegates.registry import Registry
+from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe.events import DelegatesObserved, Noted, Observer
 from relay.observe.libraries import take_over_logging
@@ -254,8 +255,15 @@ class Relay:
             self._caller = found.arn
             self._registry.replace(entries_of(self._settings, found.arn))
             self.observe(Noted("info", "caller.known", {"arn": found.arn}))
+            self._warn_of_grants(found.account)
         else:
             self.observe(Noted("warning", "caller.unknown", {"why": found.why}))
+
+    def _warn_of_grants(self, account: str) -> None:
+        delegates = living_in(account, (entry.delegate for entry in entries_of(self._settings, self._caller)))
+        for arn, statement in grants_of_account(self.directory.catalog, account):
+            told = {"identity": str(arn), "statement": str(statement), "account": account, "delegates": delegates}
+            self.observe(Noted("warning", "policy.grants-own-account", told))
 
     async def _keep_asking_for_caller(self) -> None:
         while self._caller is None:

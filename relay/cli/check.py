@@ -3,13 +3,14 @@
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from relay.cli.configuration import config_option, path_of
+from relay.cli.own_account import warnings_of
 from relay.settings.example import example
 from relay.settings.later import features_to_come
 from relay.settings.model import Settings
@@ -40,6 +41,8 @@ def command(config: Path | None, as_json: bool, print_example: bool) -> None:
     if path is not None and not path.exists():
         raise click.UsageError(f"there is no file {path}")
     reading = read_settings(path, os.environ)
+    if reading.settings is not None:
+        reading = replace(reading, warnings=(*reading.warnings, *warnings_of(reading.settings, os.environ)))
     click.echo(json.dumps(_as_json(reading), indent=2) if as_json else _as_text(path, reading))
     if reading.problems:
         sys.exit(1)

@@ -3,7 +3,10 @@
 import math
 
 import pytest
+from click.testing import CliRunner
 
+from relay.cli import main
+from relay.cli.own_account import account_of
 from relay.judgement.observing import ALWAYS, NEVER
 from relay.settings import read_settings
 from relay.translation import directory_of, observed_of, rules_of
@@ -109,3 +112,42 @@ def test_what_the_judge_is_told_of_a_delegate(read):
     assert (delegate.mode, delegate.observe_until, delegate.is_its_own_sender) == ("observe", None, False)
     assert good(read(ITSELF)).delegate[0].to_delegate("arn:aws:iam::1:user/relay").is_its_own_sender
     assert math.isinf(ALWAYS)
+
+
+# --- policies that grant the relay's own account ----------------------------------------------------------------------
+
+GRANT = (
+    '{"Statement": {"Sid": "All", "Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Action": "ses:*", '
+    '"Resource": "arn:aws:ses:us-east-1:888888888888:identity/example.com"}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("environ", "account"),
+    [
+        ({}, None),
+        ({"AWS_ROLE_ARN": "arn:aws:iam::111111111111:role/relay"}, "111111111111"),
+        ({"AWS_ACCOUNT_ID": "111111111111"}, "111111111111"),
+        ({"AWS_ROLE_ARN": "arn:aws:iam::222222222222:role/relay", "AWS_ACCOUNT_ID": "111111111111"}, "222222222222"),
+        ({"AWS_ROLE_ARN": "relay"}, None),
+        ({"AWS_ACCOUNT_ID": "me"}, None),
+    ],
+)
+def test_the_relays_own_account_is_known_where_the_environment_tells_it(environ, account):
+    assert account_of(environ) == account
+
+
+@pytest.mark.parametrize(("own", "count"), [("111111111111", 1), ("222222222222", 0), ("", 0)])
+def test_check_warns_of_a_grant_to_the_relays_own_account_where_delegates_live(folder, monkeypatch, own, count):
+    identity = folder / "files" / "policies" / "888888888888" / "us-east-1" / "example.com"
+    (identity / "grants.json").write_text(GRANT)
+    (folder / "relay.toml").write_text(completed(""))
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("AWS_ROLE_ARN", raising=False)
+    monkeypatch.setenv("AWS_ACCOUNT_ID", own)
+    result = CliRunner().invoke(main, ["check"])
+
+    assert result.exit_code == 0
+    assert result.output.count(
+        "grants/All of arn:aws:ses:us-east-1:888888888888:identity/example.com grants account"
+    ) == (count)

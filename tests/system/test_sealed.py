@@ -65,6 +65,17 @@ def test_the_no_of_ses_is_final_and_no_disagreement(sealed: House, ses: Embedded
         assert relay.lines("ses.disagreed") == relay.lines("ses.not-let") == []
 
 
+def test_a_policy_that_grants_the_relays_own_account_is_told_once_sts_has_told_the_account(house: House) -> None:
+    as_caller(house)
+    billing = house.policy("example.com/billing")
+    billing.write_text(billing.read_text().replace(f"arn:aws:iam::{PRINCIPALS[0]}", "888888888888"))
+    with house.serve() as relay:
+        line = relay.wait_for("policy.grants-own-account")
+
+        assert (line["level"], line["identity"], line["account"]) == ("warning", DOMAIN, "888888888888")
+        assert set(line["delegates"]) == {"billing", "newsletter", "intern"}
+
+
 def test_a_caller_whom_policies_allowed_and_ses_refuses_is_a_disagreement(house: House, ses: EmbeddedSes) -> None:
     as_caller(house)
     billing = house.policy("example.com/billing")
