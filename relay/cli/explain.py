@@ -127,7 +127,7 @@ def _crlf(raw: bytes) -> bytes:
 def _reverse_path(text: str | None, facts: MessageFacts) -> ReversePath:
     if text is None:
         return facts.author.with_domain_lowered()
-    return NullPath.NULL if text in ("", "<>") else _address(text, "--mail-from")
+    return NullPath.NULL if text in ("", "<>") else _address(text, "--mail-from", maybe_on_a_host=True)
 
 
 def _forward_paths(recipients: tuple[str, ...], raw: bytes) -> tuple[Address, ...]:
@@ -141,8 +141,8 @@ def _forward_paths(recipients: tuple[str, ...], raw: bytes) -> tuple[Address, ..
     return paths
 
 
-def _address(text: str, where: str) -> Address:
+def _address(text: str, where: str, *, maybe_on_a_host: bool = False) -> Address:
     try:
-        return parse_address(text.strip("<>")).with_domain_lowered()
+        return parse_address(text.strip("<>"), maybe_on_a_host=maybe_on_a_host).with_domain_lowered()
     except AddressProblem as problem:
         raise click.UsageError(f"{where}: {text}: {problem}") from problem

@@ -48,7 +48,8 @@ def read_mail(argument: str, *, longest: int) -> MailArgument:
     """
     path, rest = _split_path(argument, "FROM:", subject=7)
     parameters = _parameters(rest)
-    reverse_path = NullPath.NULL if path == "" else _address(path, subject=7)
+    # Legacy programs say www-data@host: a delegate's return_path may put another address in its place.
+    reverse_path = NullPath.NULL if path == "" else _address(path, subject=7, maybe_on_a_host=True)
     return MailArgument(reverse_path, _mail_size(parameters, longest))
 
 
@@ -83,9 +84,9 @@ def _split_path(argument: str, keyword: str, *, subject: int) -> tuple[str, str]
     return argument[start + 1 : end], argument[end + 1 :]
 
 
-def _address(path: str, *, subject: int) -> Address:
+def _address(path: str, *, subject: int, maybe_on_a_host: bool = False) -> Address:
     try:
-        return parse_address(path).with_domain_lowered()
+        return parse_address(path, maybe_on_a_host=maybe_on_a_host).with_domain_lowered()
     except AddressProblem as problem:
         if not path.isascii():
             raise PathProblem(Reply(553, (5, 6, 7), str(problem))) from None

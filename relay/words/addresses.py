@@ -9,11 +9,10 @@ LONGEST_LOCAL: Final = 64
 LONGEST_DOMAIN: Final = 253
 LONGEST_ADDRESS: Final = 254
 
-_ADDRESS = re.compile(
-    r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+)"
-    r"@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?![0-9]+$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)",
-    re.ASCII,
-)
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LOCAL_AT: Final = r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+)@"
+_ADDRESS = re.compile(rf"{_LOCAL_AT}((?:{_LABEL}\.)+(?![0-9]+$){_LABEL})", re.ASCII)
+_ON_A_HOST = re.compile(rf"{_LOCAL_AT}((?![0-9]+$){_LABEL})", re.ASCII)
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
 
 
@@ -54,17 +53,20 @@ class AddressProblem(ValueError):
     """Text that is no address of the strict profile. ``str()`` says which rule it breaks, in words for a developer."""
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, *, maybe_on_a_host: bool = False) -> Address:
     """
     Read ``local@domain``, nothing around it.
 
     At most 64, 253 and 254 octets for local part, domain and whole (RFC 5321 section 4.5.3.1, RFC 3696 errata 1690);
-    at least two labels, the last not numeric.
+    at least two labels, the last not numeric. *maybe_on_a_host*: one label will do, as in ``www-data@web01``, which no
+    identity of SES ever covers.
 
     Raises:
         AddressProblem: Not an address of the strict profile.
     """
     match = _ADDRESS.fullmatch(text) if len(text) <= LONGEST_ADDRESS else None
+    if match is None and maybe_on_a_host and len(text) <= LONGEST_ADDRESS:
+        match = _ON_A_HOST.fullmatch(text)
     if match is None:
         raise _problem(text)
     local, domain = match.groups()

@@ -45,6 +45,18 @@ def is_address(text: str) -> bool:
 )
 def test_address_keeps_its_spelling(text: str):
     assert str(parse_address(text)) == text
+    assert parse_address(text, maybe_on_a_host=True) == parse_address(text)
+
+
+def test_one_label_is_a_domain_only_where_it_may_be():
+    """Legacy programs say ``www-data@host`` in MAIL FROM; nobody says it elsewhere."""
+    assert parse_address("www-data@web01", maybe_on_a_host=True) == Address("www-data", "web01")
+    for text in ("www-data@web01", "root@localhost"):
+        with pytest.raises(AddressProblem):
+            parse_address(text)
+    for text in ("x@1", "x@-a", "x@a_b", "x@", "x@a.", "@a", "a", f"x@{'a' * 64}"):
+        with pytest.raises(AddressProblem):
+            parse_address(text, maybe_on_a_host=True)
 
 
 @pytest.mark.parametrize(
