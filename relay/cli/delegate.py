@@ -1,4 +1,4 @@
-"""``ses-relay delegate``: the hash of a password, and who is configured."""
+"""``ses-relay delegate``: the hash of a password, who is configured, and what to ask of an identity owner."""
 
 import json
 import sys
@@ -8,7 +8,11 @@ from typing import Any
 import click
 
 from relay.cli.configuration import config_option, settings_or_exit
+from relay.cli.delegate_request import as_json as request_as_json
+from relay.cli.delegate_request import render as render_request
+from relay.cli.identities import identity_arn
 from relay.delegates.passwords import hash_password
+from relay.owner.statements import PatternProblem, read_pattern
 from relay.settings.example import toml
 from relay.settings.people import DelegateSettings
 
@@ -94,3 +98,35 @@ def _row(delegate: DelegateSettings) -> dict[str, Any]:
         "trusted_networks": [str(network) for network in delegate.trusted_networks],
         "account_grant": delegate.account_grant,
     }
+
+
+@command.command(short_help="What an identity owner needs to know to grant it.")
+@click.argument("name")
+@config_option
+@click.option("--identity", metavar="X", help="The identity that is asked for, if it is known: its name or ARN.")
+@click.option("--from", "authors", multiple=True, metavar="A", help="The From addresses that are asked for.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def request(name: str, config: Path | None, identity: str | None, authors: tuple[str, ...], as_json: bool) -> None:
+    """
+    Print what to send to an identity owner, so that the owner can grant delegate NAME.
+
+    \b
+    The principal, the action, a statement that is ready but for what only the owner knows, and what to hand back.
+
+    \b
+    Examples:
+      ses-relay delegate request billing -c relay.toml
+      ses-relay delegate request billing --identity example.com --from billing@example.com
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
+    settings = settings_or_exit(config)
+    delegate = next((each for each in settings.delegate if each.name == name), None)
+    if delegate is None:
+        known = ", ".join(sorted(each.name for each in settings.delegate)) or "none"
+        raise click.UsageError(f"no delegate is named {name}; there are: {known}")
+    arn = None if identity is None else identity_arn(identity, None, settings)
+    try:
+        patterns = [read_pattern(text) for text in authors]
+    except PatternProblem as problem:
+        raise click.UsageError(f"--from: {problem}") from None
+    told = request_as_json(delegate, arn, patterns)
+    click.echo(json.dumps(told, indent=2) if as_json else render_request(told))

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, cast
 
+from relay.policy.strict_json import is_text
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 
 #: Nobody in particular, where a case names no recipients (RFC 2606).
@@ -127,9 +128,8 @@ class _Reader:
         for key in self._row:
             if key not in KEYS:
                 near = get_close_matches(str(key), KEYS, 1)
-                self._tell(
-                    str(key), f"unknown; did you mean {near[0]}?" if near else f"unknown; keys: {', '.join(KEYS)}"
-                )
+                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(KEYS)}"
+                self._tell(str(key), f"unknown; {hint}")
 
     def _read(self, key: str, read: Callable[[Any], T], *, needed: bool = False) -> T | None:
         if key not in self._row:
@@ -150,9 +150,9 @@ class _Reader:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
+    if not is_text(value) or not value:
         raise ValueError(f"text is expected, not {value!r}; in YAML, quotes make text of anything")
-    return value
+    return str(value)
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -42,8 +42,7 @@ def policy_of(grant: Grant) -> Json:
     if not _is_any(grant.recipients):
         conditions.append(compare_each("ses:Recipients", grant.recipients))
     if grant.until is not None:
-        moment = grant.until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        conditions.append({"DateLessThan": {"aws:CurrentTime": moment}})
+        conditions.append({"DateLessThan": {"aws:CurrentTime": _moment(grant.until)}})
     statement = allow(grant.sid, grant.principal, grant.actions, str(grant.identity), join(*conditions))
     return document([statement])
 
@@ -67,6 +66,8 @@ def remarks(grant: Grant) -> list[str]:
         f"{pattern.text} is not of {grant.identity.name}: its own identity must grant, too"
         for pattern in _foreign(grant, [*grant.authors, *grant.feedback])
     ]
+    if grant.until is not None:
+        found.append(f"ends at {_moment(grant.until)}")
     if not grant.feedback:
         found.append("any feedback address: bounces may go anywhere that another policy allows; --feedback names where")
     if grant.principal.isdigit() or grant.principal.endswith(":root"):
@@ -79,6 +80,10 @@ def remarks(grant: Grant) -> list[str]:
 def hand_over(identity: IdentityArn) -> str:
     """Return the field that a delegate adds to its mail to name the identity."""
     return f"X-SES-SOURCE-ARN: {identity}"
+
+
+def _moment(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_any(patterns: Sequence[Pattern]) -> bool:

@@ -22,6 +22,7 @@ _UNVERIFIED: Final = "no verified identity covers "
 #: What it says where a policy names the delegate's account, and the delegate's settings do not let that count.
 _ACCOUNT_ONLY: Final = "only the delegate's whole account is granted"
 _NAMED_BY: Final = " is named by "
+_AGREEING: Final = " must allow as well"
 _FIELDS: Final = {
     "source_arn": "X-SES-SOURCE-ARN",
     "from_arn": "X-SES-FROM-ARN",
@@ -65,18 +66,23 @@ class NotReplayable(StrEnum):
             NotReplayable.UNASKED: "ended before a policy was asked",
             NotReplayable.SEALED: "judged by SES alone, and the folder does not hold the owner's policies",
             NotReplayable.DELEGATE: "of a delegate that the settings do not name",
-            NotReplayable.UNREADABLE: "not readable as a decision record of this version",
+            NotReplayable.UNREADABLE: "not readable as a decision record, or of a later version",
         }[self]
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedRole:
-    """One question that was asked: the address, the ARN of the identity that governed, None when none did."""
+    """
+    One question that was asked: the address, the ARN of the identity that governed, None when none did.
+
+    ``agreeing``: the ARNs of others of the same owner that had to allow it as well.
+    """
 
     role: str
     address: Address
     identity: str | None
     verdict: str
+    agreeing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,8 @@ def read_observed(record: Mapping[str, Any]) -> Observed | NotReplayable:
     Raises:
         HashedAddresses: Its addresses are hashed.
     """
-    if record.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
+    version = record.get("schema", SCHEMA_VERSION)
+    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         return NotReplayable.UNREADABLE
     try:
         _refuse_hashes(record)
@@ -222,15 +229,22 @@ def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
         recipients=tuple(recipients),
         display_name=_display_name(record),
         named=_named(record["roles"]),
-        roles=tuple(
-            ObservedRole(row["role"], parse_address(row["address"]), row["identity"], row["verdict"])
-            for row in record["roles"]
-        ),
+        roles=tuple(_role(row) for row in record["roles"]),
         answer=_answer(record),
         outcome=record["outcome"],
         api=record.get("api"),
         lacks_account_grant=any(_ACCOUNT_ONLY in str(row.get("why")) for row in record["roles"]),
     )
+
+
+def _role(row: Mapping[str, Any]) -> ObservedRole:
+    """Read one row; that others had to agree, the record says in words."""
+    identity = row["identity"]
+    parts = row.get("chosen", "").split("; ")
+    names = [name for part in parts if part.endswith(_AGREEING) for name in part.removesuffix(_AGREEING).split(", ")]
+    owner = None if identity is None else identity.partition("identity/")[0]
+    agreeing = tuple(f"{owner}identity/{name}" for name in names) if owner else ()
+    return ObservedRole(row["role"], parse_address(row["address"]), identity, row["verdict"], agreeing)
 
 
 def _display_name(record: Mapping[str, Any]) -> DisplayName | None:

@@ -40,8 +40,8 @@ class Sightings:
         """
         Take one message in.
 
-        Every question of it goes to the identity that governed: with the author, and the address of that question as
-        feedback address. A message whose author nobody saw teaches nothing.
+        Every question of it goes to the identity that governed, and to those that had to agree: with the author, and
+        the address of that question as feedback address. A message whose author nobody saw teaches nothing.
         """
         if seen.author is None or seen.principal is None:
             return
@@ -55,9 +55,10 @@ class Sightings:
         domains = frozenset(recipient.rpartition("@")[2].lower() for recipient in seen.recipients)
         for role in seen.roles:
             feedback = seen.feedback if role.role == Role.FROM else role.address
-            pairs = self.by_identity.setdefault(role.identity or "", {})
             pair = (seen.author, feedback.with_domain_lowered())
-            pairs[pair] = _few(pairs.get(pair, frozenset()), domains)
+            for identity in (role.identity or "", *role.agreeing):
+                pairs = self.by_identity.setdefault(identity, {})
+                pairs[pair] = _few(pairs.get(pair, frozenset()), domains)
 
 
 @dataclass(frozen=True, slots=True)

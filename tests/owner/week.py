@@ -49,6 +49,7 @@ class Week:
     rules: Rules = field(default_factory=Rules)
     now: datetime = MONDAY
     records: list[dict[str, Any]] = field(default_factory=list)
+    _directory: FolderDirectory | None = None
 
     async def send(
         self,
@@ -107,8 +108,13 @@ class Week:
                 log(MessageEnded(record["delegate"], outcome, Reason(record["reason"]), 1, 1, 0.1, record))
         return path
 
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
     def _reception(self) -> Reception:
-        directory = FolderDirectory(self.policies, (), lambda _event: None, self.now.timestamp)
+        if self._directory is None:
+            self._directory = FolderDirectory(self.policies, (), lambda _event: None, self._seconds)
+        directory = self._directory
         directory.refresh()
         house = House(self.delegates.get, self.rules, Profile(own_name="relay.example"), "relay.example")
         clocks = Clocks(lambda: self.now, lambda: 0.0)
