@@ -16,7 +16,7 @@ from relay.policy.answers import Decision
 from tests.policy.differences import DIFFERENCES, Difference, Kind, known_differences
 from tests.policy.oracle import IDENTITY, Case, ours, theirs, with_values_for_variables
 
-EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", 4 * settings().max_examples))
 ACCOUNT = "123456789012"
 PEOPLE = (
     f"arn:aws:iam::{ACCOUNT}:user/alice",
