@@ -138,6 +138,18 @@ async def test_a_refusal_of_ses_is_an_outcome(door, ses, heard):
     assert len(ses.connections) == 1
 
 
+async def test_what_ses_says_to_the_delegate_itself_is_final(door, ses):
+    """To the relay it is the operator's fault, and may pass."""
+    ses.script = [answer(403, error("AccessDenied", "not authorized"))] * 2
+
+    as_relay = await door.send(MAIL, "us-east-1")
+    as_delegate = await door.send(replace(MAIL, own=False), "us-east-1")
+
+    assert isinstance(as_relay, Deferred)
+    assert isinstance(as_delegate, Refused)
+    assert str(as_delegate.reply) == "554 5.7.1 Access denied: not authorized"
+
+
 async def test_a_redirect_is_not_followed(door, ses):
     ses.script = [answer(307, b"", Location=ses.url + "/elsewhere")]
 
