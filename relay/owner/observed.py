@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from relay.judgement.verdicts import Role
@@ -23,6 +24,8 @@ _UNVERIFIED: Final = "no verified identity covers "
 _ACCOUNT_ONLY: Final = "only the delegate's whole account is granted"
 _NAMED_BY: Final = " is named by "
 _AGREEING: Final = " must allow as well"
+#: Rows that are remembered: most of a week's are alike.
+_REMEMBERED: Final = 1 << 16
 _FIELDS: Final = {
     "source_arn": "X-SES-SOURCE-ARN",
     "from_arn": "X-SES-FROM-ARN",
@@ -209,12 +212,12 @@ def _without_questions(record: Mapping[str, Any]) -> NotReplayable:
 
 
 def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
-    rows = {row["role"]: row for row in record["roles"]}
-    if any(row["identity"] is None and not str(row.get("why")).startswith(_UNVERIFIED) for row in rows.values()):
+    rows = record["roles"]
+    if any(row["identity"] is None and not str(row.get("why")).startswith(_UNVERIFIED) for row in rows):
         return NotReplayable.IDENTITY
-    author = rows.get(Role.FROM)
-    feedback = parse_address(rows[Role.FEEDBACK]["address"])
-    mail_from = parse_address(rows[Role.ENVELOPE]["address"]) if Role.ENVELOPE in rows else feedback
+    roles = tuple(_role(row) for row in rows)
+    addresses = {role.role: role.address for role in roles}
+    feedback = addresses[Role.FEEDBACK]
     recipients = record["recipients"]
     if not all(isinstance(text, str) for text in recipients):
         return NotReplayable.UNREADABLE
@@ -223,28 +226,32 @@ def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
         time=datetime.fromisoformat(record["time"]).timestamp(),
         delegate=str(record["delegate"]),
         principal=record["principal"],
-        author=None if author is None else parse_address(author["address"]),
+        author=addresses.get(Role.FROM),
         feedback=feedback,
-        mail_from=mail_from,
+        mail_from=addresses.get(Role.ENVELOPE, feedback),
         recipients=tuple(recipients),
         display_name=_display_name(record),
-        named=_named(record["roles"]),
-        roles=tuple(_role(row) for row in record["roles"]),
+        named=_named(rows),
+        roles=roles,
         answer=_answer(record),
         outcome=record["outcome"],
         api=record.get("api"),
-        lacks_account_grant=any(_ACCOUNT_ONLY in str(row.get("why")) for row in record["roles"]),
+        lacks_account_grant=any(_ACCOUNT_ONLY in str(row.get("why")) for row in rows),
     )
 
 
 def _role(row: Mapping[str, Any]) -> ObservedRole:
-    """Read one row; that others had to agree, the record says in words."""
-    identity = row["identity"]
-    parts = row.get("chosen", "").split("; ")
+    return _role_of(row["role"], row["address"], row["identity"], row["verdict"], row.get("chosen", ""))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _role_of(role: str, address: str, identity: str | None, verdict: str, chosen: str) -> ObservedRole:
+    """Make one row; that others had to agree, the record says in words."""
+    parts = chosen.split("; ")
     names = [name for part in parts if part.endswith(_AGREEING) for name in part.removesuffix(_AGREEING).split(", ")]
     owner = None if identity is None else identity.partition("identity/")[0]
     agreeing = tuple(f"{owner}identity/{name}" for name in names) if owner else ()
-    return ObservedRole(row["role"], parse_address(row["address"]), identity, row["verdict"], agreeing)
+    return ObservedRole(role, parse_address(address), identity, verdict, agreeing)
 
 
 def _display_name(record: Mapping[str, Any]) -> DisplayName | None:
