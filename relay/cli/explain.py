@@ -21,10 +21,11 @@ from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.profile import Profile
 from relay.mail.reading import read_facts
 from relay.settings.model import Settings
-from relay.translation import CALLER, directory_of, entries_of, hostname_of, rules_of
+from relay.smtp.rehearsal import rehearse
+from relay.translation import CALLER, directory_of, entries_of, hostname_of, limits_of, rules_of
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.delegates import Delegate
-from relay.words.transactions import Envelope
+from relay.words.transactions import Ending, Envelope
 
 
 @click.command(short_help="What would become of a message, and why.")
@@ -71,43 +72,63 @@ def command(
 def _explain(
     raw: bytes, settings: Settings, delegate: Delegate, *, mail_from: str | None, recipients: tuple[str, ...]
 ) -> dict[str, Any]:
-    facts = read_facts(raw, Profile(own_name=hostname_of(settings)))
-    if isinstance(facts, MessageProblem):
-        return _malformed(facts, delegate)
-    envelope = Envelope(_reverse_path(mail_from, facts), _forward_paths(recipients, raw))
-    judgement = _judge(facts, envelope, delegate, settings)
-    return to_json(judgement, delegate, facts=facts, envelope=envelope)
+    """Go the way of a message. What MAIL is told comes first, whatever the message is then."""
+    named = recipients or _named_in(raw)
+    facts = _facts(raw, len(set(named)), settings)
+    judge = _Judge(settings, delegate)
+    if isinstance(facts, MessageFacts):
+        reverse_path = facts.author.with_domain_lowered() if mail_from is None else _reverse_path(mail_from)
+        return judge.whole(facts, Envelope(reverse_path, _forward_paths(named)))
+    early = None if mail_from is None else judge.early(_reverse_path(mail_from))
+    return _unread(facts, delegate) if early is None else to_json(early, delegate)
 
 
-def _judge(facts: MessageFacts, envelope: Envelope, delegate: Delegate, settings: Settings) -> Judgement:
-    """Judge as reception does, with every statement traced; a refusal at MAIL is what the client would hear."""
-    directory = directory_of(settings, lambda _event: None)
-    directory.refresh()
-    rules, catalog, now = rules_of(settings), directory.catalog, time.time()
-    whole = judge_message(facts, envelope, delegate, catalog, rules, now, trace=True)
-    early = judge_early(envelope.reverse_path, delegate, catalog, rules, now)
-    return whole if early is None else replace(whole, permit=None, reply=early.reply, reason=early.reason)
+class _Judge:
+    """Judges as reception does, by the policies as they are now."""
+
+    def __init__(self, settings: Settings, delegate: Delegate) -> None:
+        self._delegate = delegate
+        self._rules = rules_of(settings)
+        directory = directory_of(settings, lambda _event: None)
+        directory.refresh()
+        self._catalog = directory.catalog
+        self._now = time.time()
+
+    def early(self, reverse_path: ReversePath) -> Judgement | None:
+        return judge_early(reverse_path, self._delegate, self._catalog, self._rules, self._now)
+
+    def whole(self, facts: MessageFacts, envelope: Envelope) -> dict[str, Any]:
+        """Trace every statement; a refusal at MAIL is what the client would hear."""
+        whole = judge_message(facts, envelope, self._delegate, self._catalog, self._rules, self._now, trace=True)
+        early = self.early(envelope.reverse_path)
+        heard = whole if early is None else replace(whole, permit=None, reply=early.reply, reason=early.reason)
+        return to_json(heard, self._delegate, facts=facts, envelope=envelope)
 
 
-def _malformed(problem: MessageProblem, delegate: Delegate) -> dict[str, Any]:
+def _facts(raw: bytes, recipients: int, settings: Settings) -> MessageFacts | MessageProblem | Ending:
+    taken = rehearse(raw, recipients, limits_of(settings))
+    return taken if isinstance(taken, Ending) else read_facts(taken, Profile(own_name=hostname_of(settings)))
+
+
+def _unread(refused: MessageProblem | Ending, delegate: Delegate) -> dict[str, Any]:
+    """Tell of a message that is refused before anything in it is judged."""
+    problem = refused if isinstance(refused, MessageProblem) else None
     return {
         "format": 1,
         "verdict": "malformed",
-        "reason": str(problem.reason),
+        "reason": str(refused.reason),
         "delegate": {"name": delegate.name, "principal": delegate.principal},
-        "rule": problem.rule,
-        "repair": problem.repair,
-        "reply": str(problem.reply),
+        "rule": problem and problem.rule,
+        "repair": problem and problem.repair,
+        "reply": str(refused.reply),
     }
 
 
 def _text(told: dict[str, Any]) -> str:
     if told["verdict"] != "malformed":
         return render(told, colour=sys.stdout.isatty())
-    return (
-        f"x REFUSED: the message breaks rule {told['rule']} of the strict profile.\n"
-        f"  the client would hear: {told['reply']}\n"
-    )
+    rule = f"the message breaks rule {told['rule']} of the strict profile" if told["rule"] else "it is not even judged"
+    return f"x REFUSED: {rule}.\n  the client would hear: {told['reply']}\n"
 
 
 def _delegate(settings: Settings, name: str) -> Delegate:
@@ -124,21 +145,21 @@ def _crlf(raw: bytes) -> bytes:
     return raw if b"\r\n" in raw else raw.replace(b"\n", b"\r\n")
 
 
-def _reverse_path(text: str | None, facts: MessageFacts) -> ReversePath:
-    if text is None:
-        return facts.author.with_domain_lowered()
+def _reverse_path(text: str) -> ReversePath:
     return NullPath.NULL if text in ("", "<>") else _address(text, "--mail-from", maybe_on_a_host=True)
 
 
-def _forward_paths(recipients: tuple[str, ...], raw: bytes) -> tuple[Address, ...]:
-    if recipients:
-        return tuple(dict.fromkeys(_address(text, "--rcpt") for text in recipients))
+def _named_in(raw: bytes) -> tuple[str, ...]:
+    """The addresses of To and Cc, as written."""
     head = BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0])
     found = email.utils.getaddresses([str(value) for field in ("To", "Cc") for value in head.get_all(field, [])])
-    paths = tuple(dict.fromkeys(_address(text, "To and Cc") for _, text in found if text))
-    if not paths:
+    return tuple(address for _, address in found if address)
+
+
+def _forward_paths(named: tuple[str, ...]) -> tuple[Address, ...]:
+    if not named:
         raise click.UsageError("the message names no recipients in To or Cc: give --rcpt")
-    return paths
+    return tuple(dict.fromkeys(_address(text, "recipient") for text in named))
 
 
 def _address(text: str, where: str, *, maybe_on_a_host: bool = False) -> Address:

@@ -1,7 +1,10 @@
 """What the street door says of its own accord. Nothing here repeats a client's octets."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from relay.smtp.content import Fault
+from relay.words.endings import Reason
 from relay.words.replies import Reply
 
 #: A reply line is at most 512 octets with CRLF (RFC 5321 section 4.5.3.1.5); longer texts are folded.
@@ -64,6 +67,24 @@ BARE_OCTETS: Final = Reply(
     (5, 6, 11),
     "The message has a bare CR, a bare LF or a NUL: end every line with CRLF (SMTP smuggling, RFC 5321 section 2.3.8)",
 )
+
+
+#: What is said, and counted, of octets that are no message.
+OF_FAULT: Final[Mapping[Fault, tuple[Reply, Reason]]] = {
+    Fault.TOO_BIG: (TOO_BIG, Reason.SIZE),
+    Fault.BARE_OCTETS: (BARE_OCTETS, Reason.MESSAGE_FORM),
+    Fault.NO_ROOM: (NO_ROOM, Reason.RATE),
+}
+
+
+def too_many(most: int) -> Reply:
+    """Refuse a message with more than *most* recipients, as a whole."""
+    return Reply(550, (5, 5, 3), f"Too many recipients: at most {most} a message; send it in parts")
+
+
+def too_many_now(most: int) -> Reply:
+    """Refuse one recipient past *most*; those before it stand."""
+    return Reply(452, (4, 5, 3), f"Too many recipients: at most {most} a message, send the rest in another")
 
 
 def on_the_wire(reply: Reply) -> bytes:

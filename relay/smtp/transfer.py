@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Final
 
 from relay.judgement.answers import with_id
 from relay.smtp import paths, replies
@@ -14,12 +13,6 @@ from relay.smtp.transaction import Transaction, ending_of
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Session
-
-_FAULTS: Final = {
-    Fault.TOO_BIG: (replies.TOO_BIG, Reason.SIZE),
-    Fault.BARE_OCTETS: (replies.BARE_OCTETS, Reason.MESSAGE_FORM),
-    Fault.NO_ROOM: (replies.NO_ROOM, Reason.RATE),
-}
 
 
 class Transfer(Authentication):
@@ -93,16 +86,12 @@ class Transfer(Authentication):
         overshoot = transaction.rcpt_commands - limits.recipients
         is_new = forward_path not in transaction.forward_paths
         if overshoot > limits.over_recipients_commands:
-            self._answer(self._too_many_now())
+            self._answer(replies.too_many_now(limits.recipients))
         elif is_new and len(transaction.forward_paths) >= limits.recipients and limits.over_recipients == "452":
-            self._answer(self._too_many_now(), counts=False)
+            self._answer(replies.too_many_now(limits.recipients), counts=False)
         else:
             transaction.forward_paths[forward_path] = None
             self._answer(replies.RECIPIENT_OK)
-
-    def _too_many_now(self) -> Reply:
-        text = f"Too many recipients: at most {self._limits.recipients} a message, send the rest in another"
-        return Reply(452, (4, 5, 3), text)
 
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         """Take the message and hand it on (W1, W2, W22)."""
@@ -117,8 +106,7 @@ class Transfer(Authentication):
             self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
             self._dismiss(replies.OUT_OF_STEP)
         if len(transaction.forward_paths) > self._limits.recipients:
-            text = f"Too many recipients: at most {self._limits.recipients} a message; send it in parts"
-            self._conclude(ending_of(Reply(550, (5, 5, 3), text), Reason.RECIPIENTS))
+            self._conclude(ending_of(replies.too_many(self._limits.recipients), Reason.RECIPIENTS))
         elif not await self._finds_room():
             self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
         else:
@@ -146,7 +134,7 @@ class Transfer(Authentication):
             await self._read_content(content, transaction, held)
             self._verb = "data-end"
             if content.fault is not None:
-                self._conclude(ending_of(*_FAULTS[content.fault]))
+                self._conclude(ending_of(*replies.OF_FAULT[content.fault]))
                 return
             self._transaction = None  # from here on the errand's to end, whatever becomes of this connection
             errand = self._premises.run(self._hand_over(transaction, content.raw()))

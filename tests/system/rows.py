@@ -61,6 +61,11 @@ def masked(text: str) -> str:
     return re.sub(r"decision [0-9a-f]{16}", "decision ID", re.sub(r"^250 2\.0\.0 Ok \S+$", "250 2.0.0 Ok ID", text))
 
 
+def without_id(reply: str) -> str:
+    """A refusal without the id of its decision, as it is foretold."""
+    return re.sub(r"; decision [0-9a-f]{16}\)$", ")", re.sub(r" \(decision [0-9a-f]{16}\)$", "", reply))
+
+
 def without_steering(raw: bytes) -> bytes:
     """The message as it should leave: no X-SES field, Bcc or Return-Path, every other octet as it was."""
     head, end, body = raw.partition(b"\r\n\r\n")
