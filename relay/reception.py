@@ -1,9 +1,10 @@
 """The first walk of a message: facts, questions, decision, SES, reply; in that order, each once."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from relay.identities.ports import Directory
 from relay.judgement.answers import with_id
@@ -25,7 +26,11 @@ from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
+_Read = TypeVar("_Read")
+
 API: Final = "ses:SendRawEmail"
+#: Octets from which reading a message may hold the event loop for more than some 20 ms.
+LARGE: Final = 1 << 19
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
 NOT_KNOWN: Final = Ending(
     Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
@@ -89,25 +94,26 @@ class Reception:
         delegate = house.delegate(session.delegate)
         if delegate is None:
             return NOT_KNOWN
-        facts = read_facts(raw, house.profile)
+        facts = await _aside(len(raw), read_facts, raw, house.profile)
         if isinstance(facts, MessageProblem):
             return _malformed(facts, {})
         started = self._clocks.monotonic()
-        judgement = self._judge(facts, envelope, delegate)
+        judgement = self._judge(facts, envelope, delegate, house)
         known = _record_of(facts, judgement, envelope, seconds=self._clocks.monotonic() - started)
         if judgement.permit is None:
             return _refusal(judgement, known)
-        mail = self._mail(session, envelope, facts, raw, judgement.permit)
-        if isinstance(mail, MessageProblem):
-            return _malformed(mail, known)
-        outcome = await self._send(mail, judgement.permit, known)
+        received = received_field(session, house.hostname, envelope.id, self._clocks.wall(), envelope.forward_paths)
+        sent = await _aside(len(raw), rewrite, raw, facts, received, house.profile)
+        if isinstance(sent, MessageProblem):
+            return _malformed(sent, known)
+        outcome = await self._send(_mail(envelope, sent, judgement.permit), judgement.permit, known)
         self._compare(outcome, judgement, delegate)
         return ending_of(outcome, known)
 
-    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate) -> Judgement:
+    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, house: House) -> Judgement:
         started = self._clocks.monotonic()
         now = self._clocks.wall().timestamp()
-        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, self.house.rules, now)
+        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, house.rules, now)
         self._observe(JudgementTimed(self._clocks.monotonic() - started))
         self._tell(judgement, delegate)
         return judgement
@@ -117,26 +123,6 @@ class Reception:
             identity = str(decision.identity) if decision.identity else "-"
             role, verdict = decision.role.value, decision.verdict.value
             self._observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
-
-    def _mail(
-        self, session: Session, envelope: Envelope, facts: MessageFacts, raw: bytes, permit: Permit
-    ) -> Mail | MessageProblem:
-        house = self.house
-        received = received_field(session, house.hostname, envelope.id, self._clocks.wall(), envelope.forward_paths)
-        sent = rewrite(raw, facts, received, house.profile)
-        if isinstance(sent, MessageProblem):
-            return sent
-        return Mail(
-            source=str(permit.source),
-            destinations=tuple(map(str, envelope.forward_paths)),
-            source_arn=permit.source_arn,
-            from_arn=permit.from_arn,
-            return_path_arn=permit.return_path_arn,
-            raw=sent,
-            configuration_set=permit.configuration_set,
-            tags=permit.tags,
-            own=not permit.sealed,
-        )
 
     async def _send(self, mail: Mail, permit: Permit, known: dict[str, Any]) -> SesOutcome:
         started = self._clocks.monotonic()
@@ -155,6 +141,25 @@ class Reception:
             self._observe(Noted("error", "ses.not-let", {"identity": identity, "kind": kind}))
         elif all(decision.verdict is Verdict.ALLOWED for decision in judgement.decisions):
             self._observe(SesDisagreed(identity, kind))
+
+
+async def _aside(octets: int, read: Callable[..., _Read], *arguments: object) -> _Read:
+    """Read a large message in a thread: made of line ends or boundaries it takes longer than others should wait."""
+    return read(*arguments) if octets < LARGE else await asyncio.to_thread(read, *arguments)
+
+
+def _mail(envelope: Envelope, raw: bytes, permit: Permit) -> Mail:
+    return Mail(
+        source=str(permit.source),
+        destinations=tuple(map(str, envelope.forward_paths)),
+        source_arn=permit.source_arn,
+        from_arn=permit.from_arn,
+        return_path_arn=permit.return_path_arn,
+        raw=raw,
+        configuration_set=permit.configuration_set,
+        tags=permit.tags,
+        own=not permit.sealed,
+    )
 
 
 def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:

@@ -1,5 +1,7 @@
 """Envelopes as clients really send them, and the settings that say what becomes of each."""
 
+import base64
+
 import pytest
 
 from tests.system.houses import House
@@ -81,3 +83,14 @@ def test_a_declared_size_is_judged_before_the_message(house: House, ses: Embedde
     assert reply.startswith("552 5.3.4"), reply
     assert again.startswith("250"), again
     assert len(ses.messages()) == 1
+
+
+def test_a_large_message_of_nothing_but_line_ends_arrives_whole(house: House, ses: EmbeddedSes) -> None:
+    """Large messages are read aside of the event loop, and sent octet for octet all the same."""
+    body = b"\r\n" * 2_000_000 + b"end\r\n"
+    with house.serve() as relay, relay.client("billing", "demo-billing-secret") as client:
+        reply = client.hand_over("billing@example.com", TO, MAIL + body)
+
+    assert reply.startswith("250"), reply
+    [message] = ses.messages()
+    assert base64.b64decode(message["raw_base64"]).endswith(b"\r\n\r\nHi.\r\n" + body)
