@@ -35,6 +35,7 @@ from relay.translation import (
     directory_of,
     entries_of,
     hostname_of,
+    keeper_of,
     limits_of,
     listeners_of,
     log_options,
@@ -99,7 +100,7 @@ class Relay:
             max_connections=settings.ses.max_connections,
             user_agent=USER_AGENT,
         )
-        self.directory = directory_of(settings, self.observe)
+        self.directory = directory_of(settings, self.observe, keeper_of(settings))
         self._registry = Registry(entries_of(settings, None))
         self._reception = Reception(
             self._house(), self.directory, self._ses, observe=self.observe, clocks=Clocks(_wall, time.monotonic)
@@ -203,7 +204,7 @@ class Relay:
 
     async def _change_directory(self) -> None:
         """Read policies from where the settings now say, before anything is judged by them."""
-        directory = directory_of(self._settings, self.observe)
+        directory = directory_of(self._settings, self.observe, keeper_of(self._settings))
         await asyncio.to_thread(directory.refresh)
         if self._refreshing is not None:
             self._refreshing.cancel()

@@ -10,11 +10,12 @@ from relay import __version__
 from relay.delegates.registry import Entry
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
-from relay.identities.ports import Directory, Owner
+from relay.identities.ports import Directory, Keeper, Owner
 from relay.judgement.observing import NEVER, observed_until
 from relay.judgement.rules import Rules
 from relay.observe.events import Observer
 from relay.observe.log import LogOptions
+from relay.owner.policy_texts import PolicyTexts
 from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
@@ -63,15 +64,21 @@ def pinned_of(settings: Settings) -> set[str]:
     return {arn for each in settings.delegate for arn in each.allow_source_arns}
 
 
-def directory_of(settings: Settings, observe: Observer) -> Directory:
-    """Return the source of policies; the policies of sealed owners are not looked for."""
+def directory_of(settings: Settings, observe: Observer, keeper: Keeper | None = None) -> Directory:
+    """Return the source of policies, whose texts *keeper* keeps; those of sealed owners are not looked for."""
     policies = settings.policies
     owners = [Owner(owner.account, owner.regions) for owner in policies.owner if not owner.is_sealed]
     if policies.owner and not owners:
         return NoDirectory()
     if policies.source != "directory" or policies.directory is None:
         raise ValueError('only policies.source = "directory" is built; settings say otherwise')
-    return FolderDirectory(policies.directory, owners, observe, time.time)
+    return FolderDirectory(policies.directory, owners, observe, time.time, keeper=keeper)
+
+
+def keeper_of(settings: Settings) -> PolicyTexts | None:
+    """Return where policy texts are kept; None where no file for them is named."""
+    path = settings.journal.path
+    return None if path is None else PolicyTexts(path)
 
 
 def limits_of(settings: Settings) -> Limits:

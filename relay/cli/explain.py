@@ -13,7 +13,9 @@ import click
 
 from relay.cli import batch
 from relay.cli.configuration import config_option, settings_or_exit
+from relay.cli.explain_decision import explain_decision
 from relay.cli.explain_text import render
+from relay.cli.policies import policies_option, settings_if_any
 from relay.judgement.explanation import to_json
 from relay.judgement.message import judge_early, judge_message
 from relay.judgement.verdicts import Judgement
@@ -29,21 +31,25 @@ from relay.words.transactions import Ending, Envelope
 
 
 @click.command(short_help="What would become of a message, and why.")
-@click.argument("message", required=False, type=click.File("rb"))
+@click.argument("files", nargs=-1, metavar="[MESSAGE | LOG...]")
 @config_option
 @click.option("--delegate", "name", help="Who sends it: a name of the settings.")
 @click.option("--mail-from", help="The reverse-path; default: the author. Write '<>' for the null reverse-path.")
 @click.option("--rcpt", multiple=True, help="A recipient; again for more. Default: the addresses in To and Cc.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--decision", metavar="ID", help="A decision of the past, which is in one of the LOGs.")
+@policies_option
 @click.option("--batch", "cases", type=click.File("rb"), help="Policy cases, one JSON object a line; - for stdin.")
-def command(
-    message: BinaryIO | None,
+def command(  # noqa: PLR0913  one for each option
+    files: tuple[str, ...],
     config: Path | None,
+    folder: Path | None,
     *,
     name: str | None,
     mail_from: str | None,
     rcpt: tuple[str, ...],
     as_json: bool,
+    decision: str | None,
     cases: BinaryIO | None,
 ) -> None:
     """
@@ -52,17 +58,29 @@ def command(
     Every question that is asked, the identity that governs and what took precedence, each statement with the condition
     that failed and the value found, the reply, and what would make it pass. Exit code 0: it may go; 1: it may not.
 
+    With --decision, a message of the past is judged again: as its decision record in a LOG tells, by the policy texts
+    of then, which are found by their digests in the file of [journal] path and in the folder of policies.
+
     \b
     Examples:
       ses-relay explain invoice.eml -c relay.toml --delegate billing
       ses-relay explain invoice.eml --delegate billing --mail-from bounce@example.com --rcpt bob@example.net --json
+      ses-relay explain --decision 7f3a29c1d04b55e8 -c relay.toml relay.log relay.log.1.gz
       ses-relay explain --batch cases.jsonl
     """  # noqa: D301 - \b is click's mark for lines to leave alone
     if cases is not None:
         sys.exit(batch.run(cases, sys.stdout))
-    if message is None or name is None:
-        raise click.UsageError("give a MESSAGE and a --delegate, or --batch CASES")
+    if decision is not None:
+        if not files:
+            raise click.UsageError("give the LOGs in which the decision is")
+        sys.exit(explain_decision(decision, files, settings_if_any(config), folder, as_json=as_json))
+    if len(files) != 1 or name is None:
+        raise click.UsageError("give one MESSAGE and a --delegate, --decision ID and LOGs, or --batch CASES")
+    message = click.File("rb").convert(files[0], None, click.get_current_context())
     settings = settings_or_exit(config)
+    if folder is not None:
+        policies = settings.policies.model_copy(update={"source": "directory", "directory": folder})
+        settings = settings.model_copy(update={"policies": policies})
     delegate = _delegate(settings, name)
     told = _explain(_crlf(message.read()), settings, delegate, mail_from=mail_from, recipients=rcpt)
     click.echo(json.dumps(told, indent=2) if as_json else _text(told), nl=as_json)

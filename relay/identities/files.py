@@ -34,7 +34,10 @@ class _Kept:
 class PolicyFiles:
     """Reads policy files, and remembers between two rounds what was read: an unchanged file costs one ``stat``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, collect: bool = False) -> None:
+        """With *collect*, :attr:`texts` gathers by digest every text that was parsed, until somebody empties it."""
+        self.texts: dict[str, str] = {}
+        self._collect = collect
         self._kept: dict[Path, _Kept] = {}
         self._seen: dict[Path, _Kept] = {}
 
@@ -68,7 +71,10 @@ class PolicyFiles:
         is_settled = now - signature[3] / 1e9 > SETTLED
         if old is not None and old.digest == digest:
             return _Kept(signature, is_settled, digest, old.policy)
-        return _Kept(signature, is_settled, digest, _parse(name, data))
+        policy = _parse(name, data)
+        if self._collect and policy.digest:
+            self.texts[policy.digest] = data.decode(errors="replace")
+        return _Kept(signature, is_settled, digest, policy)
 
 
 def unreadable(name: str, why: str, digest: str = "") -> UnreadablePolicy:

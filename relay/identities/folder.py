@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from relay.identities.files import PolicyFiles
-from relay.identities.ports import Owner
+from relay.identities.ports import Keeper, Owner
 from relay.identities.scan import Scan, not_read_yet, read_folder
 from relay.judgement.catalog import Catalog, Identity
 from relay.observe.events import Observer, PoliciesRefreshed
@@ -27,8 +28,8 @@ class FolderDirectory:
     undecided; a root that cannot be read changes nothing, and what was read before grows older until it decides
     nothing. A policy that is gone is looked for twice: editors move a file away before they write it anew.
 
-    *clock* tells wall-clock seconds since the epoch. *settle*: seconds to wait before a missing policy counts as
-    removed.
+    *clock* tells wall-clock seconds since the epoch. *keeper* is handed every text that is read. *settle*: seconds to
+    wait before a missing policy counts as removed.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class FolderDirectory:
         observe: Observer,
         clock: Callable[[], float],
         *,
+        keeper: Keeper | None = None,
         settle: float = 0.2,
     ) -> None:
         self._root = root
@@ -45,7 +47,8 @@ class FolderDirectory:
         self._observe = observe
         self._clock = clock
         self._settle = settle
-        self._files = PolicyFiles()
+        self._keeper = keeper
+        self._files = PolicyFiles(collect=keeper is not None)
         self._catalog = not_read_yet(self._owners)
         self._reading = threading.Lock()
         self._wanted = asyncio.Event()
@@ -81,7 +84,18 @@ class FolderDirectory:
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the rounds: all would grow stale
                 return PoliciesRefreshed("failed", why=f"{self._root}: {type(error).__name__}")
             self._catalog = scan.catalog()
-        return _refreshed(scan)
+            return self._keep(_refreshed(scan), scan.now)
+
+    def _keep(self, refreshed: PoliciesRefreshed, at: float) -> PoliciesRefreshed:
+        """Have the texts kept. That they cannot be is told, and is no reason not to judge by them."""
+        if self._keeper is None:
+            return refreshed
+        failed = self._keeper.keep(self._files.texts, self._catalog, at)
+        if failed is None:
+            self._files.texts.clear()
+            return refreshed
+        why = "; ".join(filter(None, (f"policy texts are not kept: {failed.why}", refreshed.why)))
+        return replace(refreshed, result="problems", why=why)
 
     def _whole_scan(self) -> Scan:
         """

@@ -1,9 +1,11 @@
 """What the rest of the house asks of a source of identities and policies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from relay.judgement.catalog import Catalog
+from relay.words.unavailable import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +38,16 @@ class Directory(Protocol):
 
     async def run(self, interval: float) -> None:
         """Read the source, off the event loop, now and every *interval* seconds, until cancelled."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps every policy text that was in force, so that what was judged by it can be judged again."""
+
+    def keep(self, texts: Mapping[str, str], catalog: Catalog, at: float) -> Unavailable | None:
+        """
+        Keep *texts*, by digest, and that at the time *at* the policies were those of *catalog*.
+
+        Called off the event loop, once a round, by one thread at a time; texts that could not be kept come again.
+        """
         ...

@@ -1,13 +1,17 @@
 """A folder of identities and policies, read once: ``DIR/ACCOUNT/REGION/IDENTITY/NAME.json``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from relay.identities.folder import FolderDirectory
+from relay.identities.files import PolicyFiles
+from relay.identities.scan import read_folder
 from relay.judgement.catalog import Catalog
-from relay.observe.events import Event, PoliciesRefreshed
+from relay.owner.catalogs import KeptText, identities_in
+from relay.owner.writing import path_in
 from relay.policy.document import UnreadablePolicy
+from relay.words.arns import parse_identity_arn
 
 
 class PolicyFolderProblem(ValueError):
@@ -31,24 +35,40 @@ def read_policy_folder(root: Path, clock: Callable[[], float]) -> PolicyFolder:
     Raises:
         PolicyFolderProblem: Nothing there can be judged by.
     """
-    told: list[Event] = []
-    directory = FolderDirectory(root, (), told.append, clock)
-    directory.refresh()
-    refreshed = next(event for event in told if isinstance(event, PoliciesRefreshed))
-    if refreshed.result == "failed":
-        raise PolicyFolderProblem(refreshed.why)
-    catalog = directory.catalog
+    try:
+        scan = read_folder(root, (), PolicyFiles(), clock())
+    except OSError as error:
+        raise PolicyFolderProblem(f"{root}: {error.strerror or type(error).__name__}") from error
+    catalog = scan.catalog()
     if not any(owned.by_folded_name for owned in catalog.owners.values()):
         raise PolicyFolderProblem(f"{root} holds no identity: the layout is {root}/ACCOUNT/REGION/IDENTITY/NAME.json")
-    return PolicyFolder(catalog, (*_unreadable(catalog), *filter(None, refreshed.why.split("; "))))
+    troubles = [scan.problem, *(owned.problem for owned in catalog.owners.values())]
+    return PolicyFolder(catalog, (*filter(None, troubles), *_unreadable(catalog), *scan.notes))
 
 
 def _unreadable(catalog: Catalog) -> list[str]:
-    identities = [i for owned in catalog.owners.values() for group in owned.by_folded_name.values() for i in group]
-    return [
+    identities = identities_in(catalog)
+    unread = [f"{identity.arn.name}: {identity.problem}" for identity in identities if identity.problem is not None]
+    return unread + [
         f"{identity.arn.name}: policy {problem.policy} at {problem.path}: {problem.why}"
         for identity in identities
         for policy in identity.policies
         if isinstance(policy, UnreadablePolicy)
         for problem in policy.problems
     ]
+
+
+def texts_in(root: Path, identities: Iterable[str]) -> list[KeptText]:
+    """Return the policy texts that lie in *root* for *identities*, ARNs; what cannot be read is left out."""
+    return [text for arn in dict.fromkeys(identities) for text in _texts_of(root, arn)]
+
+
+def _texts_of(root: Path, arn: str) -> Iterator[KeptText]:
+    identity = parse_identity_arn(arn)
+    folder = path_in(root, identity, "").parent
+    for path in sorted(folder.glob("*.json")):
+        try:
+            data = path.read_bytes()
+            yield KeptText(arn, path.stem, sha256(data).hexdigest(), data.decode())
+        except (OSError, UnicodeDecodeError):
+            continue

@@ -78,7 +78,8 @@ class ObservedRole:
     """
     One question that was asked: the address, the ARN of the identity that governed, None when none did.
 
-    ``agreeing``: the ARNs of others of the same owner that had to allow it as well.
+    ``agreeing``: the ARNs of others of the same owner that had to allow it as well. ``digests``: of the policy
+    texts that were read.
     """
 
     role: str
@@ -86,6 +87,7 @@ class ObservedRole:
     identity: str | None
     verdict: str
     agreeing: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,17 +243,20 @@ def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
 
 
 def _role(row: Mapping[str, Any]) -> ObservedRole:
-    return _role_of(row["role"], row["address"], row["identity"], row["verdict"], row.get("chosen", ""))
+    digests = tuple(row.get("digests", ()))
+    return _role_of(row["role"], row["address"], row["identity"], row["verdict"], row.get("chosen", ""), digests)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _role_of(role: str, address: str, identity: str | None, verdict: str, chosen: str) -> ObservedRole:
+def _role_of(
+    role: str, address: str, identity: str | None, verdict: str, chosen: str, digests: tuple[str, ...]
+) -> ObservedRole:
     """Make one row; that others had to agree, the record says in words."""
     parts = chosen.split("; ")
     names = [name for part in parts if part.endswith(_AGREEING) for name in part.removesuffix(_AGREEING).split(", ")]
     owner = None if identity is None else identity.partition("identity/")[0]
     agreeing = tuple(f"{owner}identity/{name}" for name in names) if owner else ()
-    return ObservedRole(role, parse_address(address), identity, verdict, agreeing)
+    return ObservedRole(role, parse_address(address), identity, verdict, agreeing, digests)
 
 
 def _display_name(record: Mapping[str, Any]) -> DisplayName | None:

@@ -16,6 +16,7 @@ from relay.judgement.catalog import Catalog
 from relay.judgement.message import judge_early, judge_message
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement
+from relay.owner.catalogs import identities_in
 from relay.owner.observed import SEVERITY, Answer, NotReplayable, Observed, read_observed
 from relay.words.addresses import AddressProblem
 from relay.words.arns import parse_identity_arn
@@ -268,8 +269,7 @@ def _tell(answer: Answer, *, is_same: bool) -> str:
 
 
 def _keys_of(catalog: Catalog) -> frozenset[str]:
-    identities = [i for owned in catalog.owners.values() for group in owned.by_folded_name.values() for i in group]
-    policies = [policy for identity in identities for policy in identity.policies]
+    policies = [policy for identity in identities_in(catalog) for policy in identity.policies]
     return frozenset[str]().union(*(getattr(policy, "keys", frozenset()) for policy in policies))
 
 

@@ -29,7 +29,9 @@ class AdminSettings(Section):
 class JournalSettings(Section):
     """The recent decisions."""
 
-    path: FilePath | None = option("A file that keeps them over a restart. Unset: in memory.", default=None)
+    path: FilePath | None = option(
+        "A file that keeps them over a restart, and every text that policies had. Unset: in memory.", default=None
+    )
     entries: Count = option("How many are kept.", default=50_000, ge=0, le=100_000_000)
 
 

@@ -16,19 +16,13 @@ from relay.settings.model import Settings
 
 
 @click.command(short_help="Write a policy from plain words.")
-@click.option(
-    "--identity", required=True, metavar="X", help="The identity: ARN, or name in --write or relay.toml."
-)
+@click.option("--identity", required=True, metavar="X", help="The identity: ARN, or name in --write or relay.toml.")
 @click.option("--delegate", metavar="NAME", help="Who may send: a delegate of relay.toml.")
 @click.option("--principal", metavar="P", help="Who may send: the ARN of a user or role, an account, a service.")
-@click.option(
-    "--from", "authors", multiple=True, required=True, metavar="A", help="An address, pattern or domain."
-)
+@click.option("--from", "authors", multiple=True, required=True, metavar="A", help="An address, pattern or domain.")
 @click.option("--feedback", multiple=True, metavar="A", help="Where bounces may go: the same.")
 @click.option("--recipients", multiple=True, metavar="A", help="To whom: the same; all recipients must be so.")
-@click.option(
-    "--display-name", "names", multiple=True, metavar="TEXT", help="The name in From; * and ? count."
-)
+@click.option("--display-name", "names", multiple=True, metavar="TEXT", help="The name in From; * and ? count.")
 @click.option("--until", metavar="DATE", help="The last day in UTC, or a time: 2027-01-31, 2027-01-31T12:00:00Z.")
 @click.option("--sid", default="Grant", show_default=True, help="The statement's name.")
 @click.option("--name", help="The policy's name; default: that of the delegate, or of the principal.")

@@ -1,0 +1,46 @@
+"""One decision of the past, judged again by the policy texts of then, every statement traced. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+
+from relay.judgement.explanation import to_json
+from relay.judgement.message import judge_early, judge_message
+from relay.judgement.rules import Rules
+from relay.judgement.verdicts import Judgement
+from relay.owner.catalogs import KeptText, catalog_of
+from relay.owner.observed import Answer, Observed
+from relay.owner.replay import judged_of
+from relay.words.delegates import Delegate
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """
+    What came of it. ``told``: the explanation, JSON-ready. ``gone``: digests of texts that nobody has any more; while
+    there are any, what they said is not known. ``answer``: the new one.
+    """
+
+    told: dict[str, Any]
+    answer: Answer
+    gone: tuple[str, ...]
+
+
+def judge_again(seen: Observed, delegate: Delegate, rules: Rules, kept: Iterable[KeptText]) -> Again | None:
+    """Judge a message as it was judged; None where nothing is left to ask: no identity governed any of it."""
+    if all(role.identity is None for role in seen.roles):
+        return None
+    catalog, gone = catalog_of(seen, kept)
+    rules = replace(rules, max_stale=inf, sealed=frozenset(), reveal="full")
+    delegate = replace(delegate, return_path="envelope", mode="enforce")
+    facts, envelope = seen.facts(), seen.envelope()
+    judgement: Judgement | None
+    if facts is None:
+        judgement = judge_early(seen.mail_from, delegate, catalog, rules, seen.time)
+    else:
+        judgement = judge_message(facts, envelope, delegate, catalog, rules, seen.time, trace=True)
+    if judgement is None:
+        return None
+    told = to_json(judgement, delegate, facts=facts, envelope=envelope)
+    return Again(told, judged_of(judgement).answer, gone)

@@ -1,0 +1,141 @@
+"""
+Every policy text that was in force, by digest, with when it was first and last seen: tables of the journal's file.
+
+A text that comes back after another one has a second period. Between two writings ``last_seen`` lags by at most
+:data:`TOUCH` seconds.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from relay.judgement.catalog import Catalog
+from relay.owner.catalogs import KeptText, identities_in
+from relay.words.unavailable import Unavailable
+
+#: Seconds after which the file is told that what it knows is still so.
+TOUCH: Final = 300.0
+_BUSY_SECONDS: Final = 5.0
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS policy_text (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS policy_period (
+    id INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    first_seen REAL NOT NULL,
+    last_seen REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS policy_period_identity ON policy_period (identity, name, first_seen);
+"""
+
+Place: TypeAlias = tuple[str, str]
+
+
+class PolicyTextsProblem(ValueError):
+    """The file cannot be read. ``str()`` says why."""
+
+
+class PolicyTexts:
+    """The texts in one file. Each call opens it anew: none holds it up, and any thread may call."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[Place, tuple[str, int]] | None = None
+        self._last = 0.0
+        self._written = 0.0
+
+    def keep(self, texts: Mapping[str, str], catalog: Catalog, at: float) -> Unavailable | None:
+        """Keep new *texts*, and that the policies of *catalog* were in force at the time *at*. One caller at a time."""
+        now = {
+            (str(identity.arn), policy.name): policy.digest
+            for identity in identities_in(catalog)
+            for policy in identity.policies
+            if policy.digest
+        }
+        known = self._known
+        is_same = known is not None and {place: digest for place, (digest, _) in known.items()} == now
+        if is_same and not texts and at - self._written < TOUCH:
+            self._last = at
+            return None
+        try:
+            with self._open() as file:
+                self._write(file, texts, now, at)
+        except (sqlite3.Error, OSError) as error:
+            self._known = None
+            return Unavailable(f"{self._path}: {error}")
+        return None
+
+    def history(self, identity: str) -> list[KeptText]:
+        """
+        Return every period of every policy of *identity*, an ARN or a name, the oldest first.
+
+        Raises:
+            PolicyTextsProblem: The file cannot be read.
+        """
+        ending = f":identity/{identity}"
+        return [text for text in self._read("") if text.identity == identity or text.identity.endswith(ending)]
+
+    def texts(self, digests: Sequence[str]) -> list[KeptText]:
+        """
+        Return the texts of *digests* with everything that they were attached to, each place once.
+
+        Raises:
+            PolicyTextsProblem: The file cannot be read.
+        """
+        marks = ", ".join("?" * len(digests))
+        return self._read(f"WHERE policy_period.digest IN ({marks})", tuple(digests))
+
+    def _read(self, where: str, values: Sequence[str] = ()) -> list[KeptText]:
+        query = (
+            "SELECT identity, name, digest, text, first_seen, last_seen FROM policy_period JOIN policy_text"  # noqa: S608  only marks are put in
+            f" USING (digest) {where} ORDER BY identity, name, first_seen"
+        )
+        if not self._path.exists():
+            raise PolicyTextsProblem(f"{self._path} is not there: the relay makes it when it reads policies")
+        try:
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+                return [KeptText(*row) for row in file.execute(query, values)]
+        except sqlite3.Error as error:
+            raise PolicyTextsProblem(f"{self._path}: {error}") from error
+
+    def _write(self, file: sqlite3.Connection, texts: Mapping[str, str], now: Mapping[Place, str], at: float) -> None:
+        file.executemany("INSERT OR IGNORE INTO policy_text VALUES (?, ?)", texts.items())
+        known = _latest(file) if self._known is None else self._known
+        if self._known is not None:
+            # What is gone was there until the round before this one.
+            file.executemany(
+                "UPDATE policy_period SET last_seen = max(last_seen, ?) WHERE id = ?",
+                [(self._last, row) for _, row in known.values()],
+            )
+        present: dict[Place, tuple[str, int]] = {}
+        for place, digest in now.items():
+            before = known.get(place)
+            if before is not None and before[0] == digest:
+                file.execute("UPDATE policy_period SET last_seen = ? WHERE id = ?", (at, before[1]))
+                present[place] = before
+            else:
+                row = file.execute(
+                    "INSERT INTO policy_period (identity, name, digest, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
+                    (*place, digest, at, at),
+                ).lastrowid
+                present[place] = (digest, row or 0)
+        file.commit()
+        self._known, self._last, self._written = present, at, at
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        if not self._path.exists():
+            self._known = None  # somebody took the file away: everything is news to the next one
+            self._path.touch(mode=0o600)
+        with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as file:
+            file.executescript(_TABLES)
+            yield file
+
+
+def _latest(file: sqlite3.Connection) -> dict[Place, tuple[str, int]]:
+    """Return what was in force last, as far as the file knows: a restart goes on where the last run ended."""
+    rows = file.execute("SELECT identity, name, digest, id FROM policy_period ORDER BY last_seen, id")
+    return {(identity, name): (digest, row) for identity, name, digest, row in rows}

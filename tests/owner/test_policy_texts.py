@@ -1,0 +1,266 @@
+"""Every text that was in force is kept by its digest, and what it decided can be judged again."""
+
+import json
+import sqlite3
+import stat
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.identities.folder import FolderDirectory
+from relay.judgement.catalog import Catalog
+from relay.observe.events import PoliciesRefreshed
+from relay.owner.policy_texts import TOUCH, PolicyTexts, PolicyTextsProblem
+from relay.words.unavailable import Unavailable
+from tests.owner.week import DOMAIN, OWNER, REGION, Week, edit
+
+
+class Refreshing:
+    """A folder that a relay reads now and then, its clock in our hand."""
+
+    def __init__(self, root: Path, file: Path) -> None:
+        self.now = 1_000_000.0
+        self.events: list[PoliciesRefreshed] = []
+        self.file = file
+        self._root = root
+        self.restart()
+
+    def restart(self) -> None:
+        keeper = PolicyTexts(self.file)
+        self._directory = FolderDirectory(self._root, (), self._observe, self._time, keeper=keeper, settle=0.0)
+
+    def after(self, seconds: float) -> PoliciesRefreshed:
+        self.now += seconds
+        self._directory.refresh()
+        return self.events[-1]
+
+    def periods(self, name: str, identity: str = "example.com") -> list[tuple[float, float]]:
+        kept = PolicyTexts(self.file).history(identity)
+        return [((each.first_seen or 0) - 1e6, (each.last_seen or 0) - 1e6) for each in kept if each.name == name]
+
+    def _observe(self, event: Any) -> None:
+        self.events.append(event)
+
+    def _time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def relay(policies: Path, tmp_path: Path) -> Refreshing:
+    return Refreshing(policies, tmp_path / "journal.db")
+
+
+def policy(root: Path, name: str) -> Path:
+    return root / OWNER / REGION / "example.com" / f"{name}.json"
+
+
+def test_what_is_read_is_kept(relay, policies):
+    assert relay.after(0).result == "ok"
+
+    kept = PolicyTexts(relay.file).history(DOMAIN)
+
+    assert [each.name for each in kept] == ["billing", "intern", "newsletter"]
+    for each in kept:
+        assert each.text == policy(policies, each.name).read_text()
+        assert each.digest == sha256(each.text.encode()).hexdigest()
+    assert stat.S_IMODE(relay.file.stat().st_mode) == 0o600
+
+
+def test_a_text_is_in_force_from_first_to_last_sight(relay, policies):
+    """Changed at 60, gone at 120: two periods, none of them longer than it was seen."""
+    relay.after(0)
+    relay.after(30)
+    edit(policies, "billing", Sid="Other")
+    relay.after(30)
+    relay.after(30)
+    policy(policies, "billing").unlink()
+    relay.after(30)
+
+    assert relay.periods("billing") == [(0, 30), (60, 90)]
+    assert relay.periods("intern") == [(0, 120)]
+
+
+def test_a_text_that_comes_back_has_a_second_period(relay, policies):
+    text = policy(policies, "billing").read_text()
+    relay.after(0)
+    edit(policies, "billing", Sid="Other")
+    relay.after(60)
+    policy(policies, "billing").write_text(text)
+    relay.after(60)
+
+    assert relay.periods("billing") == [(0, 0), (60, 60), (120, 120)]
+    first, _, third = [each for each in PolicyTexts(relay.file).history("example.com") if each.name == "billing"]
+    assert first.text == third.text == text
+
+
+def test_nothing_is_written_while_nothing_happens(relay):
+    relay.after(0)
+    before = relay.file.stat().st_mtime_ns
+    for _ in range(9):
+        relay.after(TOUCH / 10)
+    assert relay.file.stat().st_mtime_ns == before
+
+    relay.after(TOUCH / 10)
+    assert relay.periods("billing") == [(0, TOUCH)]
+
+
+def test_a_restart_goes_on_where_the_last_run_ended(relay):
+    relay.after(0)
+    relay.restart()
+    relay.after(3600)
+
+    assert relay.periods("billing") == [(0, 3600)]
+
+
+def test_a_text_that_is_no_policy_is_kept_too(relay, policies):
+    """What could not be judged is asked about most."""
+    policy(policies, "billing").write_text("{")
+    relay.after(0)
+
+    assert [each.text for each in PolicyTexts(relay.file).history(DOMAIN) if each.name == "billing"] == ["{"]
+
+
+def test_a_file_that_cannot_be_written_is_told_and_judging_goes_on(relay, tmp_path):
+    relay.file.mkdir()
+
+    event = relay.after(0)
+
+    assert event.result == "problems"
+    assert "policy texts are not kept" in event.why
+    assert len(event.read_at) == 2
+    relay.file.rmdir()
+    assert relay.after(1).result == "ok"
+    assert relay.periods("billing") == [(1, 1)]  # the texts came again
+
+
+def test_a_file_that_is_none(tmp_path):
+    broken = tmp_path / "broken.db"
+    broken.write_text("no database" * 1000)
+
+    for texts in (PolicyTexts(broken), PolicyTexts(tmp_path / "gone.db")):
+        with pytest.raises(PolicyTextsProblem):
+            texts.history("example.com")
+    assert isinstance(PolicyTexts(broken).keep({"digest": "text"}, Catalog(), 0.0), Unavailable)
+
+
+def test_others_keep_their_tables_in_the_file(relay):
+    with sqlite3.connect(relay.file) as file:
+        file.execute("CREATE TABLE decision (id TEXT)")
+        file.execute("INSERT INTO decision VALUES ('x')")
+    relay.after(0)
+
+    with sqlite3.connect(relay.file) as file:
+        assert file.execute("SELECT id FROM decision").fetchall() == [("x",)]
+    assert relay.periods("billing") == [(0, 0)]
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(relay: Refreshing, config: Path, tmp_path: Path) -> Refreshing:
+    """A relay whose settings name the file."""
+    config.write_text(config.read_text() + f'\n[journal]\npath = "{relay.file}"\n')
+    return relay
+
+
+def test_the_history_of_an_identity(run, config, kept, policies):
+    kept.after(0)
+    edit(policies, "billing", Sid="Other")
+    kept.after(60)
+
+    table = run("policy", "history", "example.com", "-c", config).stdout.splitlines()
+    assert table[0].split()[:2] == ["POLICY", "FIRST"]
+    assert [line.split()[0] for line in table[1:]] == ["billing", "billing", "intern", "newsletter"]
+    assert "1970-01-12 13:46:40  1970-01-12 13:46:40" in table[1]
+
+    diff = run("policy", "history", DOMAIN, "--diff", "--file", kept.file).stdout
+    assert '-      "Sid": "BillingSendsInvoices",' in diff
+    assert "Other" in diff
+
+    told = json.loads(run("policy", "history", "example.com", "--json", "-c", config).stdout)
+    shown = run("policy", "history", "example.com", "--show", told[0]["digest"][:8], "-c", config).stdout
+    assert shown == told[0]["text"]
+    assert "BillingSendsInvoices" in shown
+
+
+def test_a_history_that_is_not_there(run, config, kept):
+    assert run("policy", "history", "example.com", "-c", config).exit_code == 2
+    kept.after(0)
+    assert run("policy", "history", "x.example", "-c", config).exit_code == 1
+    config.write_text(config.read_text().partition("[journal]")[0])
+    missing = run("policy", "history", "example.com", "-c", config)
+    assert missing.exit_code == 2
+    assert "[journal] path" in missing.stderr
+
+
+async def test_a_decision_is_judged_again_by_the_texts_of_then(run, config, kept, week: Week, policies, tmp_path):
+    """The policies have changed since, and one is gone: what was decided then is explained by what was said then."""
+    log = week.write(tmp_path / "week.log")
+    kept.after(0)
+    edit(policies, "newsletter", Condition={})
+    policy(policies, "intern").unlink()
+
+    result = run("explain", "--decision", "id00245", "-c", config, log)
+    assert result.exit_code == 1
+    assert "rejected, policy-not-allowed" in result.stdout
+    assert "judged again by the policy texts of then" in result.stdout
+    assert "newsletter/NewsToOurPartners (Allow) wants each of ses:Recipients like *@example.net" in result.stdout
+
+    early = json.loads(run("explain", "--decision", "id00265", "-c", config, log, "--json").stdout)
+    assert early["explanation"]["questions"][0]["asked"][0]["because"] == [
+        {"policy": "intern", "sid": "NotTheIntern", "index": 0}
+    ]
+    assert (early["same_answer"], early["policies_gone"]) == (True, [])
+
+    sent = run("explain", "--decision", "id00000", "-c", config, log)
+    assert sent.exit_code == 0
+    assert "ALLOWED" in sent.stdout
+
+
+async def test_a_text_that_is_gone_is_said_to_be_gone(run, config, week: Week, policies, tmp_path):
+    """From a folder alone, in which one policy has changed: its digest is named, and nothing is made up for it."""
+    log = week.write(tmp_path / "week.log")
+    digest = sha256(policy(policies, "newsletter").read_bytes()).hexdigest()
+    edit(policies, "newsletter", Condition={})
+
+    told = json.loads(run("explain", "--decision", "id00245", "--policies", policies, log, "--json").stdout)
+    assert told["policies_gone"] == [digest]
+    assert told["explanation"]["verdict"] == "undecided"
+    assert told["same_answer"] is False
+
+    text = run("explain", "--decision", "id00245", "-c", config, log).stdout
+    assert f"gone, by SHA-256: {digest[:12]}" in text
+
+
+async def test_what_no_policy_decided_is_told_as_recorded(run, config, week: Week, tmp_path):
+    log = week.write(tmp_path / "week.log")
+
+    form = run("explain", "--decision", "id00285", "-c", config, log)
+    assert form.exit_code == 1
+    assert "550 5.6.0 The field 'From' occurs twice" in form.stdout
+    assert "not judged again: refused for the form of the message" in form.stdout
+
+
+async def test_an_address_nobody_verified_is_told_as_recorded(run, config, policies, tmp_path):
+    week = Week(policies)
+    await week.send("billing", "a@elsewhere.example", mail_from="b@elsewhere.example")
+    log = week.write(tmp_path / "week.log")
+
+    result = run("explain", "--decision", "id00000", "-c", config, log)
+
+    assert result.exit_code == 1
+    assert "not judged again: no identity governed its addresses" in result.stdout
+    assert "no verified identity covers b@elsewhere.example" in result.stdout
+
+
+def test_a_decision_that_is_nowhere(run, config, tmp_path):
+    (tmp_path / "log").write_text("")
+
+    assert run("explain", "--decision", "x", "-c", config).exit_code == 2
+    assert run("explain", "--decision", "x", "-c", config, "gone").exit_code == 2
+    nowhere = run("explain", "--decision", "x", "-c", config, "log")
+    assert nowhere.exit_code == 1
+    assert "no decision x among 0 records" in nowhere.stderr
