@@ -43,4 +43,4 @@ class Settings(Section):
     admin: AdminSettings = option("Health, metrics and the console.", default={})
     journal: JournalSettings = option("The recent decisions.", default={})
     metrics: MetricsSettings = option("What Prometheus reads.", default={})
-    log: LogSettings = option("What is written to standard error.", default={})
+    log: LogSettings = option("What is written to standard output.", default={})

@@ -47,7 +47,7 @@ class MetricsSettings(Section):
 
 
 class LogSettings(Section):
-    """What is written to standard error."""
+    """What is written to standard output."""
 
     format: Literal["json", "console"] = option(
         "One JSON object a line for machines; or coloured text for people.", default="json"
