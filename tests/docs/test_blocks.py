@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import trustme
+import yaml
 
 from relay.localses.keys import read_accounts
+from relay.owner.cases import read_cases
 from relay.policy.document import Policy, parse_policy
 from relay.settings.problems import Reading
 from relay.settings.reading import read_settings
@@ -21,6 +23,7 @@ KNOWN_WORDS = {
     ("python",),
     ("json",),
     ("js",),
+    ("yaml",),
     ("toml",),
     ("toml", "fragment"),
     ("toml", "accounts"),
@@ -114,6 +117,14 @@ def test_json_parses_and_policies_are_policies(block):
 
     if "Statement" in policy:
         assert isinstance(parse_policy("sample", json.dumps(policy)), Policy)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=by_place)
+def test_cases_are_cases(block):
+    cases, problems = read_cases(yaml.safe_load(block.text), block.place)
+
+    assert cases
+    assert problems == []
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=by_place)

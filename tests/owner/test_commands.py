@@ -127,7 +127,7 @@ def test_what_would_change_is_a_table(run, config, policies, week: Week, tmp_pat
     assert result.exit_code == 1
     assert result.stdout == (
         "285 messages judged again: 120 would change\n"
-        "  105 loses, 15 may gain\n"
+        "  105 lose, 15 may gain\n"
         "  10 not judged again: refused for the form of the message or of an address\n"
         "  5 not judged again: ended before a policy was asked\n"
         "\n"
@@ -144,14 +144,31 @@ def test_what_would_change_is_a_table(run, config, policies, week: Week, tmp_pat
     )
 
 
-def test_a_long_table_is_cut_and_says_so(run, policies, week: Week, tmp_path):
+async def test_a_long_table_is_cut_and_says_so(run, policies, tmp_path):
+    week = Week(policies)
+    for number in range(5):
+        await week.send("billing", f"invoices{number}@example.com", times=2)
     log = week.write(tmp_path / "week.log")
     (policies / OWNER / REGION / "example.com" / "billing.json").unlink()
 
     result = run("policy", "replay", log, "--policies", policies, "--top", 2)
 
-    assert "and 19 more rows with 38 messages" in result.stdout
+    assert "invoices1@example.com" in result.stdout
+    assert "invoices2@example.com" not in result.stdout
+    assert "and 3 more rows with 6 messages" in result.stdout
     assert "note: without -c relay.toml" in result.stdout
+
+
+def test_addresses_that_differ_in_their_label_share_a_row(run, policies, week: Week, tmp_path):
+    log = week.write(tmp_path / "week.log")
+    (policies / OWNER / REGION / "example.com" / "billing.json").unlink()
+
+    result = run("policy", "replay", log, "--policies", policies)
+
+    assert [line.split()[:3] for line in result.stdout.splitlines() if line.startswith("  billing")][:2] == [
+        ["billing", "billing@example.com", "100"],
+        ["billing", "invoices+...@example.com", "40"],
+    ]
 
 
 def test_logs_from_a_pipe_for_machines(run, policies, week: Week, tmp_path):

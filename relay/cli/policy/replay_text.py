@@ -1,12 +1,13 @@
 """The report of a replay for people."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import click
 
 from relay.cli.policies import printable
-from relay.owner.replay import Affected, Group, Kind, Report
+from relay.owner.replay import EXAMPLES, Affected, Group, Kind, Report
 
 _TITLES: Final = {
     Kind.LOSES: ("LOSES", "red", "allowed then, not any more"),
@@ -15,6 +16,13 @@ _TITLES: Final = {
     Kind.REASON: ("OTHER REASON", "yellow", "refused then and now, for another reason"),
     Kind.STATEMENT: ("OTHER STATEMENT", "cyan", "the same answer, by another statement"),
 }
+_COUNTED: Final = {
+    Kind.LOSES: "lose",
+    Kind.GAINS: "gain",
+    Kind.MAY_GAIN: "may gain",
+    Kind.REASON: "for another reason",
+    Kind.STATEMENT: "by another statement",
+}
 _HEADER: Final = ("DELEGATE", "ADDRESS", "MESSAGES", "BEFORE", "AFTER", "SUCH AS")
 
 
@@ -22,16 +30,37 @@ def render(report: Report, *, top: int, has_settings: bool) -> str:
     """Return the report as text: a table for each kind of change, at most *top* rows long, colours for a terminal."""
     lines = [*_summary(report)]
     for kind in Kind:
-        rows = [(group, affected) for group, affected in report.groups.items() if group.kind is kind]
+        rows = _without_labels([pair for pair in report.groups.items() if pair[0].kind is kind])
         if rows:
             lines += ["", *_section(report, kind, rows, top)]
     notes = list(_notes(report, has_settings=has_settings))
     return "\n".join([*lines, *([""] if notes else []), *notes])
 
 
+def _without_labels(rows: Sequence[tuple[Group, Affected]]) -> list[tuple[Group, Affected]]:
+    """Put rows together whose addresses differ in their ``+label`` only, the largest first: JSON has each by itself."""
+    alike: dict[Group, list[tuple[Group, Affected]]] = {}
+    for group, affected in rows:
+        alike.setdefault(replace(group, address=_labelled(group.address)), []).append((group, affected))
+    joined = [pairs[0] if len(pairs) == 1 else (group, _sum(pairs)) for group, pairs in alike.items()]
+    return sorted(joined, key=lambda pair: -pair[1].count)
+
+
+def _labelled(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    stem, plus, _ = local.partition("+")
+    return f"{stem}+...{at}{domain}" if plus else address
+
+
+def _sum(pairs: Sequence[tuple[Group, Affected]]) -> Affected:
+    first = pairs[0][1]
+    examples = [each for _, affected in pairs for each in affected.examples]
+    return replace(first, count=sum(affected.count for _, affected in pairs), examples=examples[:EXAMPLES])
+
+
 def _summary(report: Report) -> Iterator[str]:
     changed = sum(report.total(kind) for kind in Kind if kind.is_change)
-    counts = [f"{report.total(kind)} {_TITLES[kind][0].lower()}" for kind in Kind if report.total(kind)]
+    counts = [f"{report.total(kind)} {_COUNTED[kind]}" for kind in Kind if report.total(kind)]
     verdict = f"{changed} would change" if changed else "nothing would change"
     yield click.style(f"{_number(report.judged, 'message')} judged again: {verdict}", bold=True)
     if counts:
