@@ -5,8 +5,9 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check --constraint constrain
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 EXAMPLES ?= 50000
+MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint differential format docs image help clean
+.PHONY: run test lint bench differential mutate format docs image help clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,8 +25,14 @@ lint: .venv/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+bench: .venv/.dev ## what is fast, measured (docs/performance.md)
+	$(BIN)/python -m bench
+
 differential: .venv/.dev ## the judge against another's evaluator, on many more policies than in the suite
-	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
+	.PHONY: run test lint bench differential mutate format_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
+
+mutate: .venv/.mutation ## mutants of the judge that its tests let live: hours for all, or MUTANTS='relay.policy.dates.*'
+	@tests/mutate $(MUTANTS)
 
 format: .venv/.dev ## sort imports, wrap lines
 	$(BIN)/ruff check --fix --quiet .
@@ -38,7 +45,7 @@ image: ## the container image
 	docker build -t ses-relay .
 
 clean: ## remove the virtual environment and caches
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .demo mutants .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ses-relay needs Python 3.11 or newer; try: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
@@ -54,4 +61,14 @@ clean: ## remove the virtual environment and caches
 	@$(PIP) --upgrade 'pip>=25.1'
 	@$(PIP) --editable '.[cli]' --group dev
 	@$(PIP) --no-deps --group oracle
+	@touch $@
+
+# Without ses-relay itself: there the relay is what mutmut made of it.
+.venv/.mutation: .venv/.dev
+	@echo "installing what mutation testing needs ..."
+	@$(PYTHON) -m venv .venv/mutation
+	@.venv/mutation/bin/pip install -qq --disable-pip-version-check --upgrade 'pip>=25.1'
+	@.venv/mutation/bin/$(notdir $(PIP)) --editable '.[cli]' --group test --group mutation
+	@.venv/mutation/bin/$(notdir $(PIP)) --no-deps --group oracle
+	@.venv/mutation/bin/pip uninstall -q -y ses-relay
 	@touch $@

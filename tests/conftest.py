@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 # Shared machines are slow at times: how long an example takes says nothing about us.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Every mutant meets the same few examples (make mutate).
-settings.register_profile("mutation", deadline=None, derandomize=True, database=None, max_examples=40)
+settings.register_profile("mutation", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.load_profile("house")
 
 

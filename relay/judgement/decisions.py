@@ -38,18 +38,20 @@ class Hearing:
     """
     What all questions of one message share.
 
-    ``heard`` remembers evaluations by identity and feedback address: From and feedback mostly ask the same.
+    ``heard`` remembers evaluations by identity and feedback address, ``governed`` which identity governs an address:
+    From and feedback mostly ask the same.
     """
 
     choice: Choice
     circumstances: Circumstances
     trace: bool = False
     heard: dict[tuple[IdentityArn, str], tuple[Evaluated, ...]] = field(default_factory=dict)
+    governed: list[tuple[Question, Governing | Ungoverned]] = field(default_factory=list)
 
 
 def decide(question: Question, hearing: Hearing) -> tuple[Decision, Governing | Ungoverned]:
     """Answer one question, and say on what identity the answer rests."""
-    governing = govern(question, hearing.choice)
+    governing = _govern(question, hearing)
     if isinstance(governing, Ungoverned):
         return _without_identity(question, governing, hearing), governing
     if governing.sealed:
@@ -65,8 +67,19 @@ def decide(question: Question, hearing: Hearing) -> tuple[Decision, Governing | 
     return _allowed(question, governing, evaluated), governing
 
 
+def _govern(question: Question, hearing: Hearing) -> Governing | Ungoverned:
+    for asked, found in hearing.governed:  # three at most
+        if asked.address == question.address and asked.names == question.names:
+            return found
+    found = govern(question, hearing.choice)
+    hearing.governed.append((question, found))
+    return found
+
+
 def keys_of(policies: Sequence[Policy | UnreadablePolicy]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the keys that the policies refer to, and those of them under a bare operator."""
+    if len(policies) == 1 and isinstance(policies[0], Policy):
+        return policies[0].keys, policies[0].bare_keys
     read = [policy for policy in policies if isinstance(policy, Policy)]
     nothing: frozenset[str] = frozenset()
     return nothing.union(*[p.keys for p in read]), nothing.union(*[p.bare_keys for p in read])

@@ -184,7 +184,7 @@ def test_order_never_matters(scene, chance):
     assert [d.verdict for d in before.decisions] == [d.verdict for d in after.decisions]
 
 
-@given(scenes(), some("else.example", "app@else.example", "b@example.com", "com.example", "xexample.com"), STATEMENTS)
+@given(scenes(), some("else.example", "app@else.example", "c@example.com", "com.example", "xexample.com"), STATEMENTS)
 def test_an_identity_of_no_address_of_the_message_changes_nothing(scene, name, made):
     """
     Not what is permitted, not what is answered.

@@ -1,0 +1,1 @@
+"""What is fast is measured here: CPU time, medians, named peers, one run (``make bench``; docs/performance.md)."""

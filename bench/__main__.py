@@ -1,0 +1,15 @@
+"""Everything that is measured, one part after the other."""
+
+import platform
+import sys
+
+from bench import decisions
+
+
+def main() -> None:
+    print(f"Python {platform.python_version()}, {platform.machine()}, {sys.platform}; CPU time, medians")
+    decisions.main()
+
+
+if __name__ == "__main__":
+    main()
