@@ -18,7 +18,9 @@ _DROPPING: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ABOUT: Final = re.compile(r"(?i:readme|license|owners|codeowners|changelog)(?:\..*)?|.*\.md|lost\+found", re.DOTALL)
+_ABOUT: Final = re.compile(
+    r"(?i:readme|license|owners|codeowners|changelog)(?:\.(?:txt|md|rst|adoc|html))?|.*\.md|lost\+found", re.DOTALL
+)
 _PARTITIONS: Final = {
     "cn": "aws-cn",
     "us-gov": "aws-us-gov",
@@ -42,7 +44,7 @@ def meaning_of(file_name: str) -> Meaning:
 
     Whatever might have been meant as a policy is a mistake, not nothing: a Deny that nobody reads would be an allow.
     """
-    if is_ignored(file_name):
+    if is_ignored(file_name) or is_about(file_name):
         return Meaning.NOTHING
     stem, dot, ending = file_name.rpartition(".")
     if dot and ending == "json" and POLICY_NAME.fullmatch(stem):
@@ -51,8 +53,13 @@ def meaning_of(file_name: str) -> Meaning:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether it is hidden (as the ``..data`` of a mounted ConfigMap), left by an editor, or about the folder."""
-    return name.startswith(".") or bool(_DROPPING.fullmatch(name) or _ABOUT.fullmatch(name))
+    """Whether it is hidden (as the ``..data`` of a mounted ConfigMap), or left by an editor."""
+    return name.startswith(".") or _DROPPING.fullmatch(name) is not None
+
+
+def is_about(name: str) -> bool:
+    """Whether a file of this name is about the folder it stands in. A folder may be an identity: ``example.md``."""
+    return _ABOUT.fullmatch(name) is not None
 
 
 def is_region(name: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.identities.files import PolicyFiles, Read, unreadable
-from relay.identities.names import Meaning, is_identity, is_ignored, is_region, meaning_of, partition_of
+from relay.identities.names import Meaning, is_about, is_identity, is_ignored, is_region, meaning_of, partition_of
 from relay.identities.ports import Owner
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.policy.document import UnreadablePolicy
@@ -44,13 +44,13 @@ class Scan:
 
     def listing(self, folder: Path) -> list[str]:
         """
-        List *folder*, without what is hidden or left by editors.
+        List *folder*, without what is hidden, left by editors, or a file about the folder.
 
         Raises:
             OSError: It is no folder, or closed to us.
         """
         place = _place(folder)
-        names = sorted(path.name for path in folder.iterdir() if not is_ignored(path.name))
+        names = sorted(path.name for path in folder.iterdir() if not is_ignored(path.name) and not _is_about(path))
         if place is not None:
             self.places[folder] = place
         return names
@@ -137,6 +137,10 @@ def _is_folder(path: Path, scan: Scan) -> bool:
     if not is_folder:
         scan.notes.append(f"{path} is passed over: a file where a folder is expected")
     return is_folder
+
+
+def _is_about(path: Path) -> bool:
+    return is_about(path.name) and (path.name == "lost+found" or path.is_file())
 
 
 def _place(path: Path) -> Place | None:

@@ -177,6 +177,30 @@ def test_what_editors_volumes_and_people_leave_is_ignored(folder, name):
     assert folder.judge().permit is not None
 
 
+@pytest.mark.parametrize("name", ["owners", "license", "readme", "changelog", "CODEOWNERS"])
+def test_a_policy_is_a_policy_whatever_its_name(folder, name):
+    """
+    A Deny in ``owners.json`` that nobody read would be an allow.
+    """
+    folder.put("example.com", allow())
+    folder.put("example.com", deny("*"), policy=name)
+    folder.refresh()
+
+    assert folder.judge().decisions[0].verdict is Verdict.DENIED
+
+
+@pytest.mark.parametrize("name", ["example.md", "readme.io", "license.example.com", "ceo@example.md"])
+def test_an_identity_is_an_identity_whatever_its_name(folder, name):
+    """
+    Moldova's domains end as notes do, and a domain may be called license.
+    """
+    folder.put(name, allow())
+    (folder.root / OWNER / REGION / "NOTES.md").write_text("about us")
+
+    assert folder.refresh().result == "ok"
+    assert folder.identity(name).verified
+
+
 def test_a_folder_where_a_policy_is_expected_is_a_problem(folder):
     (folder.put("example.com", allow()) / "p2.json").mkdir()
     (folder.root / OWNER / REGION / "example.com" / "older").mkdir()
