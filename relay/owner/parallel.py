@@ -9,15 +9,21 @@ from typing import Final
 from relay.owner.cases import Case
 from relay.owner.expectations import Bench, Result, check
 
-#: Fewer cases are judged sooner than a second interpreter starts.
-WORTH_A_POOL: Final = 5_000
+#: Fewer cases are judged sooner than other interpreters start: 100 us each, against half a second or more.
+WORTH_A_POOL: Final = 20_000
 _CHUNK: Final = 500
 
 
-def check_all(cases: Sequence[Case], asked: Bench, *, workers: int | None = None) -> Iterator[Result]:
-    """Judge every case, in order. *workers*: processes to use at most; None = one for each CPU there is for us."""
-    workers = workers or len(os.sched_getaffinity(0))
-    if workers < 2 or len(cases) < WORTH_A_POOL:
+def check_all(
+    cases: Sequence[Case], asked: Bench, *, workers: int | None = None, worth: int = WORTH_A_POOL
+) -> Iterator[Result]:
+    """
+    Judge every case, in order.
+
+    *workers*: processes to use at most; None = one for each CPU. *worth*: so many cases are worth more than one.
+    """
+    workers = workers or os.cpu_count() or 1
+    if workers < 2 or len(cases) < worth:
         for case in cases:
             yield check(case, asked)
         return

@@ -16,7 +16,7 @@ from relay.owner.cases import KEYS, SOMEBODY, Case, read_cases
 from relay.owner.expectations import Bench, Result, bench, check, problem_of
 from relay.owner.folder import PolicyFolderProblem, read_policy_folder
 from relay.owner.junit import to_junit
-from relay.owner.parallel import WORTH_A_POOL, check_all
+from relay.owner.parallel import check_all
 from relay.policy.strict_json import Number
 from relay.words.addresses import NullPath
 from tests.owner.week import DELEGATES, DOMAIN, OWNER, REGION, demo_policies, edit
@@ -328,10 +328,10 @@ def test_an_identity_in_two_places_must_be_named_by_arn(policies):
 
 def test_many_cases_on_many_processes_are_the_same_cases(asked):
     """In order, and with the same answers."""
-    cases = [case(name=str(n), **{"from": f"invoices{n % 3}@example.com"}) for n in range(WORTH_A_POOL)]
+    cases = [case(name=str(n), **{"from": f"invoices{n % 3}@example.com"}) for n in range(1200)]
     cases[77] = case(name="77", expect="deny")
 
-    results = list(check_all(cases, asked, workers=2))
+    results = list(check_all(cases, asked, workers=2, worth=1000))
 
     assert [result.case.name for result in results] == [one.name for one in cases]
     assert [result.case.name for result in results if not result.passed] == ["77"]
