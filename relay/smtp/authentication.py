@@ -19,6 +19,8 @@ MECHANISMS: Final = ("PLAIN", "LOGIN")
 _BLANK: Final = b""
 _USERNAME: Final = b"Username:"
 _PASSWORD: Final = b"Password:"
+#: Between two looks whether somebody else's attempt has ended; a check of a password takes about as long.
+_GLANCE_SECONDS: Final = 0.02
 
 
 class Authentication(Connection):
@@ -76,7 +78,12 @@ class Authentication(Connection):
             credentials = await self._exchange(mechanism, initial)
             name = credentials.name
             await self._flush()
-            verified = await self._premises.delegates.verify(name, credentials.password, self._client)
+            if await self._finds_the_budget_spent():
+                self._tried(mechanism, "throttled")
+                self._answer(replies.AUTH_THROTTLED)
+                return
+            with self._premises.guesses.attempt(self.prefix):
+                verified = await self._premises.delegates.verify(name, credentials.password, self._client)
         except SaslProblem as problem:
             if problem.result != "bad-credentials":
                 self._tried(mechanism, problem.result)
@@ -143,11 +150,20 @@ class Authentication(Connection):
         return sasl.decode(line[:-2])
 
     def _has_guessed_enough(self) -> bool:
-        return self._premises.guesses.exhausted(
-            self.prefix,
-            per_minute=self._limits.auth_failures_per_minute,
-            per_day=self._limits.auth_failures_per_day,
-        )
+        return self._premises.guesses.exhausted(self.prefix, **self._budget)
+
+    async def _finds_the_budget_spent(self) -> bool:
+        """Wait while it hangs on attempts of this address that are open on other connections."""
+        while not self._has_guessed_enough():
+            if not self._premises.guesses.must_wait(self.prefix, **self._budget):
+                return False
+            await asyncio.sleep(_GLANCE_SECONDS)
+        return True
+
+    @property
+    def _budget(self) -> dict[str, int | None]:
+        limits = self._limits
+        return {"per_minute": limits.auth_failures_per_minute, "per_day": limits.auth_failures_per_day}
 
     def _must_end_segment(self) -> None:
         """Hang up on a client that did not wait for a reply it depends on: what follows cannot be meant (W25)."""

@@ -1,7 +1,8 @@
 """How many connections and wrong passwords one address may bring. An IPv6 client is its /64: it owns all of it."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeAlias
 
@@ -60,20 +61,39 @@ class Guesses:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._failures: dict[Prefix, deque[tuple[float, int]]] = {}
+        self._open: Counter[Prefix] = Counter()
 
     def exhausted(self, prefix: Prefix, *, per_minute: int | None, per_day: int | None) -> bool:
         """Whether this prefix has guessed too often; None lifts a bound."""
+        in_a_minute, in_a_day = self._counts(prefix)
+        return _reaches(in_a_minute, per_minute) or _reaches(in_a_day, per_day)
+
+    def must_wait(self, prefix: Prefix, *, per_minute: int | None, per_day: int | None) -> bool:
+        """Whether it would have guessed too often if all of its open attempts fail: guessing at once is no way out."""
+        in_a_minute, in_a_day = self._counts(prefix)
+        attempts = self._open[prefix]
+        return _reaches(in_a_minute + attempts, per_minute) or _reaches(in_a_day + attempts, per_day)
+
+    @contextmanager
+    def attempt(self, prefix: Prefix) -> Iterator[None]:
+        """Hold an attempt open until it is known how it ended."""
+        self._open[prefix] += 1
+        try:
+            yield
+        finally:
+            self._open[prefix] -= 1
+            if self._open[prefix] <= 0:
+                del self._open[prefix]
+
+    def _counts(self, prefix: Prefix) -> tuple[int, int]:
+        """How many failures lie in the last minute and in the last day."""
         failures = self._failures.get(prefix)
         if not failures:
-            return False
+            return 0, 0
         now = self._monotonic()
         while failures and failures[0][0] <= now - _DAY:
             failures.popleft()
-        if per_day is not None and len(failures) >= per_day:
-            return True
-        if per_minute is None or len(failures) < per_minute:
-            return False
-        return failures[-per_minute][0] > now - _MINUTE
+        return sum(at > now - _MINUTE for at, _ in failures), len(failures)
 
     def failed(self, prefix: Prefix, name: str) -> None:
         """Count a wrong password for *name* (kept as a hash only: a mistyped name may be a password)."""
@@ -93,6 +113,10 @@ class Guesses:
             self._failures[prefix] = kept
         else:
             del self._failures[prefix]
+
+
+def _reaches(count: int, bound: int | None) -> bool:
+    return bound is not None and count >= max(bound, 1)  # who has not guessed has not guessed too often
 
 
 class Ledger:

@@ -40,6 +40,30 @@ async def test_w10_the_budget_of_an_address_survives_reconnecting(authority):
         assert (await client.says(plain("app1", "s3cret-app1"))).startswith("235")
 
 
+async def test_w10_the_budget_of_an_address_is_no_larger_for_many_at_once(authority, monkeypatch):
+    """
+    Twenty connections that guess in one moment have four guesses, as one connection after the other would have; twenty
+    that know the password all get in.
+    """
+    async with stage(authority, PLAIN, auth_failures_per_minute=4) as on:
+        verify = on.delegates.verify
+
+        async def slowly(*asked):
+            await asyncio.sleep(0.01)
+            return await verify(*asked)
+
+        monkeypatch.setattr(on.delegates, "verify", slowly)
+        clients = [await on.greeted("plain") for _ in range(20)]
+        right = await asyncio.gather(*(client.says(plain("app1", "s3cret-app1")) for client in clients))
+        on.delegates.asked.clear()
+        clients = [await on.greeted("plain") for _ in range(20)]
+        wrong = await asyncio.gather(*(client.says(plain("app2", "wrong")) for client in clients))
+
+    assert {answer[:3] for answer in right} == {"235"}
+    assert sorted(answer[:3] for answer in wrong) == ["454"] * 16 + ["535"] * 4
+    assert len(on.delegates.asked) == 4
+
+
 async def test_w10_each_wrong_password_is_answered_later(authority, monkeypatch):
     """
     Half a second more each time, two seconds at most; other clients do not wait.

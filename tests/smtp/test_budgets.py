@@ -70,6 +70,27 @@ def test_a_right_password_gives_back_its_own_failures_and_no_others():
     assert not guesses.exhausted(prefix, per_minute=3, per_day=None)
 
 
+def test_open_attempts_count_as_if_they_failed():
+    """
+    Otherwise many connections at once would have a guess each.
+    """
+    guesses = Guesses(Clock())
+    prefix = prefix_of(client_address("192.0.2.1"))
+    guesses.failed(prefix, "app1")
+
+    def must_wait() -> tuple[bool, bool]:
+        minute = guesses.must_wait(prefix, per_minute=2, per_day=None)
+        return minute, guesses.must_wait(prefix, per_minute=None, per_day=2)
+
+    assert must_wait() == (False, False)
+    with guesses.attempt(prefix):
+        assert must_wait() == (True, True)
+        assert not guesses.exhausted(prefix, per_minute=2, per_day=2)
+        assert not guesses.must_wait(prefix, per_minute=None, per_day=None)
+    assert must_wait() == (False, False)
+    assert not guesses._open
+
+
 def test_memory_of_guessers_is_bounded(monkeypatch):
     monkeypatch.setattr("relay.smtp.budgets._REMEMBERED", 3)
     guesses = Guesses(Clock())
