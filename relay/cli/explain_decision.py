@@ -16,8 +16,9 @@ from relay.owner.again import Again, judge_again
 from relay.owner.catalogs import KeptText
 from relay.owner.folder import texts_in
 from relay.owner.log_lines import LineCount, LogProblem, records_of
-from relay.owner.observed import HashedAddresses, NotReplayable, Observed, read_observed
+from relay.owner.observed import HashedAddresses, NotReplayable, Observed
 from relay.owner.policy_texts import PolicyTexts, PolicyTextsProblem
+from relay.owner.records import read_observed
 from relay.settings.model import Settings
 from relay.translation import CALLER, rules_of
 from relay.words.delegates import Delegate

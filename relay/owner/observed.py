@@ -1,43 +1,23 @@
-"""A message that really happened, read from its decision record so that the judge can be asked again."""
+"""A message that really happened, as far as the judge must know it to be asked again. Pure."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from relay.judgement.verdicts import Role
 from relay.mail.facts import DisplayName, MessageFacts
-from relay.observe.records import SCHEMA_VERSION
-from relay.words.addresses import Address, AddressProblem, parse_address
+from relay.words.addresses import Address, parse_address
 from relay.words.delegates import Delegate
-from relay.words.endings import Outcome, Reason
+from relay.words.endings import Outcome
 from relay.words.transactions import Envelope
 
-HASHED: Final = "hash:"
 SEVERITY: Final = ("denied", "not-allowed", "undecided", "sealed", "allowed")
 
-#: What the judge says where nobody verified the address: the one refusal without an identity that can be asked again.
-_UNVERIFIED: Final = "no verified identity covers "
-#: What it says where a policy names the delegate's account, and the delegate's settings do not let that count.
-_ACCOUNT_ONLY: Final = "only the delegate's whole account is granted"
-_NAMED_BY: Final = " is named by "
-_AGREEING: Final = " must allow as well"
-#: Rows that are remembered: most of a week's are alike.
-_REMEMBERED: Final = 1 << 16
-_FIELDS: Final = {
+#: The field of a message that names an identity, by its name in :class:`MessageFacts`.
+FIELDS: Final = {
     "source_arn": "X-SES-SOURCE-ARN",
     "from_arn": "X-SES-FROM-ARN",
     "return_path_arn": "X-SES-RETURN-PATH-ARN",
 }
-_ORIGINS: Final = frozenset(_FIELDS.values()) | {f"default_{field}" for field in _FIELDS}
-_REASONS: Final = {
-    "denied": Reason.POLICY_DENIED,
-    "not-allowed": Reason.POLICY_NOT_ALLOWED,
-    "undecided": Reason.POLICY_UNDECIDED,
-}
-_JUDGED: Final = frozenset({*_REASONS.values(), Reason.IDENTITY_UNKNOWN})
 
 
 class HashedAddresses(ValueError):
@@ -149,9 +129,9 @@ class Observed:
             author=self.author,
             display_name=self.display_name,
             return_path=None if self.feedback == self.mail_from else self.feedback,
-            source_arn=named.get(_FIELDS["source_arn"]),
-            from_arn=named.get(_FIELDS["from_arn"]),
-            return_path_arn=named.get(_FIELDS["return_path_arn"]),
+            source_arn=named.get(FIELDS["source_arn"]),
+            from_arn=named.get(FIELDS["from_arn"]),
+            return_path_arn=named.get(FIELDS["return_path_arn"]),
         )
 
     def recorded_delegate(self) -> Delegate:
@@ -178,121 +158,3 @@ class Observed:
             AddressProblem: A recipient is no address.
         """
         return Envelope(self.mail_from, tuple(parse_address(text) for text in self.recipients), self.id)
-
-
-def read_observed(record: Mapping[str, Any]) -> Observed | NotReplayable:
-    """
-    Read a decision record.
-
-    Raises:
-        HashedAddresses: Its addresses are hashed.
-    """
-    version = record.get("schema", SCHEMA_VERSION)
-    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        return NotReplayable.UNREADABLE
-    try:
-        _refuse_hashes(record)
-        return _without_questions(record) if not record["roles"] else _read(record)
-    except (KeyError, TypeError, AttributeError, AddressProblem):
-        return NotReplayable.UNREADABLE
-    except ValueError as error:
-        if isinstance(error, HashedAddresses):
-            raise
-        return NotReplayable.UNREADABLE
-
-
-def _refuse_hashes(record: Mapping[str, Any]) -> None:
-    addresses = [record.get("reverse_path"), *record["recipients"], *(row["address"] for row in record["roles"])]
-    if any(isinstance(address, str) and address.startswith(HASHED) for address in addresses):
-        raise HashedAddresses
-
-
-def _without_questions(record: Mapping[str, Any]) -> NotReplayable:
-    if record.get("rule") is not None or record["reason"] in {Reason.MESSAGE_FORM, Reason.ADDRESS_FORM}:
-        return NotReplayable.FORM
-    return NotReplayable.IDENTITY if record["reason"] == Reason.IDENTITY_UNKNOWN else NotReplayable.UNASKED
-
-
-def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
-    rows = record["roles"]
-    if any(row["identity"] is None and not str(row.get("why")).startswith(_UNVERIFIED) for row in rows):
-        return NotReplayable.IDENTITY
-    roles = tuple(_role(row) for row in rows)
-    addresses = {role.role: role.address for role in roles}
-    feedback = addresses[Role.FEEDBACK]
-    recipients = record["recipients"]
-    if not all(isinstance(text, str) for text in recipients):
-        return NotReplayable.UNREADABLE
-    return Observed(
-        id=str(record["id"]),
-        time=datetime.fromisoformat(record["time"]).timestamp(),
-        delegate=str(record["delegate"]),
-        principal=record["principal"],
-        author=addresses.get(Role.FROM),
-        feedback=feedback,
-        mail_from=addresses.get(Role.ENVELOPE, feedback),
-        recipients=tuple(recipients),
-        display_name=_display_name(record),
-        named=_named(rows),
-        roles=roles,
-        answer=_answer(record),
-        outcome=record["outcome"],
-        api=record.get("api"),
-        lacks_account_grant=any(_ACCOUNT_ONLY in str(row.get("why")) for row in rows),
-    )
-
-
-def _role(row: Mapping[str, Any]) -> ObservedRole:
-    digests = tuple(row.get("digests", ()))
-    return _role_of(row["role"], row["address"], row["identity"], row["verdict"], row.get("chosen", ""), digests)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _role_of(
-    role: str, address: str, identity: str | None, verdict: str, chosen: str, digests: tuple[str, ...]
-) -> ObservedRole:
-    """Make one row; that others had to agree, the record says in words."""
-    parts = chosen.split("; ")
-    names = [name for part in parts if part.endswith(_AGREEING) for name in part.removesuffix(_AGREEING).split(", ")]
-    owner = None if identity is None else identity.partition("identity/")[0]
-    agreeing = tuple(f"{owner}identity/{name}" for name in names) if owner else ()
-    return ObservedRole(role, parse_address(address), identity, verdict, agreeing, digests)
-
-
-def _display_name(record: Mapping[str, Any]) -> DisplayName | None:
-    decoded, raw = record.get("display_name"), record.get("display_name_raw")
-    return None if decoded is None else DisplayName(decoded if raw is None else raw, decoded)
-
-
-def _named(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """
-    The identities that were named, each with the field or setting that named it.
-
-    The record says which identity governed and what named it. Where an address's own policies took precedence over the
-    named domain, the domain is the shorter name, and covers both.
-    """
-    named: dict[str, str] = {}
-    for row in rows:
-        origin = row.get("chosen", "").partition(_NAMED_BY)[2].partition(";")[0]
-        if origin in _ORIGINS and row["identity"] is not None:
-            named[origin] = min(row["identity"], named.get(origin, row["identity"]), key=len)
-    return tuple(sorted(named.items()))
-
-
-def _answer(record: Mapping[str, Any]) -> Answer:
-    """
-    Read the worst of the verdicts, with its reason.
-
-    The record's own reason is of what became of the message: observed mail was sent all the same, and allowed mail may
-    have been refused for something else. It is the judge's where it is one that only the judge gives.
-    """
-    rows = record["roles"]
-    verdict = min((row["verdict"] for row in rows), key=SEVERITY.index)
-    worst = [row for row in rows if row["verdict"] == verdict]
-    deciding = frozenset(text for row in worst for text in row.get("deciding", ()))
-    if verdict in _REASONS:
-        own = Reason.IDENTITY_UNKNOWN if worst[0]["identity"] is None else _REASONS[verdict]
-        return Answer(verdict, record["reason"] if record["reason"] in _JUDGED else own, deciding)
-    if record["reason"] == Reason.IDENTITY_UNKNOWN:
-        return Answer("refused", Reason.IDENTITY_UNKNOWN, deciding)
-    return Answer(verdict, Reason.NONE, deciding)

@@ -10,7 +10,8 @@ from relay.judgement.rules import Rules
 from relay.observe.privacy import AddressHashes
 from relay.observe.records import SCHEMA_VERSION
 from relay.owner.folder import read_policy_folder
-from relay.owner.observed import HashedAddresses, NotReplayable, Observed, read_observed
+from relay.owner.observed import HashedAddresses, NotReplayable, Observed
+from relay.owner.records import read_observed
 from relay.words.delegates import Delegate
 from tests.owner.week import DELEGATES, DOMAIN, Week
 

@@ -11,7 +11,8 @@ import pytest
 from relay.judgement.rules import Rules
 from relay.owner.folder import read_policy_folder
 from relay.owner.observed import Answer, NotReplayable
-from relay.owner.replay import Kind, Replay, Report, kind_of_change
+from relay.owner.replay import Replay, kind_of_change
+from relay.owner.report import Kind, Report
 from relay.words.delegates import Delegate
 from tests.owner.week import DELEGATES, OWNER, REGION, Week, edit
 

@@ -13,18 +13,11 @@ from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.judgement.message import judge_message
 from relay.judgement.rules import Rules
 from relay.mail.facts import MessageFacts
-from relay.owner.observed import NotReplayable, Observed, read_observed
+from relay.owner.observed import NotReplayable, Observed
+from relay.owner.records import read_observed
 from relay.owner.statements import LONGEST_POLICY, Pattern
-from relay.owner.suggest import (
-    FEW_DOMAINS,
-    MANY_ADDRESSES,
-    Sightings,
-    Suggestion,
-    fold_labels,
-    identities_of,
-    suggest,
-    whole_domains,
-)
+from relay.owner.suggest import Sightings, Suggestion, identities_of, suggest
+from relay.owner.widening import FEW_DOMAINS, MANY_ADDRESSES, fold_labels, whole_domains
 from relay.policy.document import Policy, parse_policy
 from relay.words.addresses import Address, parse_address
 from relay.words.arns import IdentityArn, parse_identity_arn

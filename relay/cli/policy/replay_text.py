@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from relay.cli.policies import printable
-from relay.owner.replay import EXAMPLES, Affected, Group, Kind, Report
+from relay.owner.report import EXAMPLES, Affected, Group, Kind, Report
 
 _TITLES: Final = {
     Kind.LOSES: ("LOSES", "red", "allowed then, not any more"),

@@ -11,7 +11,8 @@ from relay.cli.policies import printable
 from relay.cli.policy.output import put_out
 from relay.cli.progress import progress
 from relay.owner.log_lines import LineCount, LogProblem, records_of, size_of
-from relay.owner.observed import HashedAddresses, NotReplayable, read_observed
+from relay.owner.observed import HashedAddresses, NotReplayable
+from relay.owner.records import read_observed
 from relay.owner.suggest import Sightings, Suggestion, identities_of, suggest
 
 
