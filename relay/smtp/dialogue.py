@@ -55,12 +55,6 @@ class Dialogue(Transfer):
             self._dismiss(replies.NOT_OFFERED)
         self._answer(replies.NOT_OFFERED)
 
-    def _leads_nowhere(self) -> None:
-        """Count a command that brings no message nearer; who sends nothing else is sent away."""
-        self._junk += 1
-        if self._junk >= self._limits.junk_commands:
-            self._dismiss(replies.TOO_MUCH_JUNK)
-
     # Greeting
 
     async def smtp_HELO(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
@@ -81,6 +75,7 @@ class Dialogue(Transfer):
         if not name or len(name) > self._limits.helo_name:
             self._answer(replies.BAD_NAME)
             return False
+        self._was_refused = False
         self._abandon_transaction()
         self._helo = _UNFIT_FOR_RECEIVED.sub("", name) or "unknown"
         self._extended = extended
@@ -158,6 +153,7 @@ class Dialogue(Transfer):
         if arg:
             self._answer(replies.NO_ARGUMENT)
             return
+        self._was_refused = False
         self._abandon_transaction()
         self._answer(replies.OK)
 

@@ -19,6 +19,7 @@ class Transfer(Authentication):
     """A connection on which messages are handed in."""
 
     _helo = ""
+    _was_refused = False  # the last MAIL, for what it said and not how
 
     @property
     def _tls_is_offered(self) -> bool:
@@ -28,9 +29,10 @@ class Transfer(Authentication):
         """Open a transaction. Whatever is answered, a message has been received."""
         transaction = self._new_transaction()
         ending = self._mail_refusal(transaction, arg or "")
+        self._was_refused = ending is not None and transaction.envelope is not None
         if ending is not None:
             transaction.end(ending)
-            self._answer(ending.reply, counts=transaction.envelope is None)
+            self._answer(ending.reply, counts=not self._was_refused)
             return
         self._transaction = transaction
         self._answer(replies.SENDER_OK)
@@ -73,7 +75,7 @@ class Transfer(Authentication):
         """Add a recipient. Past the limit: see ``Limits.over_recipients``."""
         transaction = self._transaction
         if transaction is None:
-            self._answer(replies.NEED_MAIL if self._helo else replies.NEED_EHLO)
+            self._refuse_without_mail()
             return
         transaction.rcpt_commands += 1
         try:
@@ -99,8 +101,11 @@ class Transfer(Authentication):
             self._answer(replies.NO_ARGUMENT)
             return
         transaction = self._transaction
-        if transaction is None or not transaction.forward_paths:
-            self._answer(self._data_refusal(transaction))
+        if transaction is None:
+            self._refuse_without_mail()
+            return
+        if not transaction.forward_paths:
+            self._answer(replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT)
             return
         if self._inflow.pending:
             self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
@@ -112,10 +117,20 @@ class Transfer(Authentication):
         else:
             await self._take_message(transaction)
 
-    def _data_refusal(self, transaction: Transaction | None) -> Reply:
-        if transaction is None:
-            return replies.NEED_MAIL if self._helo else replies.NEED_EHLO
-        return replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT
+    def _refuse_without_mail(self) -> None:
+        """
+        Answer RCPT or DATA outside a transaction: an error, unless a pipelining client sent it together with a MAIL
+        that was refused (RFC 2920 section 3.1); it cannot have known.
+        """
+        if self._was_refused:
+            self._leads_nowhere()
+        self._answer(replies.NEED_MAIL if self._helo else replies.NEED_EHLO, counts=not self._was_refused)
+
+    def _leads_nowhere(self) -> None:
+        """Count a command that brings no message nearer; who sends nothing else is sent away."""
+        self._junk += 1
+        if self._junk >= self._limits.junk_commands:
+            self._dismiss(replies.TOO_MUCH_JUNK)
 
     async def _finds_room(self) -> bool:
         """Wait a little while the messages of others fill our memory (back-pressure before 354)."""

@@ -89,6 +89,37 @@ async def test_w8_a_message_with_too_many_recipients_is_refused_whole(authority)
         assert (await client.hands_in()).startswith("250")
 
 
+async def test_who_pipelines_behind_a_refused_mail_makes_no_error(authority):
+    """
+    Postfix sends MAIL, RCPT and DATA together; were the latter two errors, the fifth refusal would cost the sixth
+    message its connection. Without end it leads nowhere all the same.
+    """
+    async with stage(authority, PLAIN, errors=4, junk_commands=20) as on:
+        client = await on.authenticated("plain")
+        for _ in range(9):
+            await client.send(b"MAIL FROM:<ceo@example.com>\r\nRCPT TO:<bob@rcpt.example>\r\nDATA\r\n")
+            assert [(await client.reply())[:9] for _ in range(3)] == ["550 5.7.1", "503 5.5.1", "503 5.5.1"]
+        assert (await client.hands_in()).startswith("250")
+
+        for _ in range(10):
+            await client.send(b"MAIL FROM:<ceo@example.com>\r\nRCPT TO:<bob@rcpt.example>\r\nDATA\r\n")
+        answers = [await client.reply() for _ in range(30)]
+        assert answers[-1].startswith("421 4.7.0")
+        await on.settled()
+        assert on.is_balanced()
+
+
+@pytest.mark.parametrize("first", ["RSET", "EHLO client.test"])
+async def test_a_refused_mail_excuses_what_follows_it_and_nothing_later(authority, first):
+    async with stage(authority, PLAIN, errors=4) as on:
+        client = await on.authenticated("plain")
+        assert (await client.says("MAIL FROM:<ceo@example.com>")).startswith("550")
+        assert (await client.says(first)).startswith("250")
+        answers = [await client.says("RCPT TO:<bob@rcpt.example>") for _ in range(4)]
+
+    assert [answer[:3] for answer in answers] == ["503", "503", "503", "421"]
+
+
 @pytest.mark.parametrize("over_recipients", ["refuse-message", "452"])
 async def test_w8_recipients_without_end_are_errors_in_the_end(authority, over_recipients):
     async with stage(authority, PLAIN, over_recipients=over_recipients, over_recipients_commands=20) as on:
