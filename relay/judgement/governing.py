@@ -190,6 +190,9 @@ def _unverified(address: Address, choice: Choice) -> Ungoverned:
         return _nothing_sealed_named(address)
     regions = tuple(sorted({region for _, region in owners}))
     advice: tuple[str, ...] = (f"Have {address.domain.lower()} or {address} verified by a configured identity owner.",)
+    if "." not in address.domain:
+        cure = 'send another MAIL FROM, or set return_path = "author" for the delegate.'
+        advice = (f"{address.domain} is a host: {cure}",)
     if any(owned.bearing_on(address).spellings for owned in owners.values()):
         advice += ("An address that is verified permits only its exact spelling: no other case, no +label.",)
     if choice.rules.sealed:

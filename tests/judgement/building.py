@@ -102,7 +102,7 @@ def facts(author: str = "app@example.com", name: str | DisplayName | None = None
 def envelope(mail_from: str = "app@example.com", recipients: Iterable[str] = ("bob@rcpt.example",)) -> Envelope:
     reverse_path: ReversePath = NullPath.NULL
     if mail_from != "<>":
-        reverse_path = parse_address(mail_from).with_domain_lowered()
+        reverse_path = parse_address(mail_from, maybe_on_a_host=True).with_domain_lowered()
     return Envelope(reverse_path, tuple(parse_address(one) for one in recipients), "id")
 
 

@@ -109,6 +109,14 @@ def test_there_is_advice_where_no_policy_could_be_asked(known, message, says):
     assert says in " ".join(advice)
 
 
+def test_there_is_advice_for_software_that_sends_as_its_host():
+    decision = judge(catalog(identity("example.com", allow())), path=envelope("www-data@web01")).decisions[1]
+
+    assert decision.advice == (
+        'web01 is a host: send another MAIL FROM, or set return_path = "author" for the delegate.',
+    )
+
+
 def test_what_the_form_decided_is_explained_by_its_reply():
     explanation = explained(catalog(), facts(x_ses={"x-ses-tenant": "t"}))
 
