@@ -9,10 +9,14 @@ from typing import Any, Final, TypeVar
 LONGEST_TEXT: Final = 2000
 LONGEST_TRACE: Final = 12_000
 MOST_FRAMES: Final = 24
+MOST_CAUSES: Final = 4
 MOST_ITEMS: Final = 100
 DEEPEST: Final = 5
 #: Other readers of JSON hold 64 bits.
 LARGEST_NUMBER: Final = 2**63
+
+#: Their texts name operations, attributes and files, and nothing that went through our hands.
+_WORDED_BY_PYTHON: Final = (TypeError, AttributeError, NameError, ImportError, OSError, RecursionError, MemoryError)
 
 _Item = TypeVar("_Item")
 
@@ -59,12 +63,32 @@ def trace_of(error: BaseException) -> str:
     """
     Return the stack of *error* and of its causes: innermost frames, files and lines, never the values of locals.
 
-    What an exception says of itself is cut to 300 characters a line.
+    What an exception says of itself is told only where Python or the system words it: others may quote what they
+    stumbled over, a letter or a password.
     """
-    told = traceback.TracebackException.from_exception(error, limit=-MOST_FRAMES, capture_locals=False)
-    text = "\n".join(cut(line, 300) for part in told.format(chain=True) for line in part.splitlines())
-    text = _readable(text)
+    text = _readable("\n".join(f"{_frames(each)}{_named(each)}" for each in reversed(_chain(error))))
     return text if len(text) <= LONGEST_TRACE else "..." + text[3 - LONGEST_TRACE :]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return *error*, its cause, the cause of that, and so on; at most MOST_CAUSES."""
+    chain = [error]
+    while len(chain) < MOST_CAUSES:
+        last = chain[-1]
+        below = last.__cause__ or (None if last.__suppress_context__ else last.__context__)
+        if below is None or below in chain:
+            break
+        chain.append(below)
+    return chain
+
+
+def _frames(error: BaseException) -> str:
+    return "".join(traceback.format_list(traceback.extract_tb(error.__traceback__, limit=-MOST_FRAMES)))
+
+
+def _named(error: BaseException) -> str:
+    kind = type(error).__qualname__
+    return f"{kind}: {cut(str(error), 300)}" if isinstance(error, _WORDED_BY_PYTHON) else kind
 
 
 def printable(value: object) -> Any:

@@ -258,9 +258,21 @@ def test_an_incident_tells_the_stack_and_no_locals(written):
 
     [line] = written.lines()
     assert (line["incident"], line["error"]) == ("I-1", "KeyError")
-    assert "ValueError: the cause" in line["exception"]
+    assert line["exception"].index("ValueError\n") < line["exception"].index("KeyError")
     assert "test_log.py" in line["exception"]
     assert CANARY not in written.text
+
+
+def test_an_incident_does_not_repeat_what_an_exception_quotes(written):
+    """
+    A ValueError may quote the letter it stumbled over; a TypeError names operations and types.
+    """
+    written.log(Incident("I-1", "s-1", ValueError("Dear Bob, the number is 4111")))
+    written.log(Incident("I-2", "s-1", TypeError("unsupported operand")))
+
+    quoting, naming = written.lines()
+    assert quoting["exception"] == "ValueError"
+    assert naming["exception"] == "TypeError: unsupported operand"
 
 
 def test_a_refresh_that_says_the_same_again_is_told_once(written):
