@@ -99,7 +99,10 @@ class LimitSettings(Section):
     )
     connections: Count = option("Open connections in all; past it 421.", default=1000, ge=1, le=1_000_000)
     connections_per_client: Count = option(
-        "Open connections of one IPv4 address or IPv6 /64. 0 lifts the bound.", default=50, ge=0, le=1_000_000
+        "Open connections of one IPv4 address or IPv6 /64: a pool of 64 and some. 0 lifts the bound.",
+        default=80,
+        ge=0,
+        le=1_000_000,
     )
     errors_per_session: Count = option(
         "Commands answered 4xx or 5xx before the connection is closed with 421. An accepted message clears the count.",

@@ -77,7 +77,7 @@ class Limits:
     # All clients
     connections: int = 1000
     """Open connections of one process."""
-    connections_per_client: int | None = 50
+    connections_per_client: int | None = 80
     """The same from one IPv4 address or IPv6 /64."""
     auth_failures_per_minute: int | None = 10
     """Wrong passwords from one IPv4 address or IPv6 /64; then 454 4.7.0 unseen. A right one gives its own back."""
