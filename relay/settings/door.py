@@ -92,8 +92,8 @@ class LimitSettings(Section):
     )
     inflight_bytes: Size = option(
         "Octets of all messages being received or judged; past it new ones are told 452. Memory peaks at "
-        "about three times this.",
-        default="128MiB",
+        "about four times this.",
+        default="96MiB",
         ge=1 << 20,
         le=64 << 30,
     )

@@ -25,8 +25,8 @@ class Limits:
     """Past ``recipients``: 550 5.5.3 in reply to DATA, as SES refuses the whole; or 452 4.5.3 to each further RCPT."""
     over_recipients_commands: int = 1000
     """RCPT commands past ``recipients`` that are heard out before each counts as an error (Postfix: overshoot)."""
-    inflight_bytes: int = 128 * MEBIBYTE
-    """Octets of all messages being read or decided; past it, 452 4.3.1. Memory peaks at about three times this."""
+    inflight_bytes: int = 96 * MEBIBYTE
+    """Octets of all messages being read or decided; past it, 452 4.3.1. Memory peaks at about four times this."""
     inflight_seconds: float = 5
     """How long DATA waits for room among those octets before it answers 452 4.3.1."""
 
