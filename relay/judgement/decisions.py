@@ -175,7 +175,7 @@ def _refused(
         evaluated,
         digests_of(governing.agreeing),
         _sentence(arn, label, miss),
-        advice_for(arn, label, miss, question.address, delegate),
+        advice_for(arn, label, miss, hearing.circumstances.author or question.address, delegate),
         access_denied(arn, miss, asker),
         reason_of(verdict),
     )

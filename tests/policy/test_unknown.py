@@ -44,6 +44,14 @@ def asked(**more: Any) -> Request:
         ({"Null": {KEY: ["true", "false"]}}, Truth.YES),
         ({"StringEquals": {KEY: "${aws:nothing}"}}, Truth.NO),
         ({"StringNotEquals": {KEY: "${aws:nothing}"}}, Truth.YES),
+        ({"StringLike": {KEY: "${aws:nothing}"}}, Truth.NO),
+        ({"StringNotLike": {KEY: "${aws:nothing}"}}, Truth.YES),
+        ({"StringEqualsIgnoreCase": {KEY: "${aws:nothing}"}}, Truth.NO),
+        ({"StringNotEqualsIgnoreCase": {KEY: "${aws:nothing}"}}, Truth.YES),
+        ({"StringNotEqualsIgnoreCase": {KEY: "o-x"}}, Truth.UNKNOWN),
+        ({"StringNotEqualsIgnoreCase": {KEY: ["o-x", "${aws:nothing}"]}}, Truth.UNKNOWN),
+        ({"StringNotEqualsIgnoreCase": {KEY: "${ses:FromAddress}"}}, Truth.UNKNOWN),
+        ({"StringLikeIfExists": {KEY: "*${aws:nothing, ''}"}}, Truth.YES),
         ({"StringLikeIfExists": {KEY: "${aws:nothing}"}}, Truth.UNKNOWN),
         ({"ForAllValues:StringLike": {KEY: "${aws:PrincipalTag/a}"}}, Truth.UNKNOWN),
         ({"ForAllValues:StringLike": {KEY: "${aws:PrincipalTag/a}*"}}, Truth.UNKNOWN),
@@ -101,6 +109,30 @@ def test_a_known_key_is_known_even_under_an_unknown_prefix():
 
     entry = {"StringEquals": {"aws:PrincipalTag/Team": "red"}}
     assert decision(told, statement(Condition=entry)) is Decision.ALLOW
+
+
+def test_what_cannot_be_read_is_told_of_every_policy():
+    """
+    All problems, and how the statements that could be read fared.
+    """
+    told = evaluate(asked(), [UNREADABLE, readable(statement()), parse_policy("other", "[")], trace=True)
+
+    assert (told.decision, told.because, told.grant) == (Decision.UNDECIDED, (), None)
+    assert [problem.policy for problem in told.problems] == ["broken", "other"]
+    assert [trace.applies for trace in told.traces] == [Truth.YES]
+
+
+@pytest.mark.parametrize(("found", "wanted"), [(None, Truth.UNKNOWN), ("a", Truth.UNKNOWN)])
+def test_a_null_that_wants_neither_is_never_sure(found, wanted):
+    """
+    Of an Allow; in a Deny it cannot be read.
+    """
+    context = {} if found is None else {"ses:FromAddress": found}
+    for values in ("no", ["no", "maybe"]):
+        told = ask(request(context), statement(Condition={"Null": {"ses:FromAddress": values}}))
+        assert (told.decision, told.traces[0].applies) == (Decision.IMPLICIT_DENY, wanted)
+    present = ask(request({"ses:FromAddress": "a"}), statement(Condition={"Null": {"ses:FromAddress": ["true", "no"]}}))
+    assert (present.decision, present.traces[0].applies) == (Decision.IMPLICIT_DENY, wanted)
 
 
 def test_an_unreadable_policy_is_undecided_unless_another_denies():
