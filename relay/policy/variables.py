@@ -73,7 +73,7 @@ def _joined(parts: list[str | Variable]) -> Template:
             joined[-1] = last + part
         elif part:
             joined.append(part)
-    return tuple(part for part in joined if part) or ("",)
+    return tuple(part for part in joined if part)
 
 
 def keys_of(template: Template) -> frozenset[str]:
