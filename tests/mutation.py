@@ -25,12 +25,13 @@ from _pytest.runner import runtestprotocol  # what plugins that fork tests take
 from hypothesis import settings
 
 #: Names of mutants, with wildcards: ``relay.policy.wildcards.*``. Unset: the plugin only forgets what was cached.
-WANTED = "MUTANTS"
+WANTED = "MUTANTS_TO_JUDGE"
 UNDER_TEST = "MUTANT_UNDER_TEST"
 
 #: mutmut's exit codes.
 KILLED, SURVIVED, NO_TESTS, TIMED_OUT = 1, 0, 33, 36
-MOST_SECONDS = 120
+#: Of CPU, for one test; of memory, for all.
+MOST_SECONDS, MOST_OCTETS = 15, 2 << 30
 
 CACHED = type(functools.lru_cache(len))
 
@@ -144,8 +145,7 @@ class Suite:
 
     def _child(self, mutant: str, tests: list[str], writer: int) -> None:
         os.environ[UNDER_TEST] = mutant
-        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
-        signal.alarm(4 * MOST_SECONDS)
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_OCTETS, MOST_OCTETS))
         code = KILLED
         with Path(os.devnull).open("w") as nowhere:
             sys.stdout = sys.stderr = nowhere
@@ -158,6 +158,7 @@ class Suite:
 
     def _failing(self, tests: list[str]) -> Iterator[str]:
         for test in tests:
+            signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)  # ends the process: a mutant may never end
             reports = runtestprotocol(self.items[test], log=False, nextitem=None)
             if any(report.failed for report in reports):
                 yield test

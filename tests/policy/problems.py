@@ -18,6 +18,9 @@ MORE: Final[dict[str, Any]] = {
     "many problems of actions": {"Action": ["ses", 1, "ses:Send Email", "a:b:c"]},
     "many problems of resources": {"Resource": ["bucket", None, "ARN:aws:s3:::b"]},
     "many problems of a statement": {"Id": 1, "Sid": 2, "Effect": "allow", "NotAction": "*", "Condition": []},
+    "many problems of conditions": {
+        "Condition": {"Bool": {"a": "true", "A": "true", "": "true", "b": [], "c": [{}, "d"]}, "Nope": {}, "Null": "x"}
+    },
     "doubts of an Allow": {
         "Condition": {
             "NumericEquals": {"a": ["1", "x", "1e1"]},

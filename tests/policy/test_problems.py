@@ -85,3 +85,17 @@ def test_what_is_literal_stays_in_one_piece():
     assert read_template("", live=True, wildcards=True) == ("",)
     assert read_template("${a}", live=False, wildcards=False) == ("${a}",)
     assert len(read_template("a${*}${b}${?}c", live=True, wildcards=False)) == 3
+
+
+def test_a_doubt_names_its_policy():
+    """
+    As a problem does.
+    """
+    value = {"Statement": {**GOOD["Statement"], "Condition": {"Bool": {"a": "no"}, "ArnLike": {"b": "*"}}}}
+    made = parse_document("mine", value)
+
+    assert isinstance(made, Policy)
+    assert [(doubt.policy, doubt.why) for doubt in made.doubts] == [
+        ("mine", "'no' is neither true nor false"),
+        ("mine", "'*' has not the six fields of an ARN"),
+    ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.policy.answers import Decision, Truth
+from relay.policy.answers import Decision, Mismatch, Truth
 from relay.policy.evaluation import could_allow
 from relay.policy.principals import parse_caller
 from relay.policy.request import Caller
@@ -161,3 +161,53 @@ def test_a_star_beside_actions_is_all_of_them(effect):
         assert told is (Decision.ALLOW if effect == "Allow" else Decision.EXPLICIT_DENY)
         without = {k: v for k, v in statement(effect).items() if k != "Action"} | {"NotAction": actions}
         assert decision(request(), without) is Decision.IMPLICIT_DENY
+
+
+@pytest.mark.parametrize(
+    ("elements", "caller", "mismatch"),
+    [
+        ({"NotPrincipal": "*"}, ALICE, Mismatch("NotPrincipal", ("*",), (ALICE,))),
+        ({"Principal": {"AWS": ROLE}}, ALICE, Mismatch("Principal", (ROLE,), (ALICE,))),
+        ({"NotAction": ["ses:*"]}, ALICE, Mismatch("NotAction", ("ses:*",), ("ses:SendRawEmail",))),
+        ({"Action": "s3:*"}, ALICE, Mismatch("Action", ("s3:*",), ("ses:SendRawEmail",))),
+        ({"NotResource": IDENTITY}, ALICE, Mismatch("NotResource", (IDENTITY,), (IDENTITY,))),
+        ({"Resource": "arn:aws:s3:::b"}, ALICE, Mismatch("Resource", ("arn:aws:s3:::b",), (IDENTITY,))),
+        (
+            {"Condition": {"Null": {"aws:K": "true"}}},
+            ALICE,
+            Mismatch("Condition", ("true",), ("a",), "Null", "aws:K"),
+        ),
+        (
+            {"Condition": {"ForAnyValue:stringlike": {"aws:Other": ["b", "c*"]}}},
+            ALICE,
+            Mismatch("Condition", ("b", "c*"), None, "ForAnyValue:stringlike", "aws:Other"),
+        ),
+        (
+            {"Principal": {"AWS": ROLE}, "Action": "s3:*", "Resource": "arn:aws:s3:::b"},
+            ALICE,
+            Mismatch("Principal", (ROLE,), (ALICE,)),
+        ),
+    ],
+)
+def test_the_first_thing_that_did_not_match(elements, caller, mismatch):
+    """
+    As the policy spells it, with what it wants and what the request has.
+    """
+    told = ask(request({"aws:k": "a"}, caller=caller), statement("Deny", **elements)).traces[0]
+
+    assert (told.applies, told.mismatch, told.unknown, told.grant) == (Truth.NO, mismatch, (), None)
+
+
+def test_an_unknown_key_matters_only_where_the_rest_applies():
+    """
+    A statement that surely does not apply hangs on nothing; what surely fails is told before what may.
+    """
+    unknown = request({"aws:k": "a"}, unknown=frozenset({"aws:x"}))
+    both = {"StringEquals": {"aws:x": "1", "aws:k": "b"}}
+
+    told = ask(unknown, statement(Condition=both)).traces[0]
+    assert (told.applies, told.unknown) == (Truth.NO, ())
+    assert told.mismatch == Mismatch("Condition", ("b",), ("a",), "StringEquals", "aws:k")
+    told = ask(unknown, statement(Condition={"StringEquals": {"aws:x": "1", "aws:k": "a"}})).traces[0]
+    assert (told.applies, told.unknown) == (Truth.UNKNOWN, ("aws:x",))
+    assert told.mismatch == Mismatch("Condition", ("1",), None, "StringEquals", "aws:x")
