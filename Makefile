@@ -29,7 +29,7 @@ bench: .venv/.dev ## what is fast, measured (docs/performance.md)
 	$(BIN)/python -m bench
 
 differential: .venv/.dev ## the judge against another's evaluator, on many more policies than in the suite
-	.PHONY: run test lint bench differential mutate format_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
+	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
 
 mutate: .venv/.mutation ## mutants of the judge that its tests let live: hours for all, or MUTANTS='relay.policy.dates.*'
 	@tests/mutate $(MUTANTS)
