@@ -15,7 +15,11 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class JsonProblem(ValueError):
-    """Text that is not JSON. ``str()`` says why and where."""
+    """Text that is not JSON. ``str()`` says why and where; ``offset`` is where, in characters from 0, if anywhere."""
+
+    def __init__(self, why: str, offset: int | None = None) -> None:
+        super().__init__(why)
+        self.offset = offset
 
 
 class Number(str):
@@ -55,7 +59,8 @@ def decode(text: str) -> Any:
     except RecursionError:
         raise JsonProblem("nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise JsonProblem(f"not JSON: {error.msg}, line {error.lineno} column {error.colno}") from None
+        why = f"not JSON: {error.msg}, line {error.lineno} column {error.colno}"
+        raise JsonProblem(why, error.pos) from None
 
 
 def step(path: str, key: str) -> str:

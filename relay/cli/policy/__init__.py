@@ -4,7 +4,7 @@ import click
 
 from relay.cli.lazy import LazyGroup
 
-COMMANDS: tuple[str, ...] = ("grant", "history", "replay", "suggest", "test")
+COMMANDS: tuple[str, ...] = ("grant", "history", "lint", "replay", "suggest", "test")
 
 
 @click.group(cls=LazyGroup, package="relay.cli.policy", modules=COMMANDS)
