@@ -22,7 +22,7 @@ from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.metrics import Metrics
 from relay.observe.observers import fan_out
 from relay.observe.records import Recorder
-from relay.reception import Clocks, House, Reception
+from relay.reception import Reception
 from relay.sending.callers import Caller
 from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
@@ -45,6 +45,7 @@ from relay.translation import (
     tls_of,
     tokens_of,
 )
+from relay.walk import Clocks, House, Walk
 from relay.words.delegates import Delegate
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
@@ -102,9 +103,8 @@ class Relay:
         )
         self.directory = directory_of(settings, self.observe, keeper_of(settings))
         self._registry = Registry(entries_of(settings, None))
-        self._reception = Reception(
-            self._house(), self.directory, self._ses, observe=self.observe, clocks=Clocks(_wall, time.monotonic)
-        )
+        self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
+        self._reception = Reception(self._walk, self._ses)
         self._door = StreetDoor(
             listeners_of(settings),
             limits=limits_of(settings),
@@ -195,7 +195,7 @@ class Relay:
             await self._change_directory()
         self._metrics.admit([each.name for each in settings.delegate])
         self._registry.replace(entries_of(settings, self._caller))
-        self._reception.house = self._house()
+        self._walk.house = self._house()
         self._door.renew(limits=limits_of(settings), tls_context=context)
         self._tell_who_is_observed()
         self.directory.refresh_soon()
@@ -208,7 +208,7 @@ class Relay:
         await asyncio.to_thread(directory.refresh)
         if self._refreshing is not None:
             self._refreshing.cancel()
-        self.directory = self._reception.directory = directory
+        self.directory = self._walk.directory = directory
         self._refreshing = self._keep_refreshing()
 
     def _keep_refreshing(self) -> asyncio.Task[None]:
@@ -225,7 +225,7 @@ class Relay:
         return Check("credentials", not why, why)
 
     def _check_policies(self) -> Check:
-        catalog, rules, now = self.directory.catalog, self._reception.house.rules, time.time()
+        catalog, rules, now = self.directory.catalog, self._walk.house.rules, time.time()
         problems = [catalog.problem] if catalog.problem else []
         for (account, region), owned in catalog.owners.items():
             if owned.problem is not None:

@@ -100,4 +100,4 @@ def test_every_reply_with_a_name_is_on_the_page_in_its_words(name, reply):
 def test_the_replies_with_names_are_found():
     names = {name for name, _ in constants()}
 
-    assert {"relay.smtp.replies.NEED_TLS", "relay.sending.answers.MAYBE_SENT", "relay.reception.NOT_KNOWN"} <= names
+    assert {"relay.smtp.replies.NEED_TLS", "relay.sending.answers.MAYBE_SENT", "relay.walk.NOT_KNOWN"} <= names

@@ -14,8 +14,9 @@ from relay.mail.profile import Profile
 from relay.observe.events import MessageEnded
 from relay.observe.log import Log, LogOptions
 from relay.observe.records import make_record
-from relay.reception import Clocks, House, Reception
+from relay.reception import Reception
 from relay.sending.outcomes import Mail, Sent
+from relay.walk import Clocks, House, Walk
 from relay.words.addresses import NullPath, parse_address
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome, Reason
@@ -118,7 +119,7 @@ class Week:
         directory.refresh()
         house = House(self.delegates.get, self.rules, Profile(own_name="relay.example"), "relay.example")
         clocks = Clocks(lambda: self.now, lambda: 0.0)
-        return Reception(house, directory, Postman(), observe=lambda _event: None, clocks=clocks)
+        return Reception(Walk(house, directory, observe=lambda _event: None, clocks=clocks), Postman())
 
 
 def demo_policies(folder: Path) -> Path:

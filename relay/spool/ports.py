@@ -1,0 +1,100 @@
+"""The spool as reception and the courier see it: one protocol, one suite of tests, any number of engines."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from relay.spool.entries import Entry, State
+from relay.words.unavailable import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """There is no room: of bytes, of disk or of inodes. ``why`` is for the log; the client hears 452 4.3.1."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The body of an entry is not what was committed: gone, cut, or changed. The entry is quarantined by now."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: all of what is given holds. ``reason`` is part of ``reason`` or ``last``; ages in seconds."""
+
+    ids: tuple[str, ...] = ()
+    delegate: str | None = None
+    states: tuple[State, ...] = ()
+    reason: str | None = None
+    older_than: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many entries there are in each state, their octets, and when the oldest unsettled one was accepted."""
+
+    messages: dict[State, int]
+    octets: int
+    oldest: float | None
+
+
+class Spool(Protocol):
+    """
+    Keeps entries durably.
+
+    What a coroutine has returned from survives kill -9 and a loss of power; what it raised or was cancelled in may or
+    may not have happened, whole. Every failure of the disk is Unavailable, never an exception.
+    """
+
+    def room(self, octets: int) -> Full | None:
+        """Tell, at no cost, whether a message of *octets* could be committed now."""
+
+    async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+        """Keep *entry* and its message: once None is returned, 250 may be said."""
+
+    async def recover(self, now: float) -> Sequence[Entry]:
+        """
+        Take the entries that are *sending* though nobody sends them, once, at start: they stay *sending* and come back.
+
+        Called before anything else by the one process that holds the lock of the spool.
+        """
+
+    async def due(self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()) -> Sequence[Entry]:
+        """
+        Name what is due: the oldest of each delegate, at most *per_delegate* of each and *limit* in all, those in
+        *busy* left out, in the order of ``due_at``. No delegate's backlog hides another's mail.
+        """
+
+    async def next_due(self, now: float) -> float | None:
+        """Tell when the next entry that is not due yet becomes so."""
+
+    async def begin(self, entry: Entry, now: float) -> Entry | Unavailable | None:
+        """Register an attempt: *sending*, ``attempts`` one more. None: somebody else has the entry or changed it."""
+
+    async def body(self, entry: Entry) -> bytes | Damaged | Unavailable:
+        """Read the message, checked against its digest."""
+
+    async def change(self, entry: Entry) -> Entry | Unavailable | None:
+        """
+        Write *entry* as it stands (state, due_at, batches, counters, reason, last, details), if its ``version`` is
+        still the stored one; else None. Returns it with its new version.
+        """
+
+    async def remove(self, entry: Entry) -> Unavailable | None:
+        """Forget an entry and its message: it was sent, or a person deleted it. Absent already is well."""
+
+    async def find(self, wanted: Wanted, *, limit: int, after: str = "") -> Sequence[Entry]:
+        """List entries by id, at most *limit*, those after the id *after*."""
+
+    async def census(self) -> Census | Unavailable:
+        """Count, at the cost of an index."""
+
+    async def sweep(self, now: float) -> Sequence[str]:
+        """Remove *failed* entries past their retention and files that belong to no entry; tell in words of each."""
+
+    async def close(self) -> None:
+        """Finish what runs, close files, give the lock back."""

@@ -1,0 +1,223 @@
+"""
+One message from its octets to what SES is told: facts, questions, decision, rewriting; in that order, each once.
+
+Both walks go this way: reception's, at the end of DATA, and the courier's, before each attempt.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from relay.identities.ports import Directory
+from relay.judgement.answers import with_id
+from relay.judgement.message import judge_early, judge_message
+from relay.judgement.rules import Rules
+from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
+from relay.mail.facts import MessageFacts, MessageProblem
+from relay.mail.profile import Profile
+from relay.mail.reading import read_facts
+from relay.mail.received import received_field
+from relay.mail.rewriting import rewrite
+from relay.observe.events import Judged, JudgementTimed, Noted, Observer, SesDisagreed
+from relay.sending.answers import disagreement
+from relay.sending.outcomes import Mail
+from relay.sending.outcomes import Outcome as SesOutcome
+from relay.words.delegates import Delegate
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending, Envelope, Session
+
+_Read = TypeVar("_Read")
+
+#: Octets from which reading a message may hold the event loop for more than some 20 ms.
+LARGE: Final = 1 << 19
+#: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
+NOT_KNOWN: Final = Ending(
+    Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Wall clock (timezone-aware) and monotonic seconds, given once at assembly."""
+
+    wall: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What one configuration says about judging; replaced as a whole on reload."""
+
+    delegate: Callable[[str], Delegate | None]
+    rules: Rules
+    profile: Profile
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    What may go to SES: the call, the judgement that permits it, and what the decision record knows by now.
+
+    ``known`` grows while the message goes on.
+    """
+
+    mail: Mail
+    permit: Permit
+    judgement: Judgement
+    delegate: Delegate
+    known: dict[str, Any]
+
+
+class Walk:
+    """Judges by the configuration and the policies of the moment: both may be replaced between two messages."""
+
+    def __init__(self, house: House, directory: Directory, *, observe: Observer, clocks: Clocks) -> None:
+        self.house = house
+        self.directory = directory
+        self.observe = observe
+        self.clocks = clocks
+
+    def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
+        """Answer at MAIL what no message could change: None means go on."""
+        house = self.house
+        delegate = house.delegate(session.delegate)
+        if delegate is None:
+            return with_decision(NOT_KNOWN, envelope.id)
+        now = self.clocks.wall().timestamp()
+        judgement = judge_early(envelope.reverse_path, delegate, self.directory.catalog, house.rules, now)
+        if judgement is None:
+            return None
+        self._tell(judgement, delegate)
+        return with_decision(_refusal(judgement, _record_of(None, judgement, envelope)), envelope.id)
+
+    async def prepare(
+        self, session: Session, envelope: Envelope, raw: bytes, received_at: datetime | None = None
+    ) -> Prepared | Ending:
+        """
+        Read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
+
+        ``received_at`` is when it was accepted, now if None.
+        """
+        house = self.house
+        delegate = house.delegate(session.delegate)
+        if delegate is None:
+            return NOT_KNOWN
+        facts = await _aside(len(raw), read_facts, raw, house.profile)
+        if isinstance(facts, MessageProblem):
+            return _malformed(facts, {})
+        started = self.clocks.monotonic()
+        judgement = self._judge(facts, envelope, delegate, house)
+        known = _record_of(facts, judgement, envelope, seconds=self.clocks.monotonic() - started)
+        if judgement.permit is None:
+            return _refusal(judgement, known)
+        when = received_at or self.clocks.wall()
+        received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
+        sent = await _aside(len(raw), rewrite, raw, facts, received, house.profile)
+        if isinstance(sent, MessageProblem):
+            return _malformed(sent, known)
+        permit = judgement.permit
+        known |= {"region": permit.region, "account": permit.account}
+        return Prepared(_mail(envelope, sent, permit), permit, judgement, delegate, known)
+
+    def compare(self, outcome: SesOutcome, prepared: Prepared) -> None:
+        """Tell where SES refused for want of authorization: against our verdict, or us rather than the delegate."""
+        kind = disagreement(outcome)
+        if kind is None:
+            return
+        identity = prepared.permit.from_arn
+        if not prepared.delegate.is_its_own_sender:
+            self.observe(Noted("error", "ses.not-let", {"identity": identity, "kind": kind}))
+        elif all(decision.verdict is Verdict.ALLOWED for decision in prepared.judgement.decisions):
+            self.observe(SesDisagreed(identity, kind))
+
+    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, house: House) -> Judgement:
+        started = self.clocks.monotonic()
+        now = self.clocks.wall().timestamp()
+        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, house.rules, now)
+        self.observe(JudgementTimed(self.clocks.monotonic() - started))
+        self._tell(judgement, delegate)
+        return judgement
+
+    def _tell(self, judgement: Judgement, delegate: Delegate) -> None:
+        for decision in judgement.decisions:
+            identity = str(decision.identity) if decision.identity else "-"
+            role, verdict = decision.role.value, decision.verdict.value
+            self.observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
+
+
+async def _aside(octets: int, read: Callable[..., _Read], *arguments: object) -> _Read:
+    """Read a large message in a thread: made of line ends or boundaries it takes longer than others should wait."""
+    return read(*arguments) if octets < LARGE else await asyncio.to_thread(read, *arguments)
+
+
+def _mail(envelope: Envelope, raw: bytes, permit: Permit) -> Mail:
+    return Mail(
+        source=str(permit.source),
+        destinations=tuple(map(str, envelope.forward_paths)),
+        source_arn=permit.source_arn,
+        from_arn=permit.from_arn,
+        return_path_arn=permit.return_path_arn,
+        raw=raw,
+        configuration_set=permit.configuration_set,
+        tags=permit.tags,
+        own=not permit.sealed,
+    )
+
+
+def _record_of(
+    facts: MessageFacts | None, judgement: Judgement, envelope: Envelope, *, seconds: float | None = None
+) -> dict[str, Any]:
+    name = facts.display_name if facts else None
+    spared = judgement.unenforced
+    return {
+        "mode": judgement.mode.value,
+        "unenforced": None if spared is None else _reply_record(with_id(spared, envelope.id)),
+        "roles": [role_record(decision) for decision in judgement.decisions],
+        "display_name": name.decoded if name else None,
+        "display_name_raw": name.raw if name else None,
+        "timings": {"judgement": seconds},
+    }
+
+
+def _reply_record(reply: Reply) -> dict[str, Any]:
+    return {"code": reply.code, "status": reply.status or None, "text": reply.text}
+
+
+def role_record(decision: Decision) -> dict[str, Any]:
+    """Return one row of ``roles`` in the decision record."""
+    deciding = [str(ref) for _, _, evaluation in decision.evaluations[:1] for ref in evaluation.because]
+    return {
+        "role": decision.role.value,
+        "address": str(decision.address),
+        "identity": str(decision.identity) if decision.identity else None,
+        "chosen": decision.chosen,
+        "digests": list(decision.digests),
+        "verdict": decision.verdict.value,
+        "deciding": deciding,
+        "why": decision.why or None,
+    }
+
+
+def _refusal(judgement: Judgement, known: Mapping[str, Any]) -> Ending:
+    if judgement.reply is None:
+        raise ValueError("what is not permitted has a reply")
+    return Ending(_outcome_of(judgement.reply), judgement.reason, judgement.reply, known)
+
+
+def _malformed(problem: MessageProblem, known: Mapping[str, Any]) -> Ending:
+    return Ending(_outcome_of(problem.reply), problem.reason, problem.reply, {**known, "rule": problem.rule})
+
+
+def _outcome_of(refusal: Reply) -> Outcome:
+    return Outcome.REJECTED if refusal.is_permanent else Outcome.DEFERRED
+
+
+def with_decision(ending: Ending, message_id: str) -> Ending:
+    """Return *ending* with the decision's id in its reply, where it refuses."""
+    if ending.outcome is Outcome.ACCEPTED:
+        return ending
+    return replace(ending, reply=with_id(ending.reply, message_id))
