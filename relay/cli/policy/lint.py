@@ -27,7 +27,7 @@ def _identity(_context: click.Context, _parameter: click.Parameter, text: str | 
 @click.option("--json", "wants_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--sarif", is_flag=True, help="Print the findings as SARIF 2.1.0, for code hosts.")
 def command(files: tuple[str, ...], identity: IdentityArn | None, strict: bool, wants_json: bool, sarif: bool) -> None:
-    r"""
+    """
     Tell what is wrong with sending authorization policies, and what to write instead.
 
     FILE is a policy, a folder of policies laid out as ACCOUNT/REGION/IDENTITY/POLICY-NAME.json (then the identity and
@@ -45,7 +45,7 @@ def command(files: tuple[str, ...], identity: IdentityArn | None, strict: bool, 
       ses-relay policy lint --strict billing.json newsletter.json
       ses-relay policy lint --identity arn:aws:ses:us-east-1:888888888888:identity/example.com - < billing.json
       ses-relay policy lint --sarif policies/ > lint.sarif
-    """
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     if wants_json and sarif:
         raise click.UsageError("--json and --sarif exclude each other")
     gathered = gather(files, sys.stdin.buffer)
