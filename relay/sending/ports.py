@@ -1,8 +1,12 @@
-"""The back door as reception sees it."""
+"""The back door as reception and courier see it."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from relay.sending.outcomes import Mail, Outcome
+from relay.sending.troubles import Lane
+from relay.words.endings import Reason
+from relay.words.replies import Reply
 
 
 class Sender(Protocol):
@@ -15,3 +19,42 @@ class Sender(Protocol):
         Every failure of the world is an Outcome; nothing is repeated behind the caller's back. After a cancellation SES
         may or may not have the message.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What wants to go: so many ``recipients`` of a delegate's message, on a lane."""
+
+    lane: Lane
+    delegate: str
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """No turn within the patience; nothing was taken. ``seconds``: when to ask again; the rest is for the client."""
+
+    seconds: float
+    reply: Reply
+    reason: Reason
+
+
+class Pace(Protocol):
+    """How fast mail may go: the account's rate and quota, the delegates' shares of it."""
+
+    async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
+        """Wait for a turn, at most *patience* seconds. None: send now."""
+
+    def told(self, turn: Turn, outcome: Outcome) -> None:
+        """Hear what came of a call: throttled means slower."""
+
+
+class AtOnce:
+    """No pace: everything goes at once, and SES itself throttles."""
+
+    async def take(self, turn: Turn, *, patience: float) -> NotNow | None:  # noqa: ARG002 - nobody waits here
+        """Send now."""
+        return None
+
+    def told(self, turn: Turn, outcome: Outcome) -> None:
+        """Learn nothing."""

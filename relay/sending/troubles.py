@@ -1,0 +1,68 @@
+"""Whose trouble a failed call is: the message's own, an identity's, or a whole account's."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from relay.sending.answers import ACCESS_DENIED, disagreement
+from relay.sending.outcomes import Ambiguous, Deferred, Outcome
+from relay.words.endings import Reason
+
+#: Our own words for "no connection became free": it says nothing of SES.
+_BUSY: Final = "Busy"
+_DAILY: Final = re.compile(r"\b(?:daily|24-hour)\b", re.IGNORECASE)
+_OF_AN_IDENTITY: Final = ACCESS_DENIED | {
+    "ConfigurationSetDoesNotExist",
+    "ConfigurationSetSendingPaused",
+    "MailFromDomainNotVerified",
+}
+_ACCOUNT_PAUSED: Final = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
+
+
+class Trouble(StrEnum):
+    """What keeps more than one message from going."""
+
+    OUTAGE = "outage"  # SES does not answer, or with nothing of use
+    RATE = "rate"  # too many at once: slower, not later
+    QUOTA = "quota"  # the day's recipients are used up
+    CREDENTIALS = "credentials"  # SES does not know the relay
+    PAUSED = "paused"  # the account may not send at all
+    NOT_LET = "not-let"  # SES knows the relay and does not let it use this identity or configuration set
+
+
+_OF_A_REASON: Final = {
+    Reason.SES_UNAVAILABLE: Trouble.OUTAGE,
+    Reason.SES_CREDENTIALS: Trouble.CREDENTIALS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The way of a message through SES, as far as others share it; ``identity`` is the ARN of the author's."""
+
+    account: str
+    region: str
+    identity: str
+
+
+def trouble_of(outcome: Outcome) -> Trouble | None:
+    """
+    Return what *outcome* says about the messages behind this one; None when it says nothing.
+
+    A code nobody has seen says nothing: each message then finds out for itself.
+    """
+    if not isinstance(outcome, Deferred | Ambiguous) or outcome.code == _BUSY:
+        return None
+    if outcome.reason is Reason.SES_THROTTLED:
+        return Trouble.QUOTA if _DAILY.search(outcome.message) else Trouble.RATE
+    if outcome.reason is Reason.SES_REFUSED:
+        return _of_refusal(outcome)
+    return _OF_A_REASON.get(outcome.reason)
+
+
+def _of_refusal(outcome: Deferred | Ambiguous) -> Trouble | None:
+    bare = outcome.code.removesuffix("Exception")
+    if bare == "AccountSendingPaused" or _ACCOUNT_PAUSED.search(outcome.message):
+        return Trouble.PAUSED
+    return Trouble.NOT_LET if bare in _OF_AN_IDENTITY or disagreement(outcome) else None
