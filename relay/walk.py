@@ -16,7 +16,7 @@ from relay.judgement.message import judge_early, judge_message
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
-from relay.mail.profile import Profile
+from relay.mail.profile import ATTEMPT, Profile
 from relay.mail.reading import read_facts
 from relay.mail.received import received_field
 from relay.mail.rewriting import rewrite
@@ -95,12 +95,19 @@ class Walk:
         return with_decision(_refusal(judgement, _record_of(None, judgement, envelope)), envelope.id)
 
     async def prepare(
-        self, session: Session, envelope: Envelope, raw: bytes, received_at: datetime | None = None
+        self,
+        session: Session,
+        envelope: Envelope,
+        raw: bytes,
+        received_at: datetime | None = None,
+        *,
+        maybe_sent: bool = False,
     ) -> Prepared | Ending:
         """
         Read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
 
-        ``received_at`` is when it was accepted, now if None.
+        ``received_at`` is when it was accepted, now if None. ``maybe_sent``: SES may have it from an earlier attempt,
+        and a field of it says so.
         """
         house = self.house
         delegate = house.delegate(session.delegate)
@@ -119,6 +126,8 @@ class Walk:
         sent = await _aside(len(raw), rewrite, raw, facts, received, house.profile)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
+        if maybe_sent:
+            sent = b"".join((f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii"), sent))
         permit = judgement.permit
         known |= {"region": permit.region, "account": permit.account}
         return Prepared(_mail(envelope, sent, permit), permit, judgement, delegate, known)
@@ -218,6 +227,6 @@ def _outcome_of(refusal: Reply) -> Outcome:
 
 def with_decision(ending: Ending, message_id: str) -> Ending:
     """Return *ending* with the decision's id in its reply, where it refuses."""
-    if ending.outcome is Outcome.ACCEPTED:
+    if ending.outcome in (Outcome.ACCEPTED, Outcome.QUEUED):
         return ending
     return replace(ending, reply=with_id(ending.reply, message_id))

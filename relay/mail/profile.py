@@ -32,8 +32,11 @@ DEFAULT: Final = Profile()
 #: authorization", "Using message tags", "List management").
 X_SES: Final = b"x-ses-"
 
+#: By this field the relay says that a message may have been sent before: nobody else may say so.
+ATTEMPT: Final = "X-Relay-Attempt"
+
 #: Fields that never leave: a second Return-Path steers feedback, Bcc tells recipients of each other.
-NEVER_SENT: Final = frozenset({b"return-path", b"bcc", b"resent-bcc"})
+NEVER_SENT: Final = frozenset({b"return-path", b"bcc", b"resent-bcc", ATTEMPT.lower().encode()})
 
 _ONCE_ONLY = b"""
 accept-language acceptlanguage archived-at auto-submitted bounces-to comments content-alternative content-base

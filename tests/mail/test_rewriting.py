@@ -12,7 +12,7 @@ from relay.mail.rewriting import rewrite
 from relay.words.addresses import Address
 from tests.mail.letters import ARN, RECEIVED, attacks, letter, messages
 
-STEERING = re.compile(rb"(?im)^(x-ses-|return-path:|bcc:|resent-bcc:)")
+STEERING = re.compile(rb"(?im)^(x-ses-|return-path:|bcc:|resent-bcc:|x-relay-attempt:)")
 
 
 def facts_of(raw: bytes) -> MessageFacts:
