@@ -152,6 +152,40 @@ class DelegatesObserved:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """
+    A message of the spool was tried, or given up.
+
+    ``result``: sent, deferred, ambiguous, refused, withdrawn, expired or quarantined. ``record``: queue id, attempt,
+    what SES or the judge said, what comes next; JSON-ready.
+    """
+
+    delegate: str
+    result: str
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsFound:
+    """At start: attempts of an earlier process that had no end. SES may have each of these messages."""
+
+    queue_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolCounted:
+    """
+    What is in the spool: messages by state, their octets, and when the oldest that is to be sent was accepted.
+
+    ``oldest`` is in seconds since the epoch, None when nothing waits.
+    """
+
+    messages: Mapping[str, int]
+    octets: int
+    oldest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoopLagged:
     """The event loop came back ``seconds`` later than it was asked to: everything else in it waited as long."""
 
@@ -193,6 +227,9 @@ Event: TypeAlias = (
     | SesDisagreed
     | PoliciesRefreshed
     | DelegatesObserved
+    | Delivered
+    | AttemptsFound
+    | SpoolCounted
     | LoopLagged
     | Incident
     | Noted

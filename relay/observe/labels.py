@@ -30,6 +30,11 @@ SES_RESULTS: Final = frozenset({"sent", "throttled", "refused", "unavailable", "
 DISAGREEMENTS: Final = frozenset({"access-denied", "not-verified"})
 REFRESHES: Final = frozenset({"ok", "problems", "failed"})
 
+DELIVERIES: Final = frozenset(
+    {"sent", "deferred", "ambiguous", "refused", "withdrawn", "expired", "quarantined"},
+)
+STATES: Final = ("due", "sending", "held", "failed", "quarantined")
+
 LONGEST_NAME: Final = 64
 MOST_REGIONS: Final = 64
 MOST_OPERATIONS: Final = 64

@@ -22,6 +22,7 @@ LONGEST_LINE: Final = 512 * 1024
 _OWN: Final = frozenset({"time", "level", "event"})
 _AUTH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "aborted": "info", "form": "info", "unavailable": "error"}
 _REFRESH_LEVELS: Final[Mapping[str, Level]] = {"ok": "info", "problems": "warning", "failed": "error"}
+_DELIVERY_LEVELS: Final[Mapping[str, Level]] = {"sent": "info", "deferred": "info", "ambiguous": "warning"}
 _LEVELS: Final[Mapping[str, Level]] = {"debug": "debug", "info": "info", "warning": "warning", "error": "error"}
 _WELL: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED, Outcome.ABORTED})
 
@@ -77,12 +78,14 @@ class Log:
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
             events.DelegatesObserved: self._delegates_observed,
+            events.Delivered: self._delivered,
+            events.AttemptsFound: self._attempts_found,
             events.Incident: self._incident,
             events.Noted: self._noted,
         }
 
     def __call__(self, event: events.Event) -> None:
-        """Write *event*; replies, receptions, timings and loop lag are for the metrics alone."""
+        """Write *event*; replies, receptions, timings, counts of the spool and loop lag are for the metrics alone."""
         tell = self._tell.get(type(event))
         if tell is not None:
             tell(event)
@@ -143,6 +146,13 @@ class Log:
     def _delegates_observed(self, event: events.DelegatesObserved) -> None:
         until = {name: _date(end) for name, end in event.until.items()}
         self.line("warning" if until else "info", "observing", {"until": until})
+
+    def _delivered(self, event: events.Delivered) -> None:
+        level = _DELIVERY_LEVELS.get(event.result, "error")
+        self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
+
+    def _attempts_found(self, event: events.AttemptsFound) -> None:
+        self.line("warning", "spool.attempts-found", {"count": len(event.queue_ids), "queue_ids": event.queue_ids})
 
     def _incident(self, event: events.Incident) -> None:
         # The trace is bounded by itself, and longer than other texts may be.

@@ -15,6 +15,7 @@ from relay.observe import events, labels
 from relay.observe.freshness import PolicyFreshness
 from relay.observe.labels import Children, FirstNames, IdentityNames, among
 from relay.observe.observed import ObservedDelegates
+from relay.observe.spooled import SpoolContents
 from relay.observe.table import ROWS
 from relay.words.endings import Outcome, Reason
 
@@ -58,6 +59,7 @@ class Metrics:
         self._auth_result, self._ses_result = among(labels.AUTH_RESULTS), among(labels.SES_RESULTS)
         self._role, self._verdict, self._mode = among(labels.ROLES), among(labels.VERDICTS), among(labels.MODES)
         self._kind, self._refresh = among(labels.DISAGREEMENTS), among(labels.REFRESHES)
+        self._delivery = among(labels.DELIVERIES)
         self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
         self._register(clock)
         self._begin_at_nought(known_delegates, known_listeners)
@@ -74,6 +76,9 @@ class Metrics:
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
             events.DelegatesObserved: self._observed.told,
+            events.Delivered: self._delivered,
+            events.AttemptsFound: self._attempts_found,
+            events.SpoolCounted: self._spool.counted,
             events.LoopLagged: self._loop_lagged,
         }
 
@@ -122,6 +127,11 @@ class Metrics:
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
         self._sessions = Children(self._gauge("ses_relay_sessions").labels)
         self._replies = Children(self._counter("ses_relay_smtp_replies_total").labels)
+        self._spool = SpoolContents(
+            _ROW["ses_relay_spool_messages"], _ROW["ses_relay_spool_oldest_seconds"], clock=clock
+        )
+        self.registry.register(self._spool)
+        self._deliveries = Children(self._counter("ses_relay_deliveries_total").labels)
         self._possible_duplicates = self._counter("ses_relay_possible_duplicates_total")
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
@@ -148,6 +158,8 @@ class Metrics:
             self._messages[delegate, Outcome.ACCEPTED.value, Reason.NONE.value].inc(0)
         for result in sorted(labels.REFRESHES):
             self._refreshes[result,].inc(0)
+        for result in sorted(labels.DELIVERIES):
+            self._deliveries[result,].inc(0)
 
     def _label_of(self, delegate: str) -> str:
         return self._delegate(delegate)
@@ -200,6 +212,12 @@ class Metrics:
     def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
         self._refreshes[self._refresh(event.result),].inc()
         self._freshness.refreshed(event)
+
+    def _delivered(self, event: events.Delivered) -> None:
+        self._deliveries[self._delivery(event.result),].inc()
+
+    def _attempts_found(self, event: events.AttemptsFound) -> None:
+        self._possible_duplicates.inc(len(event.queue_ids))
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._loop_lag.observe(event.seconds)

@@ -15,8 +15,8 @@ A message is *received* when its MAIL is accepted or refused, and it ends in exa
 `ses_relay_messages_total` over all labels equals `ses_relay_messages_received_total`, less the messages under way.
 
 Names and labels are stable. Labels hold names of the configuration or words of a closed set, never what a client sent;
-anything unforeseen is counted as `other`. The metrics of what is not built yet (spool, deliveries, send rate, quota,
-feedback) are not there: their absence is no zero. `process_*` of the process itself is there as well.
+anything unforeseen is counted as `other`. The metrics of what is not built yet (send rate, quota, feedback)
+are not there: their absence is no zero. `process_*` of the process itself is there as well.
 
 | name | type | labels | meaning |
 |---|---|---|---|

@@ -2,8 +2,8 @@
 Every metric by name, kind, labels and meaning: what dashboards and alerts are built on. docs/reference/metrics.md is
 made from it.
 
-Not here are the metrics of what is not built: the spool, deliveries, send rate, quota and feedback. A gauge that says
-0 about a spool that does not exist would be a lie.
+Not here are the metrics of what is not built: send rate, quota and feedback. A gauge that says 0 about what nobody
+knows would be a lie.
 """
 
 from dataclasses import dataclass
@@ -139,10 +139,29 @@ ROWS: Final = (
         "SMTP replies. The command is connect for the greeting and data-end for the answer to a message.",
     ),
     Row(
+        "ses_relay_spool_messages",
+        "gauge",
+        ("state",),
+        "Messages in the spool, counted every few seconds; all 0 without a spool.",
+    ),
+    Row(
+        "ses_relay_spool_oldest_seconds",
+        "gauge",
+        (),
+        "Age of the oldest message that is still to be sent; 0 when none is.",
+    ),
+    Row(
+        "ses_relay_deliveries_total",
+        "counter",
+        ("result",),
+        "Attempts to send from the spool that ended, and messages that were given up.",
+    ),
+    Row(
         "ses_relay_possible_duplicates_total",
         "counter",
         (),
-        "Calls whose body was sent and whose answer never came: SES may have the message, and it may come again.",
+        "Calls whose body was sent and whose answer never came, and attempts of a process that was killed: SES may "
+        "have the message, and it may come again.",
     ),
     Row(
         "ses_relay_loop_lag_seconds",
@@ -174,7 +193,10 @@ LABELS: Final = {
     "operation": "an action of the SES API, such as `SendRawEmail`",
     "result": "`ses_relay_ses_*`: `sent`, `throttled`, `refused`, `unavailable`, `ambiguous`, `credentials`; "
     "`ses_relay_policy_refreshes_total`: `ok`, `problems`, `failed`; "
+    "`ses_relay_deliveries_total`: `sent`, `deferred`, `ambiguous`, `refused` (by SES, for good), `withdrawn` (the "
+    "policies no longer allow it), `expired`, `quarantined`; "
     "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",
+    "state": "`due`, `sending`, `held`, `failed`, `quarantined`",
     "kind": "`access-denied`, `not-verified`",
     "mechanism": "`PLAIN`, `LOGIN`, `other`",
     "command": "an SMTP verb, `connect`, `data-end`, `other`",

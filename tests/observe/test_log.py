@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from relay.observe import events
 from relay.observe.events import (
+    AttemptsFound,
     AuthTried,
     DelegatesObserved,
+    Delivered,
     Incident,
     Judged,
     JudgementTimed,
@@ -28,6 +30,7 @@ from relay.observe.events import (
     SesDisagreed,
     SessionClosed,
     SessionOpened,
+    SpoolCounted,
 )
 from relay.observe.libraries import take_over_logging
 from relay.observe.log import LONGEST_LINE, Log, LogOptions
@@ -88,6 +91,8 @@ EVENTS: list[events.Event] = [
     SesCalled("us-east-1", "SendRawEmail", "sent", 0.07),
     SesDisagreed(IDENTITY, "access-denied"),
     PoliciesRefreshed("problems", {IDENTITY: 1.0}, {IDENTITY: 2}, "two policies"),
+    Delivered("billing", "sent", {"queue_id": "q-1"}),
+    AttemptsFound(("q-1",)),
     Incident("I-1", "s-1", fault()),
     Noted("info", "relay.started", {"listeners": [LISTENER]}),
     ended(),
@@ -111,6 +116,8 @@ def test_one_json_line_for_each_event(written):
         "ses.called",
         "ses.disagreed",
         "policies.refreshed",
+        "delivery",
+        "spool.attempts-found",
         "incident",
         "relay.started",
         "message",
@@ -127,6 +134,7 @@ def test_what_only_metrics_want_is_no_line(written):
     written.log(Replied(LISTENER, "MAIL", 250))
     written.log(MessageReceived(LISTENER))
     written.log(JudgementTimed(0.1))
+    written.log(SpoolCounted({"due": 1}, 300, 990.0))
     written.log(LoopLagged(0.1))
 
     assert written.raw == []
@@ -136,7 +144,7 @@ def test_every_event_is_known(written):
     """
     Whatever may happen is written or left to the metrics on purpose.
     """
-    silent = {Replied, MessageReceived, JudgementTimed, LoopLagged}
+    silent = {Replied, MessageReceived, JudgementTimed, SpoolCounted, LoopLagged}
 
     assert set(events.Event.__args__) == set(written.log._tell) | silent
 

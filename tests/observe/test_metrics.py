@@ -15,8 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from relay.observe import events, labels
 from relay.observe.events import (
+    AttemptsFound,
     AuthTried,
     DelegatesObserved,
+    Delivered,
     Judged,
     JudgementTimed,
     LoopLagged,
@@ -28,6 +30,7 @@ from relay.observe.events import (
     SesDisagreed,
     SessionClosed,
     SessionOpened,
+    SpoolCounted,
 )
 from relay.observe.metrics import Metrics
 from relay.words.endings import Outcome, Reason
@@ -51,6 +54,9 @@ CONTRACT = [
     ("ses_relay_auth_total", "counter", {"mechanism", "result"}),
     ("ses_relay_sessions", "gauge", {"listener"}),
     ("ses_relay_smtp_replies_total", "counter", {"command", "code"}),
+    ("ses_relay_spool_messages", "gauge", {"state"}),
+    ("ses_relay_spool_oldest_seconds", "gauge", set()),
+    ("ses_relay_deliveries_total", "counter", {"result"}),
     ("ses_relay_possible_duplicates_total", "counter", set()),
     ("ses_relay_loop_lag_seconds", "histogram", set()),
 ]
@@ -96,6 +102,9 @@ def one_of_each() -> Metrics:
         SesDisagreed(IDENTITY, "access-denied"),
         DelegatesObserved({"intern": math.inf}),
         ended(),
+        Delivered("billing", "sent", {"queue_id": "q"}),
+        AttemptsFound(("q",)),
+        SpoolCounted({"due": 2}, 300, 990.0),
         LoopLagged(0.001),
         SessionClosed(LISTENER, "s", "quit"),
     ):
@@ -117,6 +126,37 @@ def test_contract(name, kind, labelled):
         assert labelled == set(sample.labels) - {"le"}, sample
     if kind == "counter":
         assert {name} == {sample.name for sample in family.samples}
+
+
+def test_the_spool_is_shown_as_it_was_counted_and_its_oldest_grows_older():
+    """
+    Every state has its number, 0 too; the age is that of the scrape; without a spool all is 0.
+    """
+    now = [1000.0]
+    metrics = make(clock=lambda: now[0])
+    empty = {state: value(metrics, "ses_relay_spool_messages", state=state) for state in labels.STATES}
+    assert empty == dict.fromkeys(labels.STATES, 0)
+    assert value(metrics, "ses_relay_spool_oldest_seconds") == 0
+
+    metrics(SpoolCounted({"due": 2, "failed": 1}, 300, 940.0))
+    now[0] = 1100.0
+
+    assert value(metrics, "ses_relay_spool_messages", state="due") == 2
+    assert value(metrics, "ses_relay_spool_messages", state="failed") == 1
+    assert value(metrics, "ses_relay_spool_messages", state="held") == 0
+    assert value(metrics, "ses_relay_spool_oldest_seconds") == 160
+
+
+def test_attempts_without_an_end_are_possible_duplicates():
+    """
+    A call whose answer never came and an attempt of a process that was killed are counted alike, each once.
+    """
+    metrics = make()
+
+    metrics(SesCalled("us-east-1", "SendRawEmail", "ambiguous", 0.07))
+    metrics(AttemptsFound(("q-1", "q-2")))
+
+    assert value(metrics, "ses_relay_possible_duplicates_total") == 3
 
 
 def test_registered_at_start():
