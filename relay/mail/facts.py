@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from relay.words.addresses import Address
+from relay.words.delegates import Repair
 from relay.words.endings import Reason
 from relay.words.replies import Reply
-
-Repair: TypeAlias = Literal["bare-lf", "8bit-names", "long-lines", "missing-headers"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from relay.mail.display_names import check_display_name
 from relay.mail.encoded_words import decode_word, is_marked
 from relay.mail.facts import DisplayName
 from relay.mail.problems import Broken, broken_form, shown
+from relay.mail.repairs_names import phrases_encoded
 from relay.words.addresses import Address, AddressProblem, parse_address
 
 # RFC 5322 section 3.4 without CFWS comments, groups, routes and lists. A dot inside an unquoted word is its obs-phrase:
@@ -103,9 +104,9 @@ def _seven_bit(value: bytes, field: str, rule: str) -> str:
     raise broken_form(
         rule,
         f"{field} has raw 8-bit octets: encode the display name by RFC 2047 (=?utf-8?q?...?=), and write an "
-        "internationalised domain in punycode, or ask for the repair 8bit-names",
+        "internationalised domain in punycode",
         status=(5, 6, 7),
-        repair="8bit-names",
+        repair=None if rule == "P7" or phrases_encoded(value) is None else "8bit-names",
     )
 
 

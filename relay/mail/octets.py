@@ -41,7 +41,7 @@ def check_octets(raw: bytes) -> None:
         raise broken_form(
             "P1",
             f"Line {_line(raw, bare_lf)} ends with LF alone: end every line with CRLF "
-            "(as smtplib's send_message or any SMTP library does), or ask for the repair bare-lf",
+            "(as smtplib's send_message or any SMTP library does)",
             status=(5, 6, 11),
             repair="bare-lf",
         )
@@ -108,12 +108,14 @@ def _long_line(raw: bytes, start: int, longest: int, *, in_header: bool) -> Brok
     line = _line(raw, start)
     if in_header:
         return broken_bound(
-            "P1", f"Header line {line} has more than {longest} octets: fold the field over several lines"
+            "P1",
+            f"Header line {line} has more than {longest} octets: fold the field over several lines",
+            repair="long-lines",
         )
     return broken_bound(
         "P1",
         f"Line {line} has more than {longest} octets: send the part with Content-Transfer-Encoding: quoted-printable "
-        "or base64, which keep lines short, or ask for the repair long-lines",
+        "or base64, which keep lines short",
         repair="long-lines",
     )
 

@@ -1,6 +1,9 @@
 """How a broken rule becomes a refusal. Inside this room a rule is broken by raising; outside it is a value."""
 
-from relay.mail.facts import MessageProblem, Repair
+from dataclasses import replace
+
+from relay.mail.facts import MessageProblem
+from relay.words.delegates import Repair
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 
@@ -19,12 +22,24 @@ def broken_form(
     rule: str, text: str, *, status: tuple[int, int, int] = (5, 6, 0), repair: Repair | None = None
 ) -> Broken:
     """Build the refusal 550 for a broken *rule*: 5.6.0 form, 5.6.7 8-bit, 5.6.11 octets, 5.7.1 somebody else's name."""
-    return _broken(rule, Reply(550, status, f"{text} ({rule})"), repair=repair)
+    return _broken(rule, Reply(550, status, f"{text}{offer_of(repair)} ({rule})"), repair=repair)
 
 
 def broken_bound(rule: str, text: str, *, repair: Repair | None = None) -> Broken:
     """Build the refusal 554 5.6.0: a line, or the MIME structure, is beyond a bound."""
-    return _broken(rule, Reply(554, (5, 6, 0), f"{text} ({rule})"), repair=repair)
+    return _broken(rule, Reply(554, (5, 6, 0), f"{text}{offer_of(repair)} ({rule})"), repair=repair)
+
+
+def offer_of(repair: Repair | None) -> str:
+    """Name the repair that would help, as refusals do."""
+    return "" if repair is None else f", or ask for the repair {repair}"
+
+
+def without_offer(broken: Broken) -> Broken:
+    """Build the same refusal for a message that the repair would not help."""
+    problem = broken.problem
+    reply = replace(problem.reply, text=problem.reply.text.replace(offer_of(problem.repair), ""))
+    return Broken(replace(problem, reply=reply, repair=None))
 
 
 def too_big(rule: str, text: str) -> Broken:

@@ -7,8 +7,9 @@ from relay.mail.fields import Section, check_received, read_section, unfolded
 from relay.mail.mailboxes import check_same_author, read_mailbox, read_return_path
 from relay.mail.mime import check_mime
 from relay.mail.octets import check_lines, check_octets
-from relay.mail.problems import Broken, broken_form
+from relay.mail.problems import Broken, broken_form, without_offer
 from relay.mail.profile import DEFAULT, X_SES, Profile
+from relay.mail.repairs_lines import shortening_helps
 from relay.words.arns import ArnProblem, check_arn_text
 
 _ARNS: Final = (b"x-ses-source-arn", b"x-ses-from-arn", b"x-ses-return-path-arn")
@@ -28,12 +29,19 @@ def read_facts(raw: bytes, profile: Profile = DEFAULT) -> MessageFacts | Message
     try:
         check_octets(raw)
         section = read_section(raw, profile)
-        check_lines(raw, profile.line_octets, section.body_start)
+        _check_lines(raw, section, profile)
         facts = facts_of(section, profile)
         check_mime(raw, section.body_start, section.once.get(b"content-type"), profile)
     except Broken as broken:
         return broken.problem
     return facts
+
+
+def _check_lines(raw: bytes, section: Section, profile: Profile) -> None:
+    try:
+        check_lines(raw, profile.line_octets, section.body_start)
+    except Broken as broken:
+        raise broken if shortening_helps(raw, section) else without_offer(broken) from None
 
 
 def facts_of(section: Section, profile: Profile) -> MessageFacts:

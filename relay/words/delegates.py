@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 from relay.words.addresses import Address
 
 SameAccount: TypeAlias = Literal["policy", "allow-unless-denied"]
+#: What may be repaired in a delegate's messages before they are judged (docs/how-to/old-software.md).
+Repair: TypeAlias = Literal["bare-lf", "8bit-names", "long-lines", "missing-headers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Delegate:
     allow_tenants: tuple[str, ...] = ()
     organization_id: str | None = None
     principal_tags: dict[str, str] = field(default_factory=dict)
+    repair: tuple[Repair, ...] = ()
     reveal: Literal["reason", "full"] | None = None
 
     @property

@@ -1,0 +1,107 @@
+"""
+Repairs of what old software gets wrong, made before anything is judged: octets into octets.
+
+A repaired message is read by the strict reader with nothing relaxed; what a repair does not cover stays as it came and
+is refused. Each repair is defined in docs/how-to/old-software.md.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from relay.mail.facts import MessageProblem
+from relay.mail.octets import check_octets
+from relay.mail.problems import Broken, offer_of
+from relay.mail.repairs_fields import fields_added, names_encoded
+from relay.mail.repairs_lines import line_feeds_paired, lines_shortened
+from relay.mail.repairs_withheld import Withheld
+from relay.words.delegates import Repair
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What may be repaired, and with what.
+
+    ``most``: octets that no repaired message exceeds. ``date`` and ``message_id``: the values of the fields that
+    ``missing-headers`` adds, 7-bit.
+    """
+
+    wanted: Collection[Repair]
+    most: int
+    date: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """
+    A message after its repairs.
+
+    ``made``: those that changed it, in their order. ``withheld``: those that are wanted and were not made, each with
+    the reason; a message that needs one is refused.
+    """
+
+    raw: bytes
+    made: tuple[Repair, ...] = ()
+    withheld: Mapping[Repair, str] = field(default_factory=dict)
+
+
+Step: TypeAlias = Callable[[bytes, Plan], bytes]
+
+#: In this order: each works on what those before it left.
+STEPS: Final[Mapping[Repair, Step]] = {
+    "bare-lf": lambda raw, _: line_feeds_paired(raw),
+    "8bit-names": lambda raw, _: names_encoded(raw),
+    "long-lines": lambda raw, _: lines_shortened(raw),
+    "missing-headers": lambda raw, plan: fields_added(raw, plan.date, plan.message_id),
+}
+
+
+def repair(raw: bytes, plan: Plan) -> Repaired:
+    """
+    Make the repairs of *plan* that *raw*, a message as after DATA, needs. Never raises, whatever the octets.
+
+    A message of lines that do not end in CRLF after the first step is left alone: what its header section is has no
+    one answer.
+    """
+    made: list[Repair] = []
+    withheld: dict[Repair, str] = {}
+    for kind, step in STEPS.items():
+        if kind != "bare-lf" and not _ends_its_lines(raw):
+            break
+        if kind not in plan.wanted:
+            continue
+        try:
+            mended = _within(step(raw, plan), raw, plan.most)
+        except Withheld as withholding:
+            withheld[kind] = withholding.why
+            continue
+        if mended != raw:
+            made.append(kind)
+            raw = mended
+    return Repaired(raw, tuple(made), withheld)
+
+
+def explained(problem: MessageProblem, repaired: Repaired) -> MessageProblem:
+    """Say in the refusal why the repair that it names was not made, where it is on."""
+    kind = problem.repair
+    if kind is None or kind not in repaired.withheld:
+        return problem
+    why = f"; the repair {kind} is on and was not made: {repaired.withheld[kind]}"
+    reply = replace(problem.reply, text=problem.reply.text.replace(offer_of(kind), why))
+    return replace(problem, reply=reply, repair=None)
+
+
+def _ends_its_lines(raw: bytes) -> bool:
+    try:
+        check_octets(raw)
+    except Broken:
+        return False
+    return True
+
+
+def _within(mended: bytes, raw: bytes, most: int) -> bytes:
+    if len(mended) > most and mended is not raw:
+        raise Withheld(f"the message would be larger than {most} octets")
+    return mended
