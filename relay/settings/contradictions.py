@@ -41,6 +41,10 @@ def _listeners(settings: Settings) -> Iterator[Finding]:
     for index, listener in enumerate(settings.listener):
         here: KeyPath = ("listener", index)
         yield from _auth_in_clear(here, listener)
+        for network in listener.proxy_protocol_from:
+            if network.prefixlen == 0:
+                why = f"{network} is everybody: anyone could choose the address that counts; name the balancers"
+                yield Finding((*here, "proxy_protocol_from"), why)
         for other, earlier in enumerate(settings.listener[:index]):
             if _collide(listener.address, earlier.address):
                 why = f"{listener.address} is taken by listener[{other}], {earlier.address}"

@@ -46,8 +46,8 @@ class ListenerSettings(Section):
         default=True,
     )
     proxy_protocol_from: tuple[Network, ...] = option(
-        "Balancers that speak the PROXY protocol here, and must. Nobody else may: it would let anyone "
-        "choose an address.",
+        "Balancers that speak the PROXY protocol (v1 or v2) here, and must, also before implicit TLS. Whom they name "
+        "is the client to every limit and log line. From nobody else is it read.",
         default=[],
     )
     allow_plaintext_auth: Flag = option(

@@ -50,7 +50,6 @@ _QUOTAS: Final = "limits per delegate"
 
 LATER: Final = (
     _harmless("server.workers", "several workers", "one process serves all", default=1),
-    _harmful("listener.proxy_protocol_from", "the PROXY protocol", "its header would be a syntax error", default=[]),
     _harmful("tls.client_ca", _CERTIFICATES, "none would be asked for"),
     _harmful("delegate.password_secret", "passwords from AWS Secrets Manager", "use password_hash or password_file"),
     _harmful("delegate.client_certificates", _CERTIFICATES, "the delegate could not come in by one", default=[]),

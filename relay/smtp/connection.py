@@ -10,6 +10,7 @@ W17, W21, W25), and the stream reader, which took a message line by line (W1, W2
 import asyncio
 import logging
 import re
+import socket
 from contextlib import suppress
 from typing import Any, Final, NoReturn, cast
 
@@ -17,9 +18,10 @@ from aiosmtpd.smtp import SMTP
 
 from relay.observe.events import Incident, Replied, SessionClosed, SessionOpened
 from relay.smtp import replies
-from relay.smtp.budgets import Prefix, client_address, prefix_of
+from relay.smtp.budgets import Prefix, prefix_of
 from relay.smtp.inflow import Inflow, Interruption, LineTooLong
 from relay.smtp.listeners import Listener
+from relay.smtp.ports import ClientAddress
 from relay.smtp.premises import Premises
 from relay.smtp.replies import on_the_wire
 from relay.smtp.transaction import Transaction, ending_of
@@ -65,13 +67,13 @@ class Connection(SMTP):
 
     transport: asyncio.Transport | None
 
-    def __init__(self, premises: Premises, listener: Listener, peer: str, made: dict[str, Any]) -> None:
+    def __init__(self, premises: Premises, listener: Listener, client: ClientAddress, made: dict[str, Any]) -> None:
         self.__dict__.update(made)  # not super().__init__: see prototype()
         asyncio.StreamReaderProtocol.__init__(self, cast("asyncio.StreamReader", None), loop=self.loop)
         self._premises = premises
         self._listener = listener
         self._limits = premises.limits
-        self._client = client_address(peer)
+        self._client = client
         self.prefix: Prefix = prefix_of(self._client)
         self._id = premises.new_id()
         self._tls = listener.tls == "implicit"
@@ -83,6 +85,8 @@ class Connection(SMTP):
         self._junk = 0
         self._in_a_row = 0
         self._is_lost = False
+        self._outside: socket.socket | None = None
+        self._shakes_hands = False
         self._why: str | None = None
         self._outgoing: list[bytes] = []
         self._can_write = True
@@ -94,9 +98,14 @@ class Connection(SMTP):
 
     # What the loop tells us
 
+    def waits_outside(self, client: socket.socket) -> None:
+        """Remember the socket as long as there is no transport: before a TLS handshake has ended."""
+        self._outside = client
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin. The conversation runs in a task of aiosmtpd's making."""
         stream = cast("asyncio.Transport", transport)
+        self._outside = None
         stream.set_write_buffer_limits(high=_REPLIES_HIGH)
         self._inflow.attach(stream)
         self._premises.observe(SessionOpened(self._listener.name, self._id, str(self._client)))
@@ -372,11 +381,15 @@ class Connection(SMTP):
             self._inflow.interrupt("drain")
 
     def cut_short(self) -> None:
-        """Say goodbye at the next word of the client, whatever is open."""
+        """Say goodbye at the next word of the client, whatever is open; in the middle of a handshake there is none."""
         self._inflow.interrupt("drain")
+        if self._shakes_hands or self._outside is not None:
+            self.cut()
 
     def cut(self) -> None:
         """Drop the connection now: a client that does not read would hold a polite close for ever (W5)."""
-        transport = self.transport
-        if transport is not None:
-            transport.abort()
+        if self._outside is not None:
+            with suppress(OSError):
+                self._outside.shutdown(socket.SHUT_RDWR)
+        elif self.transport is not None:
+            self.transport.abort()

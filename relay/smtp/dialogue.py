@@ -113,6 +113,7 @@ class Dialogue(Transfer):
         transport, context = self.transport, self._premises.tls_context
         if transport is None or context is None or self._inflow.pending:
             raise Interruption("tls")
+        self._shakes_hands = True
         try:
             secured = await self.loop.start_tls(
                 transport,
@@ -122,12 +123,13 @@ class Dialogue(Transfer):
                 ssl_handshake_timeout=self._limits.tls_handshake_seconds,
             )
         except OSError:
+            secured = None
+        self._shakes_hands = False
+        if secured is None:
             # asyncio tells the protocol nothing of a connection that is lost during the handshake
             self._why = "tls"
             transport.abort()
             self.connection_lost(None)
-            raise Interruption("tls") from None
-        if secured is None:
             raise Interruption("tls")
         self.transport = secured
         self._inflow.attach(secured)

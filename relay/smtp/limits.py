@@ -67,6 +67,8 @@ class Limits:
     """Octets a second below which DATA is given up once data_seconds are used up."""
     connection_seconds: float = 1800
     """Life of a connection; one that outlives it ends with 421 at its next command."""
+    proxy_header_seconds: float = 5
+    """For a balancer's PROXY header, on connecting: it has all of it before it connects."""
     tls_handshake_seconds: float = 10
     """For the TLS handshake, after STARTTLS or on connecting."""
     reply_seconds: float = 30

@@ -11,7 +11,8 @@ class Listener:
     One address that is listened on; ``name`` labels metrics. Port 0 lets the system choose.
 
     ``tls``: ``off``, ``starttls`` (offered; RFC 3207) or ``implicit`` (from the first octet; RFC 8314).
-    ``allow_plaintext_auth`` lets passwords travel in clear.
+    ``allow_plaintext_auth`` lets passwords travel in clear. ``proxy_protocol_from``: the balancers, whose connections
+    begin with a PROXY header and count as those of the clients that it names; from nobody else is one read.
     """
 
     name: str
@@ -29,8 +30,8 @@ class Listener:
             found.append(f"listener {self.name}: tls = {self.tls!r} needs a certificate and a key")
         if self.tls == "off" and self.require_auth and not self.allow_plaintext_auth:
             found.append(f"listener {self.name}: AUTH is required but never offered: tls is off and plain text refused")
-        if self.proxy_protocol_from:
-            found.append(f"listener {self.name}: proxy_protocol_from is not built yet; leave it empty")
+        if any(network.prefixlen == 0 for network in self.proxy_protocol_from):
+            found.append(f"listener {self.name}: proxy_protocol_from is everybody: anyone could choose an address")
         return found
 
 

@@ -71,10 +71,11 @@ async def test_w16_starttls_inside_tls_is_answered_and_harmless(authority):
             assert (await client.hands_in()).startswith("250")
 
 
-def test_w28_a_proxy_header_is_not_read_from_just_anybody():
-    proxied = replace(PLAIN, proxy_protocol_from=(ip_network("10.0.0.0/8"),))
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
+def test_w28_a_proxy_header_is_not_read_from_just_anybody(everybody):
+    proxied = replace(PLAIN, proxy_protocol_from=(ip_network("10.0.0.0/8"), ip_network(everybody)))
 
-    with pytest.raises(ListenerProblem, match="proxy_protocol_from"):
+    with pytest.raises(ListenerProblem, match="proxy_protocol_from is everybody"):
         opened_with(proxied)
 
 

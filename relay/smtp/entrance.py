@@ -1,0 +1,251 @@
+"""
+One listening socket: clients are counted and let in, or turned away before they cost anything.
+
+Accepted here and not by the loop's server, so that a client is counted before its TLS handshake and not after (W7), and
+so that a balancer can say whom it brings before TLS begins (W28).
+"""
+
+import asyncio
+import errno
+import socket
+from contextlib import suppress
+from typing import Any, Final
+
+from relay.observe.events import Incident, Noted, Replied
+from relay.smtp import replies
+from relay.smtp.budgets import Prefix, client_address, prefix_of
+from relay.smtp.dialogue import Dialogue
+from relay.smtp.listeners import Listener
+from relay.smtp.ports import ClientAddress
+from relay.smtp.premises import Premises
+from relay.smtp.proxy import LONGEST, Header, ProxyProblem, read_header
+from relay.words.replies import Reply
+
+#: Connections accepted before others get a turn of the loop.
+_AT_ONCE: Final = 64
+#: No file or memory for another socket: wait instead of spinning.
+_OUT_OF_SOCKETS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_BREATH_SECONDS: Final = 0.1
+#: Those whom a balancer brings, until it has said who they are: of no address, counted among all.
+_NOT_SAID: Final[Prefix] = (0, 0)
+
+
+class Entrance:
+    """A listening socket of one listener."""
+
+    def __init__(self, premises: Premises, listener: Listener, bound: socket.socket, made: dict[str, Any]) -> None:
+        self.listener = listener
+        self.address: tuple[str, int] = bound.getsockname()[:2]
+        self._premises = premises
+        self._bound = bound
+        self._made = made
+        self._loop = asyncio.get_running_loop()
+
+    def open(self) -> None:
+        """Accept from now on."""
+        self._loop.add_reader(self._bound.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Accept no more."""
+        if self._bound.fileno() >= 0:
+            self._loop.remove_reader(self._bound.fileno())
+            self._bound.close()
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                client, peer = self._bound.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._take_breath(error)
+                return
+            self._admit(client, peer[0])
+
+    def _take_breath(self, error: OSError) -> None:
+        """Let connections end before accepting more: the kernel keeps those that wait."""
+        self._note("error", "listener.accept-failed", why=str(error))
+        if error.errno in _OUT_OF_SOCKETS:
+            self._loop.remove_reader(self._bound.fileno())
+            self._loop.call_later(_BREATH_SECONDS, self._resume)
+
+    def _resume(self) -> None:
+        if self._bound.fileno() >= 0:
+            self.open()
+
+    def _note(self, level: str, event: str, **details: str) -> None:
+        self._premises.observe(Noted(level, event, {"listener": self.listener.name, **details}))
+
+    def _admit(self, client: socket.socket, peer: str) -> None:
+        client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        address = client_address(peer)
+        if self._premises.crowd.total >= self._premises.limits.connections:
+            self._turn_away(client, replies.TOO_BUSY)
+        elif any(address in network for network in self.listener.proxy_protocol_from):
+            arrival = Arrival(client)
+            self._premises.crowd.enter(_NOT_SAID)
+            self._premises.enter(arrival)
+            self._premises.run(self._hear(arrival, address))
+        else:
+            self._let_in(client, address)
+
+    async def _hear(self, arrival: "Arrival", balancer: ClientAddress) -> None:
+        """Hear from a balancer whom it brings; to every limit and in every record that is the client."""
+        header: Header | None = None
+        try:
+            header = await arrival.header(self._premises.limits.proxy_header_seconds)
+        except ProxyProblem as problem:
+            self._note("warning", "listener.no-proxy-header", balancer=str(balancer), why=str(problem))
+        except OSError:
+            pass  # gone, or only looking whether the port is open
+        finally:
+            self._premises.leave(arrival, _NOT_SAID)
+        if self._premises.draining:
+            self._turn_away(arrival.client, replies.SHUTTING_DOWN)
+        elif header is None:
+            arrival.client.close()
+        else:
+            self._let_in(arrival.client, header.client or balancer)
+
+    def _let_in(self, client: socket.socket, address: ClientAddress) -> None:
+        """Begin a conversation, unless this address has its share of them."""
+        most, prefix = self._premises.limits.connections_per_client, prefix_of(address)
+        if most is not None and self._premises.crowd.of(prefix) >= most:
+            self._turn_away(client, replies.TOO_MANY_FROM_YOU)
+            return
+        self._premises.crowd.enter(prefix)
+        visitor = Dialogue(self._premises, self.listener, address, self._made)
+        self._premises.enter(visitor)
+        self._premises.run(self._introduce(client, visitor))
+
+    def _turn_away(self, client: socket.socket, refusal: Reply) -> None:
+        """Say why, if the client can read it: behind implicit TLS there is no handshake for those turned away."""
+        with client:
+            with suppress(OSError):
+                client.recv(LONGEST)  # octets left unread would reset the connection, and the reply be lost with it
+            try:
+                if self.listener.tls != "implicit":
+                    client.send(replies.on_the_wire(refusal))
+                client.shutdown(socket.SHUT_WR)
+            except OSError:
+                return
+            finally:
+                self._premises.observe(Replied(self.listener.name, "connect", refusal.code))
+
+    async def _introduce(self, client: socket.socket, visitor: Dialogue) -> None:
+        """Give the socket to the loop; on an implicit listener the TLS handshake comes first, with its deadline."""
+        implicit = self.listener.tls == "implicit"
+        context = self._premises.tls_context if implicit else None
+        handshake = self._premises.limits.tls_handshake_seconds if implicit else None
+        visitor.waits_outside(client)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: visitor, client, ssl=context, ssl_handshake_timeout=handshake
+            )
+        except OSError:  # no handshake, or gone before it
+            self._never_came_in(client, visitor)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the books must stay right
+            self._never_came_in(client, visitor)
+            self._premises.observe(Incident(self._premises.new_id(), "-", error))
+
+    def _never_came_in(self, client: socket.socket, visitor: Dialogue) -> None:
+        client.close()
+        self._premises.leave(visitor, visitor.prefix)
+
+
+class Arrival:
+    """A connection from a balancer that has not said yet whom it brings."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.client = client
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_over = False
+
+    async def header(self, seconds: float) -> Header:
+        """
+        Take the header out of the socket, and not an octet of what follows: that may be TLS.
+
+        Raises:
+            ProxyProblem: It is none, or did not come within *seconds*.
+            OSError: The balancer left before its first octet, or we close.
+        """
+        taken = b""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    seen = await self._peek()
+                    if not seen:
+                        raise ProxyProblem("gone within its header") if taken else ConnectionResetError
+                    header = read_header(taken + seen)
+                    if header is not None:
+                        self.client.recv(header.length - len(taken))
+                        return header
+                    taken += self.client.recv(len(seen))
+        except TimeoutError:
+            raise ProxyProblem(f"no PROXY header within {seconds:g} s") from None
+
+    async def _peek(self) -> bytes:
+        while not self._is_over:
+            with suppress(BlockingIOError, InterruptedError):
+                return self.client.recv(LONGEST, socket.MSG_PEEK)
+            await self._readable()
+        raise ConnectionResetError
+
+    async def _readable(self) -> None:
+        self._waiter = self._loop.create_future()
+        self._loop.add_reader(self.client.fileno(), self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._loop.remove_reader(self.client.fileno())
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def wind_down(self) -> None:
+        """Give up: nothing has begun."""
+        self._is_over = True
+        self._wake()
+
+    cut_short = cut = wind_down
+
+
+async def bind(listener: Listener, backlog: int, *, reuse_port: bool) -> list[socket.socket]:
+    """
+    Bind every address that the host's name stands for.
+
+    Raises:
+        OSError: One cannot be had; none stays bound.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(
+        listener.host or None, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(found):
+            bound.append(_bound_socket(family, address, backlog, reuse_port=reuse_port))
+    except OSError:
+        for each in bound:
+            each.close()
+        raise
+    return bound
+
+
+def _bound_socket(family: int, address: tuple[Any, ...], backlog: int, *, reuse_port: bool) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        made.listen(backlog)
+        made.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    except OSError:
+        made.close()
+        raise
+    return made
