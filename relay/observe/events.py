@@ -102,6 +102,14 @@ class JudgementTimed:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageRepaired:
+    """A message was changed before it was judged. ``kinds``: the repairs of the configuration that changed it."""
+
+    delegate: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SesCalled:
     """
     One HTTP request to SES ended.
@@ -223,6 +231,7 @@ Event: TypeAlias = (
     | MessageEnded
     | Judged
     | JudgementTimed
+    | MessageRepaired
     | SesCalled
     | SesDisagreed
     | PoliciesRefreshed

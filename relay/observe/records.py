@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from relay.judgement.verdicts import Mode, Role, Verdict
+from relay.observe.labels import REPAIRS
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 #: Characters of one text, items of one list: bounds of the schema, far above what an honest message needs.
 LONGEST_TEXT: Final = 4096
 LONGEST_LIST: Final = 1000
@@ -188,6 +189,7 @@ _FACTS: Final[Mapping[str, Callable[[object], Any]]] = {
     "display_name": _text,
     "display_name_raw": _text,
     "rule": _text,
+    "repairs": lambda value: [kind for kind in dict.fromkeys(_texts(value)) if kind in REPAIRS],
     "api": _one_of(APIS),
     "region": _text,
     "account": _text,

@@ -57,6 +57,12 @@ ROWS: Final = (
         "Questions put to the policies of an identity, by role of the address and by verdict.",
     ),
     Row(
+        "ses_relay_repairs_total",
+        "counter",
+        ("delegate", "kind"),
+        "Messages changed before they were judged, by the repair of the configuration that changed them.",
+    ),
+    Row(
         "ses_relay_observing",
         "gauge",
         ("delegate",),
@@ -197,7 +203,8 @@ LABELS: Final = {
     "policies no longer allow it), `expired`, `quarantined`; "
     "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",
     "state": "`due`, `sending`, `held`, `failed`, `quarantined`",
-    "kind": "`access-denied`, `not-verified`",
+    "kind": "`ses_relay_ses_disagreements_total`: `access-denied`, `not-verified`; `ses_relay_repairs_total`: "
+    "`bare-lf`, `8bit-names`, `long-lines`, `missing-headers`",
     "mechanism": "`PLAIN`, `LOGIN`, `other`",
     "command": "an SMTP verb, `connect`, `data-end`, `other`",
     "code": "a reply code that SMTP knows, `other`",

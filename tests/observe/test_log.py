@@ -23,6 +23,7 @@ from relay.observe.events import (
     JudgementTimed,
     LoopLagged,
     MessageReceived,
+    MessageRepaired,
     Noted,
     PoliciesRefreshed,
     Replied,
@@ -134,6 +135,7 @@ def test_what_only_metrics_want_is_no_line(written):
     written.log(Replied(LISTENER, "MAIL", 250))
     written.log(MessageReceived(LISTENER))
     written.log(JudgementTimed(0.1))
+    written.log(MessageRepaired("billing", ("bare-lf",)))
     written.log(SpoolCounted({"due": 1}, 300, 990.0))
     written.log(LoopLagged(0.1))
 
@@ -144,7 +146,7 @@ def test_every_event_is_known(written):
     """
     Whatever may happen is written or left to the metrics on purpose.
     """
-    silent = {Replied, MessageReceived, JudgementTimed, SpoolCounted, LoopLagged}
+    silent = {Replied, MessageReceived, MessageRepaired, JudgementTimed, SpoolCounted, LoopLagged}
 
     assert set(events.Event.__args__) == set(written.log._tell) | silent
 

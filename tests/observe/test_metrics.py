@@ -24,6 +24,7 @@ from relay.observe.events import (
     LoopLagged,
     MessageEnded,
     MessageReceived,
+    MessageRepaired,
     PoliciesRefreshed,
     Replied,
     SesCalled,
@@ -57,6 +58,7 @@ CONTRACT = [
     ("ses_relay_spool_messages", "gauge", {"state"}),
     ("ses_relay_spool_oldest_seconds", "gauge", set()),
     ("ses_relay_deliveries_total", "counter", {"result"}),
+    ("ses_relay_repairs_total", "counter", {"delegate", "kind"}),
     ("ses_relay_possible_duplicates_total", "counter", set()),
     ("ses_relay_loop_lag_seconds", "histogram", set()),
 ]
@@ -98,6 +100,7 @@ def one_of_each() -> Metrics:
         MessageReceived(LISTENER),
         Judged("billing", IDENTITY, "from", "allowed", "enforce"),
         JudgementTimed(0.00004),
+        MessageRepaired("billing", ("bare-lf",)),
         SesCalled("us-east-1", "SendRawEmail", "sent", 0.07),
         SesDisagreed(IDENTITY, "access-denied"),
         DelegatesObserved({"intern": math.inf}),
