@@ -18,7 +18,7 @@ class State(StrEnum):
     DUE = "due"  # to be sent at due_at, or later
     SENDING = "sending"  # an attempt was registered and has not been settled
     HELD = "held"  # waits for a person, or for trouble of the account to end
-    FAILED = "failed"  # never to be sent; kept for its notification, then for people, until its retention ends
+    FAILED = "failed"  # never to be sent; kept for its notification, then for people, until due_at
     QUARANTINED = "quarantined"  # damaged, foreign, or alone in flight in too many crashes: never sent by itself
 
 

@@ -24,7 +24,10 @@ class Damaged:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries: all of what is given holds. ``reason`` is part of ``reason`` or ``last``; ages in seconds."""
+    """
+    Which entries: all of what is given holds. ``reason`` is part of ``reason`` or ``last``; ``older_than`` is the
+    time, in seconds since the epoch, before which they were accepted.
+    """
 
     ids: tuple[str, ...] = ()
     delegate: str | None = None
@@ -46,34 +49,40 @@ class Spool(Protocol):
     """
     Keeps entries durably.
 
-    What a coroutine has returned from survives kill -9 and a loss of power; what it raised or was cancelled in may or
-    may not have happened, whole. Every failure of the disk is Unavailable, never an exception.
+    What a coroutine has returned from survives kill -9 and a loss of power; what was Unavailable or was cancelled
+    may or may not have happened, whole. Every failure of the disk is Unavailable, never an exception.
     """
 
     def room(self, octets: int) -> Full | None:
         """Tell, at no cost, whether a message of *octets* could be committed now."""
 
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
-        """Keep *entry* and its message: once None is returned, 250 may be said."""
+        """Keep *entry* and its message: once None is returned, 250 may be said. An id that is kept is Unavailable."""
 
-    async def recover(self, now: float) -> Sequence[Entry]:
+    async def recover(self, now: float) -> Sequence[Entry] | Unavailable:
         """
         Take the entries that are *sending* though nobody sends them, once, at start: they stay *sending* and come back.
 
         Called before anything else by the one process that holds the lock of the spool.
         """
 
-    async def due(self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()) -> Sequence[Entry]:
+    async def due(
+        self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
+    ) -> Sequence[Entry] | Unavailable:
         """
-        Name what is due: the oldest of each delegate, at most *per_delegate* of each and *limit* in all, those in
-        *busy* left out, in the order of ``due_at``. No delegate's backlog hides another's mail.
+        Name what is due: the oldest of each delegate, at most *per_delegate* of each and *limit* in all, those whose
+        id is in *busy* left out, in the order of ``due_at``. No delegate's backlog hides another's mail: where *limit*
+        leaves delegates out, the next call begins with them.
         """
 
-    async def next_due(self, now: float) -> float | None:
+    async def next_due(self, now: float) -> float | Unavailable | None:
         """Tell when the next entry that is not due yet becomes so."""
 
     async def begin(self, entry: Entry, now: float) -> Entry | Unavailable | None:
-        """Register an attempt: *sending*, ``attempts`` one more. None: somebody else has the entry or changed it."""
+        """
+        Register an attempt at what is *due*, or was found *sending* at start: *sending*, ``attempts`` one more. None:
+        somebody else has the entry or changed it, or it may not be sent.
+        """
 
     async def body(self, entry: Entry) -> bytes | Damaged | Unavailable:
         """Read the message, checked against its digest."""
@@ -87,14 +96,21 @@ class Spool(Protocol):
     async def remove(self, entry: Entry) -> Unavailable | None:
         """Forget an entry and its message: it was sent, or a person deleted it. Absent already is well."""
 
-    async def find(self, wanted: Wanted, *, limit: int, after: str = "") -> Sequence[Entry]:
-        """List entries by id, at most *limit*, those after the id *after*."""
+    async def find(self, wanted: Wanted, *, limit: int, after: str = "") -> Sequence[Entry] | Unavailable:
+        """
+        List entries by id, at most *limit*, those after the id *after*.
+
+        Of a quarantined entry that cannot be read a blank stands in, with its id: it can be removed, never changed.
+        """
 
     async def census(self) -> Census | Unavailable:
         """Count, at the cost of an index."""
 
     async def sweep(self, now: float) -> Sequence[str]:
-        """Remove *failed* entries past their retention and files that belong to no entry; tell in words of each."""
+        """
+        Remove *failed* entries past their retention, and the oldest of them beyond what may lie there; set aside files
+        that belong to no entry. Tell in words of each.
+        """
 
     async def close(self) -> None:
         """Finish what runs, close files, give the lock back."""
