@@ -16,7 +16,7 @@ from relay.observe.events import Noted, SessionOpened
 from relay.smtp.proxy import LONGEST, UNNAMED, Header, ProxyProblem, _crc32c, read_header
 from tests.smtp import headers
 from tests.smtp.headers import AUTHORITY, CHECKSUM, TCP4, TCP6, UDP4, UNIX, binary, framed, line, part, summed
-from tests.smtp.stage import IMPLICIT, PLAIN, STARTTLS, TRUSTED, Client, Stage, plain, stage
+from tests.smtp.stage import IMPLICIT, PLAIN, QUICK, STARTTLS, TRUSTED, Client, Stage, plain, stage
 
 LOOPBACK = (ip_network("127.0.0.1"),)
 BEHIND = [replace(each, proxy_protocol_from=LOOPBACK) for each in (PLAIN, STARTTLS, IMPLICIT)]
@@ -278,8 +278,8 @@ async def test_w28_every_limit_counts_the_client_and_not_the_balancer(authority)
     """
     One client has its share of connections and of guesses; its neighbours behind the same balancer have theirs.
     """
-    limits = {"connections_per_client": 2, "auth_failures_per_minute": 2, "auth_failures": 9}
-    async with stage(authority, *BEHIND, **limits) as on:
+    limits = replace(QUICK, connections_per_client=2, auth_failures_per_minute=2, auth_failures=9)
+    async with stage(authority, *BEHIND, limits=limits) as on:
 
         async def of(address: str) -> Client:
             client = await brought(on, "plain", line(address))

@@ -47,9 +47,9 @@ def plain_response(delegate: str, secret: str) -> str:
 class Client:
     """A client that says exactly what it is told. It keeps every reply it was given."""
 
-    def __init__(self, address: tuple[str, int], *, implicit: bool = False) -> None:
+    def __init__(self, address: tuple[str, int], *, implicit: bool = False, source: str = "") -> None:
         self.heard: list[str] = []
-        self.socket = socket.create_connection(address, 15)
+        self.socket = socket.create_connection(address, 15, (source, 0) if source else None)
         if implicit:
             self.socket = trusting().wrap_socket(self.socket)
         self._file = self.socket.makefile("rb")
