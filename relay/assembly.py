@@ -236,7 +236,8 @@ class Relay:
 
     def _house(self) -> House:
         hostname = hostname_of(self._settings)
-        return House(self._delegate, rules_of(self._settings), Profile(own_name=hostname), hostname)
+        most = self._settings.limits.message_bytes
+        return House(self._delegate, rules_of(self._settings), Profile(own_name=hostname), hostname, most)
 
     def _delegate(self, name: str) -> Delegate | None:
         """Find who is to be judged; nobody as long as STS has not told who the caller is."""

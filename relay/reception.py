@@ -30,6 +30,10 @@ class Reception:
         """Answer at MAIL what no message could change: None means go on."""
         return self._walk.early_answer(session, envelope)
 
+    def mends_line_feeds(self, session: Session) -> bool:
+        """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
+        return self._walk.mends_line_feeds(session)
+
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
         """Read, judge, rewrite, send: docs/architecture.md has the walk. Every refusal names the decision's id."""
         prepared = await self._walk.prepare(session, envelope, raw)

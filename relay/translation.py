@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from dataclasses import replace
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
+from relay.words.delegates import Delegate
 
 USER_AGENT = f"ses-relay/{__version__}"
 #: The principal of a delegate that is the relay itself.
@@ -144,7 +146,7 @@ def entries_of(settings: Settings, caller: str | None) -> list[Entry]:
     """
     return [
         Entry.of(
-            each.to_delegate(caller or CALLER),
+            repaired_as(settings, each.to_delegate(caller or CALLER)),
             password_hash=each.password_hash.get_secret_value() if each.password_hash else None,
             password_file=each.password_file,
             allowed_networks=each.allowed_networks,
@@ -152,6 +154,13 @@ def entries_of(settings: Settings, caller: str | None) -> list[Entry]:
         )
         for each in settings.delegate
     ]
+
+
+def repaired_as(settings: Settings, delegate: Delegate) -> Delegate:
+    """Add to the delegate's repairs what is made for all."""
+    if settings.limits.line_endings == "reject" or "bare-lf" in delegate.repair:
+        return delegate
+    return replace(delegate, repair=("bare-lf", *delegate.repair))
 
 
 def log_options(settings: Settings) -> LogOptions:

@@ -1,5 +1,6 @@
 """
-One message from its octets to what SES is told: facts, questions, decision, rewriting; in that order, each once.
+One message from its octets to what SES is told: repairs, facts, questions, decision, rewriting; in that order, each
+once.
 
 Both walks go this way: reception's, at the end of DATA, and the courier's, before each attempt.
 """
@@ -18,9 +19,10 @@ from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.profile import ATTEMPT, Profile
 from relay.mail.reading import read_facts
-from relay.mail.received import received_field
+from relay.mail.received import date_time, received_field
+from relay.mail.repairs import Plan, Repaired, explained, repair
 from relay.mail.rewriting import rewrite
-from relay.observe.events import Judged, JudgementTimed, Noted, Observer, SesDisagreed
+from relay.observe.events import Judged, JudgementTimed, MessageRepaired, Noted, Observer, SesDisagreed
 from relay.sending.answers import disagreement
 from relay.sending.outcomes import Mail
 from relay.sending.outcomes import Outcome as SesOutcome
@@ -49,12 +51,17 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What one configuration says about judging; replaced as a whole on reload."""
+    """
+    What one configuration says about judging; replaced as a whole on reload.
+
+    ``message_bytes`` bounds a repaired message, as it does one that comes.
+    """
 
     delegate: Callable[[str], Delegate | None]
     rules: Rules
     profile: Profile
     hostname: str
+    message_bytes: int = 10 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Prepared:
     """
     What may go to SES: the call, the judgement that permits it, and what the decision record knows by now.
 
-    ``known`` grows while the message goes on.
+    ``known`` grows while the message goes on. ``judged`` are the octets that were judged: what came, repaired.
     """
 
     mail: Mail
@@ -70,6 +77,7 @@ class Prepared:
     judgement: Judgement
     delegate: Delegate
     known: dict[str, Any]
+    judged: bytes
 
 
 class Walk:
@@ -94,6 +102,11 @@ class Walk:
         self._tell(judgement, delegate)
         return with_decision(_refusal(judgement, _record_of(None, judgement, envelope)), envelope.id)
 
+    def mends_line_feeds(self, session: Session) -> bool:
+        """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
+        delegate = self.house.delegate(session.delegate)
+        return delegate is not None and "bare-lf" in delegate.repair
+
     async def prepare(
         self,
         session: Session,
@@ -104,7 +117,7 @@ class Walk:
         maybe_sent: bool = False,
     ) -> Prepared | Ending:
         """
-        Read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
+        Repair, read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
 
         ``received_at`` is when it was accepted, now if None. ``maybe_sent``: SES may have it from an earlier attempt,
         and a field of it says so.
@@ -113,12 +126,14 @@ class Walk:
         delegate = house.delegate(session.delegate)
         if delegate is None:
             return NOT_KNOWN
+        repaired = await self._repaired(raw, envelope, delegate, received_at)
+        raw, repairs = repaired.raw, {"repairs": list(repaired.made)}
         facts = await _aside(len(raw), read_facts, raw, house.profile)
         if isinstance(facts, MessageProblem):
-            return _malformed(facts, {})
+            return _malformed(explained(facts, repaired), repairs)
         started = self.clocks.monotonic()
         judgement = self._judge(facts, envelope, delegate, house)
-        known = _record_of(facts, judgement, envelope, seconds=self.clocks.monotonic() - started)
+        known = repairs | _record_of(facts, judgement, envelope, seconds=self.clocks.monotonic() - started)
         if judgement.permit is None:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
@@ -130,7 +145,24 @@ class Walk:
             sent = b"".join((f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii"), sent))
         permit = judgement.permit
         known |= {"region": permit.region, "account": permit.account}
-        return Prepared(_mail(envelope, sent, permit), permit, judgement, delegate, known)
+        return Prepared(_mail(envelope, sent, permit), permit, judgement, delegate, known, raw)
+
+    async def _repaired(
+        self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: datetime | None
+    ) -> Repaired:
+        """Make the delegate's repairs; they are told on the first walk, when the message has just been received."""
+        if not delegate.repair:
+            return Repaired(raw)
+        plan = Plan(
+            wanted=delegate.repair,
+            most=self.house.message_bytes,
+            date=date_time(received_at or self.clocks.wall()),
+            message_id=f"<{envelope.id}@{self.house.hostname}>",
+        )
+        repaired = await _aside(len(raw), repair, raw, plan)
+        if repaired.made and received_at is None:
+            self.observe(MessageRepaired(delegate.name, repaired.made))
+        return repaired
 
     def compare(self, outcome: SesOutcome, prepared: Prepared) -> None:
         """Tell where SES refused for want of authorization: against our verdict, or us rather than the delegate."""

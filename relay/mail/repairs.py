@@ -49,9 +49,8 @@ class Repaired:
 
 Step: TypeAlias = Callable[[bytes, Plan], bytes]
 
-#: In this order: each works on what those before it left.
-STEPS: Final[Mapping[Repair, Step]] = {
-    "bare-lf": lambda raw, _: line_feeds_paired(raw),
+#: In this order, behind bare-lf: each works on what those before it left.
+_OF_FIELDS_AND_TEXT: Final[Mapping[Repair, Step]] = {
     "8bit-names": lambda raw, _: names_encoded(raw),
     "long-lines": lambda raw, _: lines_shortened(raw),
     "missing-headers": lambda raw, plan: fields_added(raw, plan.date, plan.message_id),
@@ -62,25 +61,42 @@ def repair(raw: bytes, plan: Plan) -> Repaired:
     """
     Make the repairs of *plan* that *raw*, a message as after DATA, needs. Never raises, whatever the octets.
 
-    A message of lines that do not end in CRLF after the first step is left alone: what its header section is has no
+    A message of lines that do not end in CRLF after the first repair is left alone: what its header section is has no
     one answer.
     """
-    made: list[Repair] = []
-    withheld: dict[Repair, str] = {}
-    for kind, step in STEPS.items():
-        if kind != "bare-lf" and not _ends_its_lines(raw):
-            break
-        if kind not in plan.wanted:
-            continue
+    bench = _Bench(raw, plan)
+    bench.try_step("bare-lf", lambda raw, _: line_feeds_paired(raw))
+    if _ends_its_lines(bench.raw):
+        for kind, step in _OF_FIELDS_AND_TEXT.items():
+            bench.try_step(kind, step)
+    return Repaired(bench.raw, tuple(bench.made), bench.withheld)
+
+
+class _Bench:
+    """A message under repair."""
+
+    def __init__(self, raw: bytes, plan: Plan) -> None:
+        self.raw = raw
+        self.made: list[Repair] = []
+        self.withheld: dict[Repair, str] = {}
+        self._plan = plan
+
+    def try_step(self, kind: Repair, step: Step) -> None:
+        """Make one repair, if it is wanted and needed, or note why it is withheld."""
+        if kind not in self._plan.wanted:
+            return
         try:
-            mended = _within(step(raw, plan), raw, plan.most)
+            mended = step(self.raw, self._plan)
         except Withheld as withholding:
-            withheld[kind] = withholding.why
-            continue
-        if mended != raw:
-            made.append(kind)
-            raw = mended
-    return Repaired(raw, tuple(made), withheld)
+            self.withheld[kind] = withholding.why
+            return
+        if mended is self.raw or mended == self.raw:
+            return
+        if len(mended) > self._plan.most:
+            self.withheld[kind] = f"the message would be larger than {self._plan.most} octets"
+            return
+        self.made.append(kind)
+        self.raw = mended
 
 
 def explained(problem: MessageProblem, repaired: Repaired) -> MessageProblem:
@@ -99,9 +115,3 @@ def _ends_its_lines(raw: bytes) -> bool:
     except Broken:
         return False
     return True
-
-
-def _within(mended: bytes, raw: bytes, most: int) -> bytes:
-    if len(mended) > most and mended is not raw:
-        raise Withheld(f"the message would be larger than {most} octets")
-    return mended

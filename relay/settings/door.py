@@ -86,8 +86,8 @@ class LimitSettings(Section):
         default="refuse",
     )
     line_endings: Literal["reject", "fix"] = option(
-        "A message with bare CR or LF: refuse it, for two readers may see two messages; or make them CRLF "
-        "before it is judged.",
+        "A message with lines that end in LF alone: refuse it, for two readers may see two messages; or make them CRLF "
+        "before it is judged, as the repair bare-lf does, for every delegate.",
         default="reject",
     )
     inflight_bytes: Size = option(

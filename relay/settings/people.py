@@ -103,7 +103,7 @@ class DelegateSettings(Section):
     )
     principal_tags: Tags = option("Its tags in IAM, for policies that ask aws:PrincipalTag/NAME.", default={})
     repair: tuple[Literal["bare-lf", "8bit-names", "long-lines", "missing-headers"], ...] = option(
-        "What to repair in messages of old software before they are judged.", default=[]
+        "What to repair in messages of old software before they are judged (docs/how-to/old-software.md).", default=[]
     )
     rate: Rate | None = option('The most recipients in a time, such as "20/s". Unset: no limit.', default=None)
     daily_recipients: Count | None = option("The most recipients in a day. Unset: no limit.", default=None, ge=1)
@@ -145,6 +145,7 @@ class DelegateSettings(Section):
             allow_tenants=self.allow_tenants,
             organization_id=self.organization_id,
             principal_tags=dict(self.principal_tags),
+            repair=self.repair,
             reveal=self.reveal,
         )
 

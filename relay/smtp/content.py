@@ -3,14 +3,18 @@ The octets of a message between 354 and its end, taken in blocks.
 
 The end is CRLF.CRLF and nothing else: no other sequence of CR, LF, NUL and dots ends a message, and a message that
 holds a bare one is refused whole, so that nothing behind us can find an end that we did not see (SMTP smuggling,
-CVE-2023-51764 and its kin). Every pass over the octets is one call into C per block, whatever the lines look like.
+CVE-2023-51764 and its kin). Where bare LFs are repaired before anything is judged, they are handed on, but for those
+beside a lone dot: to somebody they are an end. Every pass over the octets is one call into C per block, whatever the lines look like.
 """
 
+import re
 from enum import Enum, auto
 from typing import Final
 
 _END: Final = b"\r\n.\r\n"
 _CR: Final = 13
+#: A line of one dot with a bare LF before or behind it.
+_FALSE_END = re.compile(rb"\n\.\n|(?<!\r)\n\.\r\n")
 
 
 class Fault(Enum):
@@ -27,11 +31,13 @@ class Content:
 
     ``fault`` is what was found first; from then on octets are counted and thrown away until the end. ``size`` is the
     octets of the message (un-stuffed) as far as they were kept, ``seen`` those that came over the wire.
+    ``keeps_line_feeds``: bare LFs are no fault, they will be repaired.
     """
 
-    __slots__ = ("_bare", "_limit", "_pieces", "_tail", "fault", "seen", "size")
+    __slots__ = ("_bare", "_keeps_line_feeds", "_limit", "_pieces", "_tail", "fault", "seen", "size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, keeps_line_feeds: bool = False) -> None:
+        self._keeps_line_feeds = keeps_line_feeds
         self.fault: Fault | None = None
         self.size = 0
         self.seen = 0
@@ -96,7 +102,12 @@ class Content:
         feeds = window.count(b"\n", fresh, stop)
         returns = window.count(b"\r", fresh, stop) + self._bare
         self._bare = 1 if stop > 0 and window[stop - 1] == _CR else 0
-        if feeds != pairs or returns - self._bare != pairs or window.find(b"\0", fresh, stop) >= 0:
+        if returns - self._bare != pairs or window.find(b"\0", fresh, stop) >= 0:
+            self.condemn(Fault.BARE_OCTETS)
+        elif not self._keeps_line_feeds:
+            if feeds != pairs:
+                self.condemn(Fault.BARE_OCTETS)
+        elif _FALSE_END.search(window, 0, stop) or (self._is_first and window.startswith(b".\n")):
             self.condemn(Fault.BARE_OCTETS)
 
 

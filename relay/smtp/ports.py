@@ -20,13 +20,16 @@ class Reception(Protocol):
         The envelope has no forward-paths yet.
         """
 
+    def mends_line_feeds(self, session: Session) -> bool:
+        """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
+
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
         """
         Decide and carry out. The client hears the ending's reply.
 
         Args:
-            raw: The message as it will be judged, dots un-stuffed, ending in CRLF (or empty), without bare CR, bare LF
-                and NUL. Line lengths and the header section have not been looked at.
+            raw: The message as it came, dots un-stuffed, ending in CRLF (or empty), without bare CR and NUL, and
+                without bare LF unless they are mended. Line lengths and the header section have not been looked at.
 
         It is never cancelled because the client hung up, and bounds its own time.
         """

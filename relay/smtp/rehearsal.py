@@ -8,7 +8,7 @@ from relay.words.endings import Reason
 from relay.words.transactions import Ending
 
 
-def rehearse(raw: bytes, recipients: int, limits: Limits) -> bytes | Ending:
+def rehearse(raw: bytes, recipients: int, limits: Limits, *, mends_line_feeds: bool = False) -> bytes | Ending:
     """
     Take *raw* as DATA takes it, for so many *recipients*.
 
@@ -19,7 +19,7 @@ def rehearse(raw: bytes, recipients: int, limits: Limits) -> bytes | Ending:
     if recipients > limits.recipients:
         refuse = replies.too_many_now if limits.over_recipients == "452" else replies.too_many
         return ending_of(refuse(limits.recipients), Reason.RECIPIENTS)
-    content = Content(limits.message_bytes)
+    content = Content(limits.message_bytes, keeps_line_feeds=mends_line_feeds)
     content.feed(_on_the_wire(raw) + b".\r\n")
     return content.raw() if content.fault is None else ending_of(*replies.OF_FAULT[content.fault])
 

@@ -65,7 +65,8 @@ NO_ROOM: Final = Reply(452, (4, 3, 1), "Too many messages at once, try again lat
 BARE_OCTETS: Final = Reply(
     550,
     (5, 6, 11),
-    "The message has a bare CR, a bare LF or a NUL: end every line with CRLF (SMTP smuggling, RFC 5321 section 2.3.8)",
+    "The message has a bare CR, a bare LF or a NUL: end every line with CRLF (SMTP smuggling, RFC 5321 section 2.3.8), "
+    "or ask for the repair bare-lf where it is LF alone",
 )
 
 

@@ -142,7 +142,8 @@ class Transfer(Authentication):
         return True
 
     async def _take_message(self, transaction: Transaction) -> None:
-        content = Content(self._limits.message_bytes)
+        mends = self._premises.reception.mends_line_feeds(self._session())
+        content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
         held = _Held(self._premises.ledger, self._limits.inflight_bytes)
         try:
             self._say(replies.START_DATA)

@@ -53,6 +53,7 @@ class Reception:
     taken: list[tuple[Session, Envelope, bytes]] = field(default_factory=list)
     before: Callable[[], Any] | None = None
     early: Callable[[Session, Envelope], Ending | None] | None = None
+    mends: bool = False
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
         if self.early is not None:
@@ -61,6 +62,9 @@ class Reception:
         if reverse_path is NullPath.NULL or str(reverse_path) not in ALLOWED:
             return Ending(Outcome.REJECTED, Reason.POLICY_NOT_ALLOWED, Reply(550, (5, 7, 1), "Access denied"))
         return None
+
+    def mends_line_feeds(self, session: Session) -> bool:
+        return self.mends
 
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
         if self.before is not None:
