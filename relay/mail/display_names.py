@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
+from relay.mail.encoded_words import is_marked
 from relay.mail.facts import DisplayName
 from relay.mail.problems import broken_form
 from relay.words.addresses import Address
@@ -14,14 +15,17 @@ _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Letters in a circle: no compatibility mapping turns them into ``@``, yet a reader takes them for it.
 _LOOKS_LIKE: Final = {0x24D0: "@", 0x24B6: "@"}
+_BLANK = re.compile("[ \t]")
 _ADDRESS_SIGN = re.compile("[@<>]")
 
 
-def check_display_name(name: DisplayName, address: Address, field: str) -> None:
-    """
+def check_display_name(name: DisplayName, phrase: str, address: Address, field: str) -> None:
+    r"""
     Refuse a name with controls, with text that reads backwards, or with the signs of an address that is not *address*.
 
-    Many programs show the name alone: ``"ceo@example.com" <app@example.com>`` is then mail from the ceo.
+    Many programs show the name alone: ``"ceo@example.com" <app@example.com>`` is then mail from the ceo. The address
+    itself must be one plain word of *phrase*, the name as it is written: in ``"app-\ceo@example.com"`` or in two
+    encoded-words some see a part of it only.
 
     Raises:
         Broken: 550 5.6.0 for controls and nested encoded-words, 550 5.7.1 for a look-alike.
@@ -36,14 +40,20 @@ def check_display_name(name: DisplayName, address: Address, field: str) -> None:
             f"The display name in {field} holds characters that turn the direction of writing: remove them",
             status=(5, 7, 1),
         )
-    own = str(address)
-    if name.decoded != own and _looks_like_address(name.decoded):
+    if _looks_like_address(name.decoded) and not _is_plainly(str(address), name.decoded, phrase):
         raise broken_form(
             "P4",
-            f"The display name in {field} holds '@', '<' or '>' or a sign like them, and is not the address itself: "
-            "a name must not show another address; use the plain name",
+            f"The display name in {field} holds '@', '<' or '>' or a sign like them, and is not plainly the address "
+            "itself: a name must not show another address; use the plain name",
             status=(5, 7, 1),
         )
+
+
+def _is_plainly(own: str, decoded: str, phrase: str) -> bool:
+    word = phrase.strip(" \t")
+    if word.startswith('"'):
+        return word[1:-1].strip(" \t") == own
+    return decoded == own and is_marked(word) and _BLANK.search(word) is None
 
 
 def _looks_like_address(name: str) -> bool:

@@ -53,7 +53,7 @@ def read_mailbox(value: bytes, field: str, rule: str = "P4") -> Mailbox:
         raise _no_mailbox(text, field, rule, str(problem)) from None
     name = _display_name(match["phrase"], field)
     if name is not None:
-        check_display_name(name, address, field)
+        check_display_name(name, match["phrase"], address, field)
     return Mailbox(address, name)
 
 

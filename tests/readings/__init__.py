@@ -1,0 +1,1 @@
+"""How others read a message: small models of their documented traits, and two of them as they are."""
