@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,8 @@ from relay.judgement.verdicts import Judgement
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.profile import Profile
 from relay.mail.reading import read_facts
+from relay.mail.received import date_time
+from relay.mail.repairs import Plan, Repaired, explained, repair
 from relay.settings.model import Settings
 from relay.smtp.rehearsal import rehearse
 from relay.translation import CALLER, directory_of, entries_of, hostname_of, limits_of, rules_of
@@ -92,13 +95,15 @@ def _explain(
 ) -> dict[str, Any]:
     """Go the way of a message. What MAIL is told comes first, whatever the message is then."""
     named = recipients or _named_in(raw)
-    facts = _facts(raw, len(set(named)), settings)
+    repaired = _repaired(raw, len(set(named)), settings, delegate)
+    facts = repaired if isinstance(repaired, Ending) else _facts(repaired, settings)
+    made = {} if isinstance(repaired, Ending) else {"repairs": list(repaired.made)}
     judge = _Judge(settings, delegate)
     if isinstance(facts, MessageFacts):
         reverse_path = facts.author.with_domain_lowered() if mail_from is None else _reverse_path(mail_from)
-        return judge.whole(facts, Envelope(reverse_path, _forward_paths(named)))
+        return judge.whole(facts, Envelope(reverse_path, _forward_paths(named))) | made
     early = None if mail_from is None else judge.early(_reverse_path(mail_from))
-    return _unread(facts, delegate) if early is None else to_json(early, delegate)
+    return _unread(facts, delegate) | made if early is None else to_json(early, delegate)
 
 
 class _Judge:
@@ -123,9 +128,19 @@ class _Judge:
         return to_json(heard, self._delegate, facts=facts, envelope=envelope)
 
 
-def _facts(raw: bytes, recipients: int, settings: Settings) -> MessageFacts | MessageProblem | Ending:
-    taken = rehearse(raw, recipients, limits_of(settings))
-    return taken if isinstance(taken, Ending) else read_facts(taken, Profile(own_name=hostname_of(settings)))
+def _repaired(raw: bytes, recipients: int, settings: Settings, delegate: Delegate) -> Repaired | Ending:
+    """Take the message in and make the delegate's repairs, as a running relay does."""
+    limits, repairs = limits_of(settings), delegate.repair
+    taken = rehearse(raw, recipients, limits, mends_line_feeds="bare-lf" in repairs)
+    if isinstance(taken, Ending):
+        return taken
+    date, message_id = date_time(datetime.now(UTC)), f"<explain@{hostname_of(settings)}>"
+    return repair(taken, Plan(repairs, limits.message_bytes, date, message_id))
+
+
+def _facts(repaired: Repaired, settings: Settings) -> MessageFacts | MessageProblem:
+    facts = read_facts(repaired.raw, Profile(own_name=hostname_of(settings)))
+    return explained(facts, repaired) if isinstance(facts, MessageProblem) else facts
 
 
 def _unread(refused: MessageProblem | Ending, delegate: Delegate) -> dict[str, Any]:
@@ -143,6 +158,11 @@ def _unread(refused: MessageProblem | Ending, delegate: Delegate) -> dict[str, A
 
 
 def _text(told: dict[str, Any]) -> str:
+    made = ", ".join(told.get("repairs", ()))
+    return (f"repaired  {made}\n" if made else "") + _text_of_answer(told)
+
+
+def _text_of_answer(told: dict[str, Any]) -> str:
     if told["verdict"] != "malformed":
         return render(told, colour=sys.stdout.isatty())
     rule = f"the message breaks rule {told['rule']} of the strict profile" if told["rule"] else "it is not even judged"
