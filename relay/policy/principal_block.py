@@ -14,7 +14,7 @@ from relay.policy.strict_json import is_text, step, texts
 _TYPES: Final = ("AWS", "Service", "Federated", "CanonicalUser")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 #: What AWS shows for a principal that was deleted (IAM User Guide, "IAM identifiers"): it is nobody any more.
-_UNIQUE_ID: Final = re.compile(r"(?:ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]+")
+UNIQUE_ID: Final = re.compile(r"(?:ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]+")
 
 
 def read_principals(value: object, path: str, *, negated: bool, notes: Notes) -> Principals | None:
@@ -57,7 +57,7 @@ def _is_aws(text: str) -> bool:
     return (
         text == "*"
         or _ACCOUNT.fullmatch(text) is not None
-        or _UNIQUE_ID.fullmatch(text) is not None
+        or UNIQUE_ID.fullmatch(text) is not None
         or read_principal_arn(text) is not None
     )
 

@@ -9,7 +9,7 @@ import click
 from relay.cli.policy.lint_files import FileFinding, Gathered, gather
 from relay.cli.policy.lint_sarif import to_sarif
 from relay.cli.policy.lint_text import as_json, render
-from relay.policy.lint import Severity, identity_told_by, lint_identity
+from relay.policy.lint import Severity, lint_identity
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
 
 
@@ -35,8 +35,8 @@ def command(files: tuple[str, ...], identity: IdentityArn | None, strict: bool, 
     policy's own Resource.
 
     \b
-    Error: SES would refuse the policy, or the place can never do what it says.
-    Warning: likely a mistake. Note: right, but worth knowing.
+    Error: SES would refuse the policy, the place can never do what it says, or the whole world may send.
+    Warning: likely a mistake. Note: right, but worth knowing. Each is explained in docs/reference/lint.md.
     Exit 0: no errors. Exit 1: errors; with --strict, warnings too. Exit 2: wrong usage.
 
     \b
@@ -72,5 +72,5 @@ def _lint(gathered: Gathered, identity: IdentityArn | None) -> list[FileFinding]
         by_name = {policy.name: policy for policy in policies}
         for finding in lint_identity({policy.name: policy.text for policy in policies}, known, now):
             policy = by_name[finding.policy]
-            found.append(FileFinding(policy.file, finding, policy.text, known or identity_told_by(policy.text)))
+            found.append(FileFinding(policy.file, finding, policy.text, known or policy.told))
     return sorted(found, key=lambda one: (one.file, one.finding.line, one.finding.column))

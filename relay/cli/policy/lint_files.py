@@ -19,12 +19,17 @@ _LONGEST: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """One policy: where it is (as it was named), its name, its text, and the identity whose folder it lies in."""
+    """
+    One policy: where it is (as it was named), its name, its text.
+
+    ``identity``: whose folder it lies in, None outside of such folders; ``told``: that, or what its text says it is of.
+    """
 
     file: str
     name: str
     text: str
-    identity: IdentityArn | None = None
+    identity: IdentityArn | None
+    told: IdentityArn | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,15 @@ class Gathered:
         *identity*: the identity of all of them, whatever else tells one. Files of different folders are never put
         together: they may be two states of one policy.
         """
-        groups: dict[object, list[PolicyFile]] = {}
+        groups: dict[object, dict[str, PolicyFile]] = {}
         for number, policy in enumerate(self.policies):
-            named = identity or policy.identity or identity_told_by(policy.text)
-            key: object = number if named is None else (named, Path(policy.file).parent, policy.file == STDIN)
-            groups.setdefault(key, []).append(policy)
-        for policies in groups.values():
-            yield identity or policies[0].identity, policies
+            named = identity or policy.told
+            key: object = (named, Path(policy.file).parent, policy.file == STDIN)
+            if named is None or policy.name in groups.get(key, ()):  # "a" beside "a.json", each named by itself
+                key = number
+            groups.setdefault(key, {})[policy.name] = policy
+        for group in groups.values():
+            yield identity or next(iter(group.values())).identity, list(group.values())
 
 
 def gather(names: Iterable[str], stdin: BinaryIO) -> Gathered:
@@ -144,7 +151,7 @@ def _add(file: str, name: str, data: bytes, identity: IdentityArn | None, gather
         message = f"Byte {error.start:,} (0x{data[error.start]:02x}) is not UTF-8."
         gathered.findings.append(_of_file("not-utf8", file, message, (line, column)))
         return
-    gathered.policies.append(PolicyFile(file, name, text, identity))
+    gathered.policies.append(PolicyFile(file, name, text, identity, identity or identity_told_by(text)))
 
 
 def _of_file(code: str, file: str, message: str, place: tuple[int, int] = (1, 1)) -> FileFinding:

@@ -26,8 +26,9 @@ def _finding(one: FileFinding) -> Iterator[str]:
     finding = one.finding
     severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
     place = click.style(f"{_printable(one.file)}:{finding.line}:{finding.column}:", bold=True)
-    yield f"{place} {severity} [{finding.code}] {_printable(finding.message)}"
+    yield f"{place} {severity}: {_printable(finding.message)} [{finding.code}]"
     yield from _excerpt(one)
+    yield f"    {click.style('at:', fg='green')} {_printable(finding.path)}"
     yield f"    {click.style('fix:', fg='green')} {_printable(finding.fix)}"
 
 

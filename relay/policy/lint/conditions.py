@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from relay.policy.lint.actions import is_about_management
 from relay.policy.lint.findings import Remark
-from relay.policy.lint.keys import Key, Kind, find_key, is_spelt_as_documented, meant_by
+from relay.policy.lint.keys import Key, Kind, find_key, meant_by
 from relay.policy.lint.views import Entry, PolicyView, StatementView
 from relay.policy.lint.wording import did_you_mean, quoted
 from relay.policy.operators import Family, Operator
@@ -95,7 +96,7 @@ def _operator(entry: Entry) -> Iterator[Remark]:
 
 def _unknown(entry: Entry) -> Remark:
     meant = meant_by(entry.spelled_key)
-    message = f"There is no condition key {quoted(entry.spelled_key)}."
+    message = f"SES knows no condition key {quoted(entry.spelled_key)}."
     return Remark("unknown-key", entry.path, message, f"Did you mean {meant}?" if meant else None, on_key=True)
 
 
@@ -103,42 +104,37 @@ def _unknown(entry: Entry) -> Remark:
 
 
 def _key(entry: Entry, key: Key, statement: StatementView) -> Iterator[Remark]:
-    if not is_spelt_as_documented(entry.spelled_key, key):
-        right = key.name + entry.spelled_key[len(key.name) :]
+    name = key.name
+    if name != entry.spelled_key:
         message = f"SES was seen to refuse keys spelt in another case: {quoted(entry.spelled_key)}."
-        yield Remark("key-case", entry.path, message, f"Write {right}.", on_key=True)
+        yield Remark("key-case", entry.path, message, f"Write {name}.", on_key=True)
+    if not entry.allows_for_absence and not is_about_management(statement):
+        yield from _presence(entry, key, statement)
+    if not key.documented and key.presence != "never":
+        message = f"SES's guide does not name {name}; whether SES takes it is not documented."
+        yield Remark("undocumented-key", entry.path, message, on_key=True)
+    if key.told_by:
+        what = "counts it for everybody" if statement.effect == "Deny" else "allows nothing by it"
+        message = f"The relay cannot know {name} unless {key.told_by} tells it, and until then {what}."
+        fix = f"Tell the relay by {key.told_by} in its settings."
+        yield Remark("key-unknown-to-relay", entry.path, message, fix, on_key=True)
+
+
+def _presence(entry: Entry, key: Key, statement: StatementView) -> Iterator[Remark]:
     if key.presence == "never":
-        message = f"{key.name} is never there when mail is sent."
-        yield Remark("key-never-sent", entry.path, message, on_key=True)
+        yield Remark("key-never-sent", entry.path, f"{key.name} is never there when mail is sent.", on_key=True)
     elif key.presence == "services" and _is_for_people_only(statement):
         message = f"{key.name} is there only when a service of AWS sends, and the principals here are none."
         yield Remark("key-of-services", entry.path, message, on_key=True)
     elif key.presence == "api-only":
         message = f"{key.name} is there only through SES's newest API with a global endpoint, never over SMTP."
         yield Remark("key-not-over-smtp", entry.path, message, on_key=True)
-    elif not key.documented:
-        message = f"SES's guide does not name {key.name}; whether SES takes it is not documented."
-        yield Remark("undocumented-key", entry.path, message, on_key=True)
-    if key.told_by:
-        yield from _unseen(entry, key, statement)
 
 
 def _is_for_people_only(statement: StatementView) -> bool:
     return statement.principal == "Principal" and all(
         principal.kind == "AWS" and principal.text != "*" for principal in statement.principals
     )
-
-
-def _unseen(entry: Entry, key: Key, statement: StatementView) -> Iterator[Remark]:
-    fix = f"Tell the relay by {key.told_by}{'' if key.told_by == 'authorization.context' else ' in its settings'}."
-    if statement.effect == "Deny":
-        message = f"The relay cannot know {key.name} unless {key.told_by} tells it, and denies whatever it holds."
-        yield Remark("deny-on-unknown-key", entry.path, message, fix, on_key=True)
-    elif statement.effect == "Allow":
-        message = (
-            f"The relay cannot know {key.name} unless {key.told_by} tells it, and until then allows nothing by it."
-        )
-        yield Remark("allow-on-unknown-key", entry.path, message, fix, on_key=True)
 
 
 # --- operators and the keys under them --------------------------------------------------------------------------------
@@ -169,25 +165,24 @@ _HELD: Final[Mapping[Kind, str]] = MappingProxyType(
 
 
 def _set_operator(entry: Entry, operator: Operator, key: Key, statement: StatementView) -> Iterator[Remark]:
-    quantifier, allows = operator.quantifier, statement.effect == "Allow"
-    if quantifier is not None and entry.is_null:
-        message = f"{entry.spelled_operator}: Null asks for the key's presence, of which there is one."
-        yield Remark("set-operator-on-null", entry.operator_path, message, on_key=True)
-    elif quantifier is None and key.many and not entry.is_null:
-        prefix = "ForAllValues:" if allows else "ForAnyValue:"
-        message = f"{key.name} holds many values; {entry.spelled_operator} alone does not say whether all or any count."
-        fix = f"Write {prefix}{entry.spelled_operator}."
-        yield Remark("multi-without-set-operator", entry.operator_path, message, fix, on_key=True)
-    elif quantifier is not None and not key.many:
-        fix = f"Write {entry.spelled_operator.partition(':')[2]}."
-        message = f"{key.name} holds one value; {entry.spelled_operator.partition(':')[0]} is for keys of many."
-        yield Remark("set-operator-on-single", entry.operator_path, message, fix, on_key=True)
-    elif quantifier == "any" and allows:
-        message = f"One value of {key.name} that matches is enough; the others may be anything."
-        yield Remark("allow-foranyvalue", entry.operator_path, message, on_key=True)
-    elif quantifier == "all" and statement.effect == "Deny":
-        message = f"One value of {key.name} that does not match lifts the Deny."
-        yield Remark("deny-forallvalues", entry.operator_path, message, on_key=True)
+    quantifier, allows, place = operator.quantifier, statement.effect == "Allow", entry.operator_path
+    prefix, _, bare = entry.spelled_operator.rpartition(":")
+    if quantifier is None and key.many and not entry.is_null:
+        message = f"{key.name} holds many values; {bare} alone does not say whether all or any count."
+        fix = f"Write {'ForAllValues' if allows else 'ForAnyValue'}:{bare}."
+        yield Remark("multi-without-set-operator", place, message, fix, on_key=True)
+    elif quantifier is not None and (entry.is_null or not key.many):
+        message = f"{key.name} holds one value; {prefix} is for keys of many."
+        if entry.is_null:
+            message = f"Null asks whether {key.name} is there at all; {prefix} adds nothing to that."
+        yield Remark("needless-set-operator", place, message, f"Write {bare}.", on_key=True)
+        return
+    elif key.name == "ses:Recipients" and (quantifier, statement.effect) in (("any", "Allow"), ("all", "Deny")):
+        message = "One recipient that matches is enough; the others may be anybody."
+        if not allows:
+            message = "It denies only where every recipient matches; one other lifts the Deny."
+        fix = f"Write {'ForAllValues' if allows else 'ForAnyValue'}:{bare}."
+        yield Remark("one-recipient-is-enough", place, message, fix, on_key=True)
     yield from _absence(entry, operator, key, statement)
 
 

@@ -34,7 +34,7 @@ def _clash(statement: StatementView, key: str) -> tuple[str, Entry] | None:
     comparisons = [entry for entry in entries if entry.operator is not None and not entry.is_null]
     if absent and present:
         return f"One condition wants {name} to be there, another to be absent.", entries[-1]
-    if absent and known is not None and known.is_always_there:
+    if absent and statement.effect == "Allow" and known is not None and known.is_always_there:
         return f"{name} is always there when mail is sent.", absent[0]
     needing = [entry for entry in comparisons if not entry.holds_when_absent]
     if absent:
@@ -59,7 +59,7 @@ def _unsatisfiable(comparisons: Sequence[Entry], name: str, *, many: bool) -> tu
         clash = _clashing(group)
         if clash:
             operators = listed(dict.fromkeys(entry.spelled_operator for entry in clash))
-            return f"No value of {name} fulfils {operators} at once.", clash[-1]
+            return f"No value of {name} fulfils {operators}{' at once' * (len(clash) > 1)}.", clash[-1]
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from relay.policy.lint.findings import Remark
 from relay.policy.lint.views import PolicyView, StatementView
-from relay.policy.lint.wording import did_you_mean, quoted
+from relay.policy.lint.wording import did_you_mean, quoted, spelled
 from relay.policy.strict_json import step
 
 _OF_A_POLICY: Final = ("Version", "Id", "Statement")
@@ -43,20 +43,21 @@ def _version(view: PolicyView) -> Iterator[Remark]:
     elif view.value["Version"] == _VERSIONS[1]:
         yield Remark("old-version", "$.Version", "Version 2008-10-17 has no variables.")
     elif view.value["Version"] not in _VERSIONS:
-        message = f"There is no version {quoted(str(view.value['Version']))} of the policy language."
+        message = f"There is no version {spelled(view.value['Version'])} of the policy language."
         yield Remark("bad-version", "$.Version", message)
 
 
 def _effect(statement: StatementView) -> Iterator[Remark]:
     if "Effect" in statement.value and statement.effect is None:
-        spelled = str(statement.value["Effect"])
-        fix = did_you_mean(spelled, ("Allow", "Deny"))
-        yield Remark("bad-effect", statement.place("Effect"), f"Effect is Allow or Deny, not {quoted(spelled)}.", fix)
+        effect = statement.value["Effect"]
+        fix = did_you_mean(effect, ("Allow", "Deny")) if isinstance(effect, str) else None
+        yield Remark("bad-effect", statement.place("Effect"), f"Effect is Allow or Deny, not {spelled(effect)}.", fix)
 
 
 def _required(statement: StatementView) -> Iterator[Remark]:
     if "Effect" not in statement.value:
-        yield Remark("missing-element", statement.path, "The statement has no Effect.", 'Add "Effect": "Allow".')
+        path = statement.place("Effect")
+        yield Remark("missing-element", path, "The statement has no Effect.", 'Add "Effect": "Allow".')
     for element in ("Principal", "Action", "Resource"):
         there = [name for name in (element, f"Not{element}") if name in statement.value]
         if len(there) == 2:

@@ -8,8 +8,8 @@ class Severity(StrEnum):
     """
     How bad it is.
 
-    An error: SES would refuse the policy, or the place can never do what it says. A warning: likely a mistake. A note:
-    right, but worth knowing.
+    An error: SES would refuse the policy, the place can never do what it says, or the whole world may send. A warning:
+    likely a mistake. A note: right, but worth knowing.
     """
 
     ERROR = "error"
@@ -19,17 +19,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """
-    One kind of finding.
-
-    ``code`` is stable. ``means`` and ``fix`` are sentences of the reference. ``refused``: SES takes no policy with it.
-    """
+    """One kind of finding. ``code`` is stable; ``means`` and ``fix`` are sentences of the reference."""
 
     code: str
     severity: Severity
     means: str
     fix: str
-    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

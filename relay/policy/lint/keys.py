@@ -5,8 +5,8 @@ Service Authorization Reference, "Actions, resources, and condition keys for Ama
 Guide, "Policy anatomy" and "Sending policy examples"; IAM User Guide, "AWS global condition context keys".
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -23,7 +23,7 @@ class Key:
     A condition key as the documentation spells it; one that ends in ``/`` stands for all that begin so.
 
     ``many``: it holds many values. ``documented``: the SES guide names it. ``told_by``: the setting that tells the
-    relay its value; empty where the relay knows without being told.
+    relay its value; empty where the relay knows without being told. ``of_caller``: it tells callers apart.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Key:
     presence: Presence = "sometimes"
     documented: bool = False
     told_by: str = ""
+    of_caller: bool = False
 
     @property
     def is_always_there(self) -> bool:
@@ -57,26 +58,26 @@ _OF_ALL_AWS: Final = (
     Key("aws:CurrentTime", "date", presence="always", documented=True),
     Key("aws:EpochTime", "epoch", presence="always", documented=True),
     Key("aws:SecureTransport", "bool", presence="always", documented=True),
-    Key("aws:SourceIp", "ip", documented=True, told_by="ses.egress"),
-    Key("aws:SourceVpc", documented=True, told_by="ses.egress"),
-    Key("aws:SourceVpce", documented=True, told_by="ses.egress"),
-    Key("aws:VpcSourceIp", "ip", documented=True, told_by="ses.egress"),
+    Key("aws:SourceIp", "ip", documented=True, told_by="ses.egress", of_caller=True),
+    Key("aws:SourceVpc", documented=True, told_by="ses.egress", of_caller=True),
+    Key("aws:SourceVpce", documented=True, told_by="ses.egress", of_caller=True),
+    Key("aws:VpcSourceIp", "ip", documented=True, told_by="ses.egress", of_caller=True),
     Key("aws:UserAgent", presence="always", documented=True),
-    Key("aws:PrincipalOrgID", documented=True, told_by="delegate.organization_id"),
-    Key("aws:SourceAccount", "account", presence="services", documented=True),
-    Key("aws:SourceArn", "arn", presence="services", documented=True),
-    Key("aws:SourceOrgID", presence="services"),
-    Key("aws:SourceOrgPaths", many=True, presence="services"),
-    Key("aws:PrincipalServiceName", presence="services"),
-    Key("aws:PrincipalServiceNamesList", many=True, presence="services"),
-    Key("aws:PrincipalAccount", "account", presence="always"),
-    Key("aws:PrincipalArn", "arn"),
+    Key("aws:PrincipalOrgID", documented=True, told_by="delegate.organization_id", of_caller=True),
+    Key("aws:SourceAccount", "account", presence="services", documented=True, of_caller=True),
+    Key("aws:SourceArn", "arn", presence="services", documented=True, of_caller=True),
+    Key("aws:SourceOrgID", presence="services", of_caller=True),
+    Key("aws:SourceOrgPaths", many=True, presence="services", of_caller=True),
+    Key("aws:PrincipalServiceName", presence="services", of_caller=True),
+    Key("aws:PrincipalServiceNamesList", many=True, presence="services", of_caller=True),
+    Key("aws:PrincipalAccount", "account", presence="always", of_caller=True),
+    Key("aws:PrincipalArn", "arn", of_caller=True),
     Key("aws:PrincipalIsAWSService", "bool", presence="always"),
-    Key("aws:PrincipalOrgPaths", many=True, told_by=_CONTEXT),
-    Key("aws:PrincipalTag/", told_by="delegate.principal_tags"),
+    Key("aws:PrincipalOrgPaths", many=True, told_by=_CONTEXT, of_caller=True),
+    Key("aws:PrincipalTag/", told_by="delegate.principal_tags", of_caller=True),
     Key("aws:PrincipalType", presence="always"),
-    Key("aws:userid", presence="always", told_by=_CONTEXT),
-    Key("aws:username"),
+    Key("aws:userid", presence="always", told_by=_CONTEXT, of_caller=True),
+    Key("aws:username", of_caller=True),
     Key("aws:AssumedRoot", "bool", told_by=_CONTEXT),
     Key("aws:ChatbotSourceArn", "arn", told_by=_CONTEXT),
     Key("aws:Ec2InstanceSourcePrivateIPv4", "ip", told_by=_CONTEXT),
@@ -90,12 +91,12 @@ _OF_ALL_AWS: Final = (
     Key("aws:ResourceOrgPaths", many=True, told_by=_CONTEXT),
     Key("aws:ResourceTag/", told_by=_CONTEXT),
     Key("aws:SourceIdentity", told_by=_CONTEXT),
-    Key("aws:SourceVpcArn", "arn", told_by=_CONTEXT),
+    Key("aws:SourceVpcArn", "arn", told_by=_CONTEXT, of_caller=True),
     Key("aws:TokenIssueTime", "date", told_by=_CONTEXT),
     Key("aws:ViaAWSService", "bool", presence="always"),
-    Key("aws:VpceAccount", "account", told_by=_CONTEXT),
-    Key("aws:VpceOrgID", told_by=_CONTEXT),
-    Key("aws:VpceOrgPaths", many=True, told_by=_CONTEXT),
+    Key("aws:VpceAccount", "account", told_by=_CONTEXT, of_caller=True),
+    Key("aws:VpceOrgID", told_by=_CONTEXT, of_caller=True),
+    Key("aws:VpceOrgPaths", many=True, told_by=_CONTEXT, of_caller=True),
     Key("aws:referer", told_by=_CONTEXT),
     Key("aws:CalledVia", many=True, presence="never"),
     Key("aws:CalledViaFirst", presence="never"),
@@ -133,58 +134,21 @@ _NICKNAMES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-#: Keys that tell callers apart: with one of them, Principal * is not the whole world.
-NARROWING: Final = frozenset(
-    name.lower()
-    for name in (
-        "aws:PrincipalAccount",
-        "aws:PrincipalArn",
-        "aws:PrincipalOrgID",
-        "aws:PrincipalOrgPaths",
-        "aws:PrincipalServiceName",
-        "aws:PrincipalServiceNamesList",
-        "aws:PrincipalTag/",
-        "aws:SourceAccount",
-        "aws:SourceArn",
-        "aws:SourceIp",
-        "aws:SourceOrgID",
-        "aws:SourceOrgPaths",
-        "aws:SourceVpc",
-        "aws:SourceVpcArn",
-        "aws:SourceVpce",
-        "aws:VpceAccount",
-        "aws:VpceOrgID",
-        "aws:VpceOrgPaths",
-        "aws:VpcSourceIp",
-        "aws:userid",
-        "aws:username",
-    )
-)
-
 
 def find_key(spelled: str) -> Key | None:
-    """The key that *spelled* names, in whatever case."""
+    """The key that *spelled* names, in whatever case; its name is as documented, with the tag behind the ``/``."""
     lowered = spelled.lower()
     found = _BY_NAME.get(lowered)
     if found is not None:
         return None if found.name.endswith("/") else found
-    return next((key for key in _FAMILIES if lowered.startswith(key.name.lower())), None)
-
-
-def is_spelt_as_documented(spelled: str, key: Key) -> bool:
-    """Whether *spelled* has the case of the documentation; behind the ``/`` of tags any case is right."""
-    return spelled.startswith(key.name) if key.name.endswith("/") else spelled == key.name
+    family = next((key for key in _FAMILIES if lowered.startswith(key.name.lower())), None)
+    return None if family is None else replace(family, name=family.name + spelled[len(family.name) :])
 
 
 def meant_by(spelled: str) -> str | None:
     """The key that was likely meant by *spelled*, which is none."""
     bare = spelled.rpartition(":")[2].lower().replace("-", "").replace("_", "")
     return _NICKNAMES.get(bare) or nearest(spelled, _names()) or nearest(bare, _bare_names())
-
-
-def narrows(keys: Iterable[Key | None]) -> bool:
-    """Whether any of *keys* tells callers apart."""
-    return any(key is not None and key.name.lower() in NARROWING for key in keys)
 
 
 def _names() -> tuple[str, ...]:

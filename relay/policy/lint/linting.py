@@ -7,15 +7,16 @@ from typing import Final
 
 from relay.policy.document import LONGEST_TEXT, UnreadablePolicy, parse_document
 from relay.policy.lint.actions import check_actions
-from relay.policy.lint.catalog import RULES
+from relay.policy.lint.catalog import CHAPTERS, RULES
 from relay.policy.lint.conditions import check_conditions
 from relay.policy.lint.contradictions import check_contradictions
 from relay.policy.lint.elements import check_elements
-from relay.policy.lint.findings import Finding, Remark
+from relay.policy.lint.findings import Finding, Remark, Severity
 from relay.policy.lint.positions import Lines, Positions, Span
 from relay.policy.lint.principals import check_principals
 from relay.policy.lint.resources import check_resources, identity_named
 from relay.policy.lint.shadows import check_shadows
+from relay.policy.lint.strangers import check_strangers, denied_to_strangers
 from relay.policy.lint.texts import check_name, check_size, json_fix
 from relay.policy.lint.values import check_values
 from relay.policy.lint.views import view_policy
@@ -26,24 +27,11 @@ from relay.words.arns import IdentityArn
 MOST_POLICIES: Final = 20
 
 #: The rules that say in better words what makes the reader give a policy up.
-_RESTATED: Final = frozenset(
-    {
-        "bad-action",
-        "bad-effect",
-        "bad-principal",
-        "bad-version",
-        "exclusive-elements",
-        "missing-element",
-        "no-principal",
-        "notprincipal-allow",
-        "principal-form",
-        "principal-type",
-        "principal-wildcard",
-        "resource-not-identity",
-        "unknown-element",
-        "unknown-operator",
-        "unreadable-value",
-    }
+_RESTATED: Final = {"unknown-operator", "unreadable-value"}.union(
+    rule.code
+    for chapter in ("Elements", "Principals", "Actions", "Resources")
+    for rule in CHAPTERS[chapter]
+    if rule.severity is Severity.ERROR
 )
 _WHERE: Final = re.compile(r", line [0-9]+ column [0-9]+\Z")
 #: The reader tells of a variable at the first of several values.
@@ -66,10 +54,12 @@ def lint_identity(policies: Mapping[str, str], identity: IdentityArn | None, now
     number, and what they make of each other. In the order of the names, and of each text. Never raises.
     """
     read = [_Reading(name, text) for name, text in sorted(policies.items())]
-    shadows = check_shadows([reading.view for reading in read])
+    views = [reading.view for reading in read]
+    shadows, denied = check_shadows(views), denied_to_strangers(views)
     found: list[Finding] = []
     for number, reading in enumerate(read):
         remarks = [*_count(number, len(read)), *reading.check(identity, now), *shadows.get(reading.name, ())]
+        remarks += check_strangers(reading.view, denied)
         found += reading.findings(remarks)
     return tuple(found)
 

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.policy.lint.findings import Remark
-from relay.policy.lint.keys import find_key, narrows
-from relay.policy.lint.views import Entry, PolicyView, Spelled, StatementView
+from relay.policy.lint.views import PolicyView, Spelled, StatementView
 from relay.policy.lint.wording import did_you_mean, quoted
-from relay.policy.principals import PrincipalArn, read_principal_arn
+from relay.policy.principal_block import UNIQUE_ID
+from relay.policy.principals import PrincipalArn, parse_caller, read_principal_arn
 from relay.policy.strict_json import step
 from relay.words.arns import IdentityArn
 
 _TYPES: Final = ("AWS", "Service", "Federated", "CanonicalUser")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
-_UNIQUE_ID: Final = re.compile(r"A[A-Z]{2}A[A-Z0-9]+")
-_SERVICE: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
 
 
 def check_principals(view: PolicyView, identity: IdentityArn | None) -> Iterator[Remark]:
@@ -29,7 +27,6 @@ def check_principals(view: PolicyView, identity: IdentityArn | None) -> Iterator
         if statement.principal == "NotPrincipal":
             yield from _incomplete(statement)
         elif statement.effect == "Allow":
-            yield from _everyone(statement)
             yield from _service(statement)
             yield from _meanings(statement)
 
@@ -49,7 +46,7 @@ def _form(statement: StatementView, element: str) -> Iterator[Remark]:
         for kind, named in value.items():
             if kind not in _TYPES:
                 message = f"There is no type of principals {quoted(kind)}."
-                yield Remark("principal-type", step(path, kind), message, did_you_mean(kind, _TYPES), on_key=True)
+                yield Remark("principal-form", step(path, kind), message, did_you_mean(kind, _TYPES), on_key=True)
             elif named in ([], "", None):
                 yield Remark("no-principal", step(path, kind), f"{element} names nobody under {kind}.")
 
@@ -57,8 +54,8 @@ def _form(statement: StatementView, element: str) -> Iterator[Remark]:
 def _one(principal: Spelled, identity: IdentityArn | None) -> Iterator[Remark]:
     text, path = principal.text, principal.path
     if principal.kind == "Service":
-        if text != "*" and not _SERVICE.fullmatch(text):
-            yield Remark("bad-service", path, f"{quoted(text)} is not the form of a service's principal.")
+        if text not in ("", "*") and parse_caller(text).service is None:
+            yield Remark("principal-not-for-ses", path, f"{quoted(text)} is not the name of a service.")
     elif principal.kind in ("Federated", "CanonicalUser"):
         yield Remark("principal-not-for-ses", path, f"{principal.kind} principals never ask SES to send.")
     elif principal.kind == "AWS" and text not in ("", "*"):
@@ -73,7 +70,7 @@ def _aws(text: str, path: str, identity: IdentityArn | None) -> Iterator[Remark]
             yield Remark("principal-partition", path, message)
     elif "*" in text or "?" in text:
         yield Remark("principal-wildcard", path, f"No wildcard works inside a principal: {quoted(text)} names nobody.")
-    elif _UNIQUE_ID.fullmatch(text):
+    elif UNIQUE_ID.fullmatch(text):
         yield Remark("principal-deleted", path, f"{quoted(text)} is the id of a user or role that was deleted.")
     elif not _ACCOUNT.fullmatch(text):
         yield Remark("bad-principal", path, f"{quoted(text)} names nobody.", _better(text))
@@ -95,25 +92,6 @@ def _better(text: str) -> str | None:
 
 
 # --- who may then send ------------------------------------------------------------------------------------------------
-
-
-def _everyone(statement: StatementView) -> Iterator[Remark]:
-    for principal in statement.principals:
-        if principal.text != "*" or principal.kind != "AWS":
-            continue
-        if not statement.entries:
-            message = "Every AWS account in the world may do this: Principal is * and there is no condition."
-            yield Remark("everyone-without-condition", principal.path, message)
-        elif not narrows(find_key(entry.spelled_key) for entry in statement.entries if _restricts(entry)):
-            message = "Every AWS account in the world may do this: Principal is * and no condition asks who it is."
-            yield Remark("everyone-not-narrowed", principal.path, message)
-
-
-def _restricts(entry: Entry) -> bool:
-    """Whether it wants its key to be there and to be something; ``*`` is anything."""
-    if entry.operator is None or entry.is_null or entry.operator.negated or entry.holds_when_absent:
-        return False
-    return not (entry.operator.family == "like" and any(not value.text.strip("*") for value in entry.values))
 
 
 def _service(statement: StatementView) -> Iterator[Remark]:

@@ -23,13 +23,14 @@ def check_resources(view: PolicyView, identity: IdentityArn | None) -> Iterator[
         if len(statement.resources) > 1:
             message = f"{len(statement.resources)} resources; SES takes exactly one, the identity of the policy."
             yield Remark("several-resources", statement.place("Resource"), message)
+            continue
         for resource in statement.resources:
             arn = _read(resource)
             if arn is None or identity is not None:
                 yield from _compared(resource, arn, identity)
             elif first is not None and arn != first:
                 message = f"{quoted(resource.text)} is another identity than {quoted(str(first))} before it."
-                yield Remark("resources-differ", resource.path, message)
+                yield Remark("several-resources", resource.path, message)
             first = first or arn
 
 
@@ -38,7 +39,7 @@ def _read(resource: Spelled) -> IdentityArn | None:
         arn = parse_identity_arn(resource.text)
     except ArnProblem:
         return None
-    return None if set("*?") & set(resource.text) else arn
+    return None if any(mark in resource.text for mark in ("*", "?", "${")) else arn
 
 
 def _compared(resource: Spelled, arn: IdentityArn | None, identity: IdentityArn | None) -> Iterator[Remark]:

@@ -3,10 +3,10 @@
 from typing import Final
 
 #: The action of mail that comes by SMTP.
-RAW: Final = "SendRawEmail"
+RAW: Final = "ses:SendRawEmail"
 
 #: Those that send, and that a policy of an identity may hold.
-SENDING: Final = ("SendEmail", RAW, "SendTemplatedEmail", "SendBulkTemplatedEmail")
+SENDING: Final = ("ses:SendEmail", RAW, "ses:SendTemplatedEmail", "ses:SendBulkTemplatedEmail")
 
 _MANAGEMENT: Final = """
     BatchGetMetricData CancelExportJob CreateDeliverabilityTestReport CreateEmailIdentityPolicy CreateExportJob
@@ -56,10 +56,7 @@ _OTHERS: Final = """
 """
 
 #: Those that manage the identity, and that a policy of it may hold.
-MANAGEMENT: Final = tuple(_MANAGEMENT.split())
-#: Those that SES has beside them.
-OTHERS: Final = tuple(_OTHERS.split())
-
-#: Those that a policy of an identity may hold, as ``ses:Name``.
-OF_IDENTITIES: Final = tuple(f"ses:{name}" for name in (*SENDING, *MANAGEMENT))
-ALL: Final = (*OF_IDENTITIES, *(f"ses:{name}" for name in OTHERS))
+MANAGEMENT: Final = tuple(f"ses:{name}" for name in _MANAGEMENT.split())
+#: Those that a policy of an identity may hold.
+OF_IDENTITIES: Final = (*SENDING, *MANAGEMENT)
+ALL: Final = (*OF_IDENTITIES, *(f"ses:{name}" for name in _OTHERS.split()))

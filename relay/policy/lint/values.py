@@ -18,9 +18,11 @@ from relay.policy.variables import VariableProblem, keys_of, read_template
 from relay.words.addresses import AddressProblem, parse_address
 from relay.words.arns import IdentityArn
 
-#: Signs of a regular expression. Brackets, bars and the like may be meant in a display name, these hardly anywhere.
-_REGEX: Final = re.compile(r"\.\*|\.\+|\\|\A\^|\$\Z")
-_REGEX_OF_ADDRESSES: Final = re.compile(rf"{_REGEX.pattern}|\[[^\[\]]*\]|\([^()]*\)|\||\+@")
+#: Signs of a regular expression in free text: where "Inc.*" and "aws-cli/2.*" may well be meant as they stand.
+_REGEX_OF_TEXTS: Final = re.compile(r"\A\.[*+]|(?<=[a-z]{5})\.[*+]|\\[dswb.]|\A\^|\$\Z")
+#: The same in addresses, which hold no brackets and hardly bars.
+_REGEX_OF_ADDRESSES: Final = re.compile(r"\.[*+]|\\|\A\^|\$\Z|\[[^\[\]]*\]|\([^()]*\)|\||\+@")
+_LONGEST_EPOCH: Final = 20
 #: Each value is compared with each other one; a policy that SES takes holds hardly more.
 MOST_VALUES: Final = 200
 #: What is nobody's address in public.
@@ -106,15 +108,16 @@ def _hint(text: str, operator: Operator) -> str | None:
 def _of_key(entry: Entry, operator: Operator, key: Key, identity: IdentityArn | None) -> Iterator[Remark]:
     if operator.family in ("string", "string-ignoring-case") and key.kind in ("address", "arn", "account"):
         for value in entry.values:
-            if "*" in value.text:
+            if "*" in value.text.replace("${*}", ""):
                 message = f"{entry.spelled_operator} takes {quoted(value.text)} literally: it knows no wildcards."
                 fix = f"Write {entry.spelled_operator.replace('EqualsIgnoreCase', 'Like').replace('Equals', 'Like')}."
                 yield Remark("wildcard-under-equals", value.path, message, fix)
     if operator.family == "like":
         yield from _patterns(entry, key)
     if operator.family in ("string", "string-ignoring-case", "like") and key.kind == "address":
+        known = {value.text for value in entry.values}
         for value in entry.values:
-            yield from _address(value, operator, key, identity)
+            yield from _address(value, operator, key, identity, known)
     if operator.family == "ip" and key.name == "aws:SourceIp" and not operator.negated:
         for value in entry.values:
             if _is_private(value.text):
@@ -122,13 +125,12 @@ def _of_key(entry: Entry, operator: Operator, key: Key, identity: IdentityArn | 
 
 
 def _patterns(entry: Entry, key: Key) -> Iterator[Remark]:
-    habits = _REGEX_OF_ADDRESSES if key.kind == "address" else _REGEX
-    found = [(value, habits.search(value.text)) for value in entry.values]
+    found = [(value, _regex_in(value.text, key)) for value in entry.values]
     for value, habit in found:
         if habit is not None:
             meant = _as_pattern(value.text)
             fix = f"Write {quoted(meant)}, if that is meant." if meant != value.text else None
-            message = f"{entry.spelled_operator} knows no regular expressions: {quoted(habit[0])} stands for itself."
+            message = f"{entry.spelled_operator} takes no regular expressions, and {quoted(habit)} is out of one."
             yield Remark("regex-habit", value.path, message, fix)
         elif value.text and not value.text.strip("*"):
             yield Remark("matches-anything", value.path, f"{quoted(value.text)} matches whatever {key.name} holds.")
@@ -136,6 +138,14 @@ def _patterns(entry: Entry, key: Key) -> Iterator[Remark]:
         spelled = quoted(found[0][0].text) if len(found) == 1 else "every one of its values"
         message = f"{entry.spelled_operator} compares {spelled} as it stands: there is no wildcard in it."
         yield Remark("like-without-wildcard", entry.path, message)
+
+
+def _regex_in(text: str, key: Key) -> str | None:
+    """What in *text* looks like a regular expression; a text that begins with ``*`` can be none."""
+    if text.startswith("*") and "\\" not in text:
+        return None
+    found = (_REGEX_OF_ADDRESSES if key.kind == "address" else _REGEX_OF_TEXTS).search(text)
+    return None if found is None else found[0]
 
 
 def _is_open(text: str) -> bool:
@@ -150,9 +160,12 @@ def _as_pattern(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def _address(value: Spelled, operator: Operator, key: Key, identity: IdentityArn | None) -> Iterator[Remark]:
+def _address(
+    value: Spelled, operator: Operator, key: Key, identity: IdentityArn | None, known: set[str]
+) -> Iterator[Remark]:
+    """One value among the *known* ones of its entry."""
     text = value.text
-    if "${" in text or '"' in text or _REGEX_OF_ADDRESSES.search(text):
+    if "${" in text or '"' in text or (operator.family == "like" and _regex_in(text, key) is not None):
         return
     local, at, domain = text.rpartition("@")
     has_wildcard = operator.family == "like" and bool(set("*?") & set(text))
@@ -160,8 +173,10 @@ def _address(value: Spelled, operator: Operator, key: Key, identity: IdentityArn
         message = f"{key.name} holds a bare address; none is {quoted(text)}."
         yield Remark("not-an-address", value.path, message, _address_fix(text))
     elif at and operator.family != "string-ignoring-case" and domain != domain.lower():
-        message = f"The relay compares domains in lower case; {quoted(text)} is never met."
-        yield Remark("upper-case-domain", value.path, message, f"Write {local}{at}{domain.lower()}.")
+        lowered = f"{local}@{domain.lower()}"
+        if key.name != "ses:FromAddress" or lowered not in known:
+            message = f"Case counts, and the relay has domains in lower case: {quoted(domain)} is not met there."
+            yield Remark("upper-case-domain", value.path, message, f"Write {lowered}.")
     elif identity is None or not at or operator.negated or key.name != "ses:FromAddress":
         return
     elif not _is_of(identity, local, domain, has_wildcard=has_wildcard):
@@ -216,7 +231,7 @@ def _past(entry: Entry, key: Key, statement: StatementView, now: datetime) -> It
 def _instant(text: str, operator: Operator) -> Instant | None:
     if operator.family == "date":
         return read_date(text)
-    number = read_number(text)
+    number = read_number(text) if len(text) < _LONGEST_EPOCH else None
     return None if number is None else (int(number), "")
 
 

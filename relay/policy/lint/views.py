@@ -50,6 +50,11 @@ class Entry:
         return self.is_null and {value.text for value in self.values} == {presence}
 
     @property
+    def allows_for_absence(self) -> bool:
+        """Whether it says itself what is to be when the key is not there."""
+        return self.wants("true") or (self.operator is not None and self.operator.if_exists)
+
+    @property
     def holds_when_absent(self) -> bool:
         """Whether a comparison holds without its key, as :class:`~relay.policy.conditions.Comparison` has it."""
         operator = self.operator

@@ -5,14 +5,23 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from relay.policy.strict_json import scalar
+
 _LONGEST: Final = 80
-_CLOSE: Final = 0.7
+_CLOSE: Final = 0.75
 
 
 def quoted(text: str) -> str:
     """*text* in quotes, as JSON spells it; a long one cut."""
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
     return json.dumps(shown.encode("utf-8", "replace").decode(), ensure_ascii=False)
+
+
+def spelled(value: object) -> str:
+    """A JSON value in a sentence."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return "null" if value is None else quoted(scalar(value) or "")
 
 
 def listed(texts: Iterable[str]) -> str:
