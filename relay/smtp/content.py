@@ -4,7 +4,8 @@ The octets of a message between 354 and its end, taken in blocks.
 The end is CRLF.CRLF and nothing else: no other sequence of CR, LF, NUL and dots ends a message, and a message that
 holds a bare one is refused whole, so that nothing behind us can find an end that we did not see (SMTP smuggling,
 CVE-2023-51764 and its kin). Where bare LFs are repaired before anything is judged, they are handed on, but for those
-beside a lone dot: to somebody they are an end. Every pass over the octets is one call into C per block, whatever the lines look like.
+beside a lone dot: to somebody they are an end. Every pass over the octets is one call into C per block, whatever the
+lines look like.
 """
 
 import re
