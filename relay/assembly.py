@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from relay.reception import Reception
 from relay.sending.callers import Caller
 from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
+from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.settings.model import Settings
 from relay.smtp.door import StreetDoor
@@ -104,7 +106,8 @@ class Relay:
         self.directory = directory_of(settings, self.observe, keeper_of(settings))
         self._registry = Registry(entries_of(settings, None))
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
-        self._reception = Reception(self._walk, self._ses)
+        self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
+        self._reception = Reception(self._walk, self._ses, gates=self._gates)
         self._door = StreetDoor(
             listeners_of(settings),
             limits=limits_of(settings),

@@ -1,53 +1,261 @@
-"""The first walk of a message: from the end of DATA to the reply."""
+"""
+The first walk of a message: from the end of DATA to the reply.
 
-from collections.abc import Mapping
-from typing import Any, Final, assert_never
+A 250 means that SES accepted the message, or that it is durably in the spool; nothing answers 250 before the one or the
+other. docs/how-to/choose-a-delivery-mode.md has the three modes as their users see them.
+"""
 
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Protocol, TypeAlias, assert_never
+
+from relay.observe.events import Noted
+from relay.sending.answers import TRY_LATER
+from relay.sending.gates import Gates
 from relay.sending.outcomes import Ambiguous, Deferred, Refused, Sent
 from relay.sending.outcomes import Outcome as SesOutcome
-from relay.sending.ports import Sender
+from relay.sending.ports import AtOnce, NotNow, Pace, Sender, Turn
+from relay.sending.troubles import details_of
+from relay.spool.entries import Batch, Entry, State
+from relay.spool.ports import Full, Spool
 from relay.walk import Prepared, Walk, with_decision
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
+from relay.words.unavailable import Unavailable
+
+Mode: TypeAlias = Literal["direct", "fallback", "spool"]
 
 API: Final = "ses:SendRawEmail"
+NO_ROOM: Final = Ending(
+    Outcome.DEFERRED, Reason.SPOOL_FULL, Reply(452, (4, 3, 1), "No room to keep a message, try again later")
+)
+SHUT: Final = Ending(Outcome.DEFERRED, Reason.SES_UNAVAILABLE, TRY_LATER)
+NOT_KEPT: Final = Ending(
+    Outcome.DEFERRED, Reason.INTERNAL, Reply(451, (4, 3, 0), "The message could not be kept, try again later")
+)
+
+
+class Successor(Protocol):
+    """Who goes on with a message after 250: the courier."""
+
+    def look(self) -> None:
+        """There is a new entry in the spool."""
+
+    def hand_over(self, entry: Entry, call: "asyncio.Task[SesOutcome]") -> None:
+        """
+        Take over an entry that is *sending* by *call*, which is running: wait for its end, and settle the entry.
+
+        The call tells gates and pace of its end by itself.
+        """
+
+    def after(self, outcome: Deferred | Ambiguous, entry: Entry) -> Entry:
+        """Return *entry* as it waits after an attempt that came to *outcome*: when it is due, and why it waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """
+    What the modes ``fallback`` and ``spool`` need.
+
+    ``now`` tells the time for stamps, in seconds since the epoch. ``budget``: seconds that a client waits for SES in
+    ``fallback`` before its message goes into the spool while the call runs on.
+    """
+
+    mode: Literal["fallback", "spool"]
+    spool: Spool
+    successor: Successor
+    now: Callable[[], float]
+    budget: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One message that may go to SES."""
+
+    session: Session
+    envelope: Envelope
+    prepared: Prepared
+
+    @property
+    def turn(self) -> Turn:
+        return Turn(self.prepared.lane, self.session.delegate, len(self.envelope.forward_paths))
 
 
 class Reception:
     """
     Takes a message from the end of DATA to the reply.
 
-    Nothing answers 250 here before SES's own 200. Every way out is an :class:`Ending`; an exception is the street
-    door's to turn into 451 4.3.0.
+    Every way out is an :class:`Ending`; an exception is the street door's to turn into 451 4.3.0.
+
+    Args:
+        walk: Reads, judges and rewrites.
+        sender: The back door.
+        gates: What is known of SES's troubles, shared with the courier.
+        keeping: Where messages are kept that SES does not take at once; None for mode ``direct``.
+        pace: How fast mail may go.
     """
 
-    def __init__(self, walk: Walk, sender: Sender) -> None:
+    def __init__(
+        self,
+        walk: Walk,
+        sender: Sender,
+        *,
+        gates: Gates,
+        keeping: Keeping | None = None,
+        pace: Pace | None = None,
+    ) -> None:
         self._walk = walk
         self._sender = sender
+        self._gates = gates
+        self._keeping = keeping
+        self._pace: Pace = pace or AtOnce()
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
         """Answer at MAIL what no message could change: None means go on."""
         return self._walk.early_answer(session, envelope)
+
+    def room(self, octets: int) -> Ending | None:
+        """Refuse before 354 where 250 can only mean the spool, and it is full. In ``fallback`` SES may take it."""
+        keeping = self._keeping
+        if keeping is None or keeping.mode != "spool":
+            return None
+        return None if keeping.spool.room(octets) is None else NO_ROOM
 
     def mends_line_feeds(self, session: Session) -> bool:
         """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
         return self._walk.mends_line_feeds(session)
 
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
-        """Read, judge, rewrite, send: docs/architecture.md has the walk. Every refusal names the decision's id."""
+        """Read, judge, rewrite, deliver: docs/architecture.md has the walk. Every refusal names the decision's id."""
         prepared = await self._walk.prepare(session, envelope, raw)
-        ending = prepared if isinstance(prepared, Ending) else await self._send(prepared)
+        if isinstance(prepared, Ending):
+            ending = prepared
+        else:
+            ending = await self._deliver(_Message(session, envelope, prepared))
         return with_decision(ending, envelope.id)
 
-    async def _send(self, prepared: Prepared) -> Ending:
-        clock, known = self._walk.clocks.monotonic, prepared.known
+    async def _deliver(self, message: _Message) -> Ending:
+        keeping = self._keeping
+        if keeping is None:
+            return await self._direct(message)
+        if keeping.mode == "spool":
+            return await self._keep(_entry(message, keeping), message, NOT_KEPT)
+        return await self._fallback(message, keeping)
+
+    # Direct
+
+    async def _direct(self, message: _Message) -> Ending:
+        """The client waits for SES, however long it takes, and hears what it said."""
+        not_now = await self._pace.take(message.turn, patience=0.0)
+        if not_now is not None:
+            ending = _postponed(not_now)
+            return replace(ending, facts=message.prepared.known)
+        return ending_of(await self._call(message), message.prepared.known)
+
+    async def _call(self, message: _Message) -> SesOutcome:
+        """Send, and tell everybody who learns from it."""
+        clock, prepared = self._walk.clocks.monotonic, message.prepared
         started = clock()
         outcome = await self._sender.send(prepared.mail, prepared.permit.region)
-        known["api"] = API
-        known["timings"]["ses"] = clock() - started
+        prepared.known["api"] = API
+        prepared.known["timings"]["ses"] = clock() - started
+        self._gates.told(prepared.lane, outcome)
+        self._pace.told(message.turn, outcome)
         self._walk.compare(outcome, prepared)
-        return ending_of(outcome, known)
+        return outcome
+
+    # Fallback
+
+    async def _fallback(self, message: _Message, keeping: Keeping) -> Ending:
+        """
+        SES first. What it does not take now is kept; so is what it does not answer in time, while the call runs on.
+
+        At a gate that is shut nobody waits: the message is kept at once.
+        """
+        lane, until = message.prepared.lane, self._walk.clocks.monotonic() + keeping.budget
+        if not self._gates.admit(lane):
+            return await self._keep(_entry(message, keeping, reason=self._gates.reason(lane)), message, SHUT)
+        not_now = await self._pace.take(message.turn, patience=keeping.budget / 2)
+        if not_now is not None:
+            self._gates.leave(lane)
+            entry = _entry(message, keeping, reason=not_now.reason, pause=not_now.seconds)
+            return await self._keep(entry, message, _postponed(not_now))
+        call = asyncio.create_task(self._call(message), name=f"send {message.envelope.id}")
+        await asyncio.wait((call,), timeout=until - self._walk.clocks.monotonic())
+        if not call.done():
+            return await self._hand_over(message, keeping, call)
+        return await self._after(call.result(), message, keeping)
+
+    async def _after(self, outcome: SesOutcome, message: _Message, keeping: Keeping) -> Ending:
+        """Answer by what SES said; keep what may go later."""
+        answer = ending_of(outcome, message.prepared.known)
+        if isinstance(outcome, Sent | Refused):
+            return answer
+        entry = _entry(message, keeping, reason=outcome.reason)
+        return await self._keep(keeping.successor.after(outcome, replace(entry, attempts=1)), message, answer)
+
+    async def _hand_over(self, message: _Message, keeping: Keeping, call: "asyncio.Task[SesOutcome]") -> Ending:
+        """
+        Keep a message whose call is running, as *sending*; the courier waits for the call's end before any retry.
+
+        If it cannot be kept the client waits for that end itself, as in ``direct``.
+        """
+        entry = replace(_entry(message, keeping, reason=Reason.SES_UNAVAILABLE), state=State.SENDING, attempts=1)
+        if await self._commit(entry, message.prepared.judged) is not None:
+            return ending_of(await asyncio.shield(call), message.prepared.known)
+        keeping.successor.hand_over(entry, call)
+        return _queued(entry, message)
+
+    # Spool
+
+    async def _keep(self, entry: Entry, message: _Message, otherwise: Ending) -> Ending:
+        """Commit, and only then say 250; without room 452, and *otherwise* where the disk does not serve."""
+        problem = await self._commit(entry, message.prepared.judged)
+        if problem is None:
+            return _queued(entry, message)
+        ending = NO_ROOM if isinstance(problem, Full) else otherwise
+        return replace(ending, facts={**message.prepared.known, **ending.facts})
+
+    async def _commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+        """Make it durable. A commit that has begun is not given up half-way, whoever goes away meanwhile."""
+        if self._keeping is None:
+            raise ValueError("nothing is kept in mode direct")
+        problem = await asyncio.shield(self._keeping.spool.commit(entry, raw))
+        if problem is None:
+            self._keeping.successor.look()
+        else:
+            told = {"why": problem.why, "id": entry.id}
+            event = "spool.full" if isinstance(problem, Full) else "spool.unavailable"
+            self._walk.observe(Noted("error", event, told))
+        return problem
+
+
+def _entry(message: _Message, keeping: Keeping, *, reason: Reason = Reason.NONE, pause: float = 0.0) -> Entry:
+    """Make what is kept: the message as it was accepted, due *pause* seconds from now."""
+    now, recipients = keeping.now(), tuple(map(str, message.envelope.forward_paths))
+    return Entry(
+        id=message.envelope.id,
+        session=message.session,
+        envelope=message.envelope,
+        accepted_at=now,
+        size=len(message.prepared.judged),
+        batches=(Batch(recipients),),
+        due_at=now + pause,
+        reason=reason,
+        details=details_of(message.prepared.lane),
+    )
+
+
+def _queued(entry: Entry, message: _Message) -> Ending:
+    reply = Reply(250, (2, 0, 0), f"Ok queued as {entry.id}")
+    error = {"ses_error": entry.last} if entry.last else {}
+    return Ending(Outcome.QUEUED, entry.reason, reply, {**message.prepared.known, **error, "queue_id": entry.id})
+
+
+def _postponed(not_now: NotNow) -> Ending:
+    return Ending(Outcome.DEFERRED, not_now.reason, not_now.reply)
 
 
 def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:

@@ -26,6 +26,7 @@ from relay.observe.events import Judged, JudgementTimed, MessageRepaired, Noted,
 from relay.sending.answers import disagreement
 from relay.sending.outcomes import Mail
 from relay.sending.outcomes import Outcome as SesOutcome
+from relay.sending.troubles import Lane
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
@@ -78,6 +79,11 @@ class Prepared:
     delegate: Delegate
     known: dict[str, Any]
     judged: bytes
+
+    @property
+    def lane(self) -> Lane:
+        """The way it takes through SES."""
+        return Lane(self.permit.account, self.permit.region, self.permit.from_arn)
 
 
 class Walk:

@@ -165,6 +165,11 @@ class Gates:
         """What shuts *lane*, if anything."""
         return next((gate.trouble for gate in map(self._gate, _keys(lane)) if gate.trouble is not None), None)
 
+    def reason(self, lane: Lane) -> Reason:
+        """Why *lane* is shut, as it is counted."""
+        trouble = self.trouble(lane)
+        return Reason.NONE if trouble is None else REASONS[trouble]
+
     def wait(self, lane: Lane) -> float:
         """Seconds until *lane* may be probed; 0 when it is open or may be probed now."""
         return max(0.0, *(gate.opens_at - self._now() for gate in map(self._gate, _keys(lane)) if gate.trouble), 0.0)

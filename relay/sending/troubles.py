@@ -1,6 +1,7 @@
 """Whose trouble a failed call is: the message's own, an identity's, or a whole account's."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -44,6 +45,16 @@ class Lane:
     account: str
     region: str
     identity: str
+
+
+def details_of(lane: Lane) -> dict[str, str]:
+    """Write *lane* as an entry of the spool keeps it."""
+    return {"account": lane.account, "region": lane.region, "identity": lane.identity}
+
+
+def lane_of(details: Mapping[str, str]) -> Lane:
+    """Read what :func:`details_of` wrote; what is not there is empty."""
+    return Lane(details.get("account", ""), details.get("region", ""), details.get("identity", ""))
 
 
 def trouble_of(outcome: Outcome) -> Trouble | None:

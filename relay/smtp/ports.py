@@ -20,6 +20,13 @@ class Reception(Protocol):
         The envelope has no forward-paths yet.
         """
 
+    def room(self, octets: int) -> Ending | None:
+        """
+        Refuse before DATA is heard what could not be kept; None lets the client go on.
+
+        Asked at every message, so it costs nothing. ``octets`` as SIZE declared them, 0 where it did not.
+        """
+
     def mends_line_feeds(self, session: Session) -> bool:
         """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
 

@@ -32,6 +32,7 @@ class Transaction:
         "_observe",
         "_session",
         "_since",
+        "declared",
         "forward_paths",
         "id",
         "rcpt_commands",
@@ -55,6 +56,7 @@ class Transaction:
         self.forward_paths: dict[Address, None] = {}  # in the order of RCPT, duplicates merged
         self.rcpt_commands = 0
         self.refusal: Ending | None = None  # of the last RCPT that was refused
+        self.declared = 0  # octets as SIZE says
         self.size: int | None = None  # octets of DATA so far
         self._session = session
         self._observe = observe

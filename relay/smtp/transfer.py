@@ -56,7 +56,7 @@ class Transfer(Authentication):
             mail = paths.read_mail(argument, longest=self._limits.message_bytes)
         except PathProblem as problem:
             return ending_of(problem.reply, problem.reason)
-        transaction.reverse_path = mail.reverse_path
+        transaction.reverse_path, transaction.declared = mail.reverse_path, mail.size or 0
         try:
             return self._premises.reception.early_answer(self._session(), transaction.sealed())
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
@@ -112,6 +112,8 @@ class Transfer(Authentication):
             self._dismiss(replies.OUT_OF_STEP)
         if len(transaction.forward_paths) > self._limits.recipients:
             self._conclude(ending_of(replies.too_many(self._limits.recipients), Reason.RECIPIENTS))
+        elif (full := self._premises.reception.room(transaction.declared)) is not None:
+            self._conclude(full)
         elif not await self._finds_room():
             self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
         else:

@@ -15,6 +15,7 @@ from relay.observe.events import MessageEnded
 from relay.observe.log import Log, LogOptions
 from relay.observe.records import make_record
 from relay.reception import Reception
+from relay.sending.gates import Gates
 from relay.sending.outcomes import Mail, Sent
 from relay.walk import Clocks, House, Walk
 from relay.words.addresses import NullPath, parse_address
@@ -119,7 +120,8 @@ class Week:
         directory.refresh()
         house = House(self.delegates.get, self.rules, Profile(own_name="relay.example"), "relay.example")
         clocks = Clocks(lambda: self.now, lambda: 0.0)
-        return Reception(Walk(house, directory, observe=lambda _event: None, clocks=clocks), Postman())
+        walk = Walk(house, directory, observe=lambda _event: None, clocks=clocks)
+        return Reception(walk, Postman(), gates=Gates(most=1, now=lambda: 0.0, chance=lambda: 0.0))
 
 
 def demo_policies(folder: Path) -> Path:

@@ -54,6 +54,7 @@ class Reception:
     before: Callable[[], Any] | None = None
     early: Callable[[Session, Envelope], Ending | None] | None = None
     mends: bool = False
+    full: Callable[[int], Ending | None] | None = None
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
         if self.early is not None:
@@ -62,6 +63,9 @@ class Reception:
         if reverse_path is NullPath.NULL or str(reverse_path) not in ALLOWED:
             return Ending(Outcome.REJECTED, Reason.POLICY_NOT_ALLOWED, Reply(550, (5, 7, 1), "Access denied"))
         return None
+
+    def room(self, octets: int) -> Ending | None:
+        return None if self.full is None else self.full(octets)
 
     def mends_line_feeds(self, session: Session) -> bool:
         return self.mends
