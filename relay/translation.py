@@ -8,7 +8,7 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from relay import __version__
-from relay.delegates.registry import Entry
+from relay.delegates.entries import Entry
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Keeper, Owner

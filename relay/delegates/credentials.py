@@ -1,10 +1,12 @@
-"""What a delegate proves itself with: an argon2 hash, or a file that holds a password or its hash."""
+"""What a delegate proves itself with: hashes, a file that holds passwords or their hashes, a secret kept elsewhere."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from relay.words.hashes import MOST_PASSWORDS, CryptForm, crypt_form
 
 LONGEST_SECRET: Final = 4096
 _PHC: Final = re.compile(
@@ -24,6 +26,9 @@ class Cost:
     hash_text: int = 43
 
 
+#: What checking one password against one hash costs.
+AnyCost: TypeAlias = Cost | CryptForm
+
 #: OWASP Password Storage Cheat Sheet, Argon2id: m=19 MiB, t=2, p=1; about 20 ms.
 ADVISED: Final = Cost()
 
@@ -37,29 +42,40 @@ class PasswordHash:
 
 @dataclass(frozen=True, slots=True)
 class PasswordFile:
-    """A file whose first line is the password, or its argon2 hash."""
+    """A file whose lines are passwords, or their argon2 hashes."""
 
     path: Path
 
 
-Credential: TypeAlias = PasswordHash | PasswordFile
+@dataclass(frozen=True, slots=True)
+class PasswordSecret:
+    """A secret in AWS Secrets Manager, by its name or ARN."""
+
+    id: str
+
+
+Credential: TypeAlias = PasswordHash | PasswordFile | PasswordSecret
 
 
 def cost_of(hashed: str) -> Cost | None:
-    """Read the cost off a hash; None when it is none."""
+    """Read the cost off an argon2 hash; None when it is none."""
     match = _PHC.fullmatch(hashed)
     if match is None:
         return None
     return Cost(match[1], int(match[2]), int(match[3]), int(match[4]), len(match[5]), len(match[6]))
 
 
+def price_of(hashed: str) -> AnyCost | None:
+    """Read the cost off a hash of any form that is taken; None when it is none."""
+    return cost_of(hashed) or crypt_form(hashed)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Held:
-    """What a credential file held when it was last looked at: always a hash."""
+    """What a credential file held when it was last looked at: always hashes."""
 
     signature: tuple[int, int, int, int]
-    text: str
-    cost: Cost
+    hashes: tuple[str, ...]
 
 
 class FileCredential:
@@ -67,7 +83,7 @@ class FileCredential:
     A credential file, read again when it changes. Its methods block and belong into a thread.
 
     A password in clear is hashed at once: the check of a delegate with a file costs what any other check costs, and
-    tells nobody which kind it is.
+    tells nobody which kind it is. Several lines are several passwords, right at the same time.
     """
 
     def __init__(self, path: Path, hash_password: Callable[[str], str]) -> None:
@@ -81,21 +97,34 @@ class FileCredential:
 
         Raises:
             OSError: It cannot be read.
-            ValueError: It holds no password.
+            ValueError: It holds no password, or too many.
         """
-        stat = self._path.stat()
-        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns)
+        signature = signature_of(self._path)
         held = self._held
         if held is not None and held.signature == signature:
             return held
         with self._path.open("rb") as file:
-            secret = file.read(LONGEST_SECRET).rstrip(b"\r\n")
-        text = secret.decode()
-        if not text:
-            raise ValueError("the password file is empty")
-        hashed = text if text.startswith("$argon2") else self._hash_password(text)
-        cost = cost_of(hashed)
-        if cost is None:
-            raise ValueError("the password file begins like an argon2 hash and holds none")
-        self._held = Held(signature, hashed, cost)
+            text = file.read(LONGEST_SECRET).decode()
+        lines = [line.rstrip("\r") for line in text.split("\n") if line.rstrip("\r")]
+        if not 1 <= len(lines) <= MOST_PASSWORDS:
+            raise ValueError(f"the password file has {len(lines)} lines; 1 to {MOST_PASSWORDS} are taken")
+        self._held = Held(signature, tuple(self._hashed(line) for line in lines))
         return self._held
+
+    def _hashed(self, line: str) -> str:
+        if not line.startswith("$argon2"):
+            return self._hash_password(line)
+        if cost_of(line) is None:
+            raise ValueError("the password file has a line that begins like an argon2 hash and is none")
+        return line
+
+
+def signature_of(path: Path) -> tuple[int, int, int, int]:
+    """
+    Return what changes when a file changes.
+
+    Raises:
+        OSError: It is not there.
+    """
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns

@@ -11,7 +11,7 @@ import hmac
 import secrets
 from base64 import b64encode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,8 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerificationError, VerifyMismatchError
 from argon2.low_level import verify_secret
 
-from relay.delegates.credentials import ADVISED, Cost, cost_of
+from relay.delegates.credentials import ADVISED, AnyCost, Cost, cost_of
+from relay.delegates.crypts import CannotCheck, decoy_crypt, verify_crypt
 from relay.words.unavailable import Unavailable
 
 T = TypeVar("T")
@@ -52,6 +53,16 @@ class Bounds:
             raise ValueError("a password is remembered for five minutes at most")
 
 
+def verify_hash(hashed: str, password: str) -> bool:
+    """
+    Check a password against a hash of any form that is taken.
+
+    Raises:
+        VerificationError, CannotCheck: It could not be checked.
+    """
+    return verify_argon2(hashed, password) if hashed.startswith("$argon2") else verify_crypt(hashed, password)
+
+
 def verify_argon2(hashed: str, password: str) -> bool:
     """
     Check a password by argon2. The comparison takes the same time wherever they differ.
@@ -76,8 +87,10 @@ def hash_password(password: str, cost: Cost = ADVISED) -> str:
     return hasher.hash(password)
 
 
-def decoy(cost: Cost) -> str:
+def decoy(cost: AnyCost) -> str:
     """Make a hash of this cost that no password has: what is checked for a name that nobody has."""
+    if not isinstance(cost, Cost):
+        return decoy_crypt(cost)
     salt, tag = _phc_base64(cost.salt_text), _phc_base64(cost.hash_text)
     return f"$argon2{cost.variant}$v=19$m={cost.memory},t={cost.passes},p={cost.lanes}${salt}${tag}"
 
@@ -96,7 +109,7 @@ class Checkpoint:
         self._key = key
         self._threads = ThreadPoolExecutor(bounds.threads, thread_name_prefix="passwords")
         self._busy = 0
-        self._running: dict[bytes, asyncio.Task[bool | Unavailable]] = {}
+        self._running: dict[bytes, asyncio.Task[int | Unavailable | None]] = {}
         self._remembered: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     def digest(self, *parts: bytes) -> bytes:
@@ -104,29 +117,30 @@ class Checkpoint:
         message = b"".join(len(part).to_bytes(4) + part for part in parts)
         return hmac.digest(self._key, message, hashlib.sha256)
 
-    async def is_right(self, name: str, password: str, hashed: str, *, in_vain: bool = False) -> bool | Unavailable:
+    async def is_right(
+        self, name: str, password: str, hashes: Sequence[str], *, in_vain: bool = False
+    ) -> bool | Unavailable:
         """
-        Check a password against a hash, by memory if it was right a short while ago.
+        Check a password against the hashes that are right for *name*, by memory if it was right a short while ago.
 
-        What is remembered holds for this very hash: a changed one starts anew. *in_vain*: the answer is no, whatever
+        What is remembered holds for its very hash: a changed one starts anew. *in_vain*: the answer is no, whatever
         the password is; only its price is paid.
         """
         asked = self.digest(name.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass"))
-        generation = self.digest(hashed.encode())
-        if not in_vain and self._remembers(asked, generation):
+        generations = [self.digest(hashed.encode()) for hashed in hashes]
+        if not in_vain and self._remembers(asked, generations):
             return True
-        together = self.digest(asked, generation)
+        together = self.digest(asked, *generations)
         task = self._running.get(together)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._check(hashed, password))
+            task = asyncio.get_running_loop().create_task(self._check(tuple(hashes), password))
             self._running[together] = task
             task.add_done_callback(lambda _: self._running.pop(together, None))
         answer = await asyncio.shield(task)  # one client that leaves must not take the answer from the others
-        if isinstance(answer, Unavailable):
-            return answer
-        if answer and not in_vain:
-            self._remember(asked, generation)
-        return answer and not in_vain
+        if isinstance(answer, Unavailable) or in_vain or answer is None:
+            return answer if isinstance(answer, Unavailable) else False
+        self._remember(asked, generations[answer])
+        return True
 
     async def run(self, work: Callable[[], T]) -> T | Unavailable:
         """Run blocking *work* in one of the threads; Unavailable when too much is waiting already."""
@@ -142,18 +156,28 @@ class Checkpoint:
         """Let the threads go; checks that wait are given up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _check(self, hashed: str, password: str) -> bool | Unavailable:
-        try:
-            return await self.run(partial(self._verify, hashed, password))
-        except VerificationError as error:
-            return Unavailable(f"a password could not be checked: {type(error).__name__}")
+    async def _check(self, hashes: Sequence[str], password: str) -> int | Unavailable | None:
+        return await self.run(partial(self._find, hashes, password))
 
-    def _remembers(self, asked: bytes, generation: bytes) -> bool:
+    def _find(self, hashes: Sequence[str], password: str) -> int | Unavailable | None:
+        """Find the hash that the password has: one after the other, in one thread. A wrong one pays for all."""
+        trouble: Unavailable | None = None
+        for index, hashed in enumerate(hashes):
+            try:
+                if self._verify(hashed, password):
+                    return index
+            except (VerificationError, CannotCheck) as error:
+                why = str(error) if isinstance(error, CannotCheck) else type(error).__name__
+                trouble = Unavailable(f"a password could not be checked: {why}")
+        return trouble
+
+    def _remembers(self, asked: bytes, generations: Sequence[bytes]) -> bool:
         known = self._remembered.get(asked)
         if known is None:
             return False
         expiry, known_generation = known
-        if self._monotonic() >= expiry or not hmac.compare_digest(known_generation, generation):
+        is_current = any(hmac.compare_digest(known_generation, each) for each in generations)
+        if self._monotonic() >= expiry or not is_current:
             del self._remembered[asked]
             return False
         return True

@@ -1,121 +1,100 @@
 """The registry of delegates: who there is, and whether the one who calls is who it says."""
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
-from relay.delegates.credentials import (
-    ADVISED,
-    Cost,
-    Credential,
-    FileCredential,
-    Held,
-    PasswordFile,
-    PasswordHash,
-    cost_of,
-)
-from relay.delegates.networks import ClientAddress, ClientNetwork, Neighbourhoods, plain
-from relay.delegates.passwords import Bounds, Checkpoint, Verify, decoy, hash_password, verify_argon2
+from relay.delegates.credentials import PasswordSecret
+from relay.delegates.entries import NOWHERE, Elsewhere, Entry
+from relay.delegates.htpasswd import HtpasswdFile
+from relay.delegates.jwks import FetchJwks, fetch_jwks
+from relay.delegates.networks import ClientAddress, Neighbourhoods
+from relay.delegates.passwords import Bounds, Checkpoint, Verify, hash_password, verify_hash
+from relay.delegates.secrets import AwsSecrets, ReadSecret, SecretKeeper
+from relay.delegates.sources import Sources
+from relay.delegates.tokens import TokenDesk
+from relay.observe.events import Event, Observer
+from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
 
 _LOOK_SECONDS: Final = 1.0
+#: What the start waits for secrets and keys of issuers; what is not read then is unavailable, and nothing else.
+PATIENCE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    One delegate and how it proves itself.
+class Doors:
+    """What the registry asks of the world: AWS, issuers of tokens, and the time. ``read_secret`` None is AWS's."""
 
-    ``allowed_networks``: AUTH is accepted only from there; empty = from everywhere. ``trusted_networks``: clients from
-    there are the delegate without AUTH.
-    """
-
-    delegate: Delegate
-    credential: Credential | None = None
-    allowed_networks: tuple[ClientNetwork, ...] = ()
-    trusted_networks: tuple[ClientNetwork, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        delegate: Delegate,
-        *,
-        password_hash: str | None = None,
-        password_file: Path | None = None,
-        allowed_networks: Iterable[ClientNetwork] = (),
-        trusted_networks: Iterable[ClientNetwork] = (),
-    ) -> "Entry":
-        """Make an entry from what the settings hold."""
-        credential: Credential | None = None
-        if password_hash is not None:
-            credential = PasswordHash(password_hash)
-        elif password_file is not None:
-            credential = PasswordFile(password_file)
-        return cls(delegate, credential, tuple(allowed_networks), tuple(trusted_networks))
-
-    def may_come_from(self, client: ClientAddress) -> bool:
-        """Whether AUTH as this delegate is accepted from *client*."""
-        return not self.allowed_networks or any(plain(client) in network for network in self.allowed_networks)
-
-
-@dataclass(slots=True)
-class _File:
-    """A credential file and when it was last looked at."""
-
-    credential: FileCredential
-    looked_at: float | None = None
-    held: Held | None = None
+    read_secret: ReadSecret | None = None
+    fetch_jwks: FetchJwks = fetch_jwks
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     """One configuration's delegates; replaced as a whole."""
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    files: Mapping[str, _File] = field(default_factory=dict)
-    costs: frozenset[Cost] = frozenset()
-    neighbourhoods: Neighbourhoods = field(default_factory=lambda: Neighbourhoods(()))
+    entries: Mapping[str, Entry]
+    sources: Sources
+    certificates: Mapping[CertificateName, tuple[str, ...]]
+    neighbourhoods: Neighbourhoods
 
 
 class Registry:
     """
     All delegates of the relay. What the street door asks of it is ``relay.smtp.ports.Delegates``.
 
-    An unknown name, a name without password, a wrong password and a wrong network cost and say the same.
+    An unknown name, a name without password, a wrong password and a wrong network cost and say the same. ``start``
+    keeps fresh what lies elsewhere, until ``close``.
     """
 
     def __init__(
         self,
         entries: Sequence[Entry],
+        elsewhere: Elsewhere = NOWHERE,
         *,
         bounds: Bounds | None = None,
-        verify: Verify = verify_argon2,
+        verify: Verify = verify_hash,
         hash_file: Callable[[str], str] = hash_password,
-        monotonic: Callable[[], float] = time.monotonic,
+        doors: Doors | None = None,
+        observe: Observer = lambda _: None,
     ) -> None:
         """
         Args:
             entries: Names are unique.
+            elsewhere: The htpasswd file, which is read here, and the issuers of tokens.
             bounds: What checking passwords may cost.
             verify: Checks a password against a hash, in a thread.
-            hash_file: Hashes a password that a file holds in clear, in a thread.
-            monotonic: Seconds.
+            hash_file: Hashes a password that a file or a secret holds in clear, in a thread.
 
         Raises:
             ValueError: Two entries of one name.
 
         """
+        self._doors = doors = doors or Doors()
         self._hash_file = hash_file
-        self._monotonic = monotonic
+        self._observe = observe
         self._checkpoint = Checkpoint(
-            bounds or Bounds(), verify=verify, monotonic=monotonic, key=secrets.token_bytes(32)
+            bounds or Bounds(), verify=verify, monotonic=doors.monotonic, key=secrets.token_bytes(32)
         )
-        self._decoys: dict[Cost, str] = {}
-        self._state = self._state_of(entries)
+        self._keeper = SecretKeeper(
+            doors.read_secret or AwsSecrets(elsewhere.region, doors.now),
+            hash_password=hash_file,
+            digest=self._checkpoint.digest,
+            monotonic=doors.monotonic,
+            observe=self._changed,
+        )
+        self._desk = TokenDesk(now=doors.now, monotonic=doors.monotonic, observe=observe, fetch=doors.fetch_jwks)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._htpasswd: HtpasswdFile | None = None
+        self._take(entries, elsewhere, self._read_htpasswd(elsewhere))
 
     def get(self, name: str) -> Delegate | None:
         """Return the delegate of this name; None when there is none (any more)."""
@@ -126,14 +105,24 @@ class Registry:
         """Name the delegate whose trusted networks hold *client*: the longest prefix, or nobody where two have it."""
         return self._state.neighbourhoods.of(client)
 
-    def replace(self, entries: Sequence[Entry]) -> None:
-        """
-        Take other delegates from the next question on. A right password of an unchanged credential stays known.
+    def by_certificate(self, names: frozenset[CertificateName], client: ClientAddress) -> frozenset[str]:
+        """Name the delegates whose certificate has one of these names, and that may come from *client*."""
+        state = self._state
+        found = {name for each in names for name in state.certificates.get(each, ())}
+        return frozenset(name for name in found if state.entries[name].may_come_from(client))
 
-        Raises:
-            ValueError: Two entries of one name; nothing was changed.
-        """
-        self._state = self._state_of(entries)
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether anybody's bearer tokens are believed."""
+        return bool(self._desk.rings)
+
+    async def by_token(self, token: str, client: ClientAddress) -> str | Unavailable | None:
+        """Look at a bearer token. Returns as :meth:`verify`."""
+        name = await self._desk.delegate_of(token)
+        if name is None or isinstance(name, Unavailable):
+            return name
+        entry = self._state.entries.get(name)
+        return name if entry is not None and entry.may_come_from(client) else None
 
     async def verify(self, name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
         """
@@ -142,57 +131,122 @@ class Registry:
         """
         state = self._state
         entry = state.entries.get(name)
-        if entry is None or entry.credential is None:
-            hashed: str | Unavailable = self._decoy(state, name)
-            in_vain = True
-        else:
-            hashed = await self._hash_of(state, name, entry.credential)
-            in_vain = not entry.may_come_from(client)
-        if isinstance(hashed, Unavailable):
-            return hashed
-        answer = await self._checkpoint.is_right(name, password, hashed, in_vain=in_vain)
-        if isinstance(answer, Unavailable):
-            return answer
-        return name if answer else None
+        if entry is None:
+            return await self._in_vain(state, name, password)
+        right = await state.sources.of(entry)
+        if not right.hashes:
+            return right.trouble or await self._in_vain(state, name, password)
+        in_vain = not entry.may_come_from(client)
+        answer = await self._checkpoint.is_right(name, password, right.hashes, in_vain=in_vain)
+        if answer is True:
+            return name
+        state.sources.hint(entry)
+        return answer if isinstance(answer, Unavailable) else right.trouble
+
+    def replace(self, entries: Sequence[Entry]) -> None:
+        """
+        Take other delegates from the next question on. A right password of an unchanged credential stays known.
+
+        Raises:
+            ValueError: Two entries of one name; nothing was changed.
+        """
+        self._take(entries, self._elsewhere, self._htpasswd)
+
+    async def reload(self, entries: Sequence[Entry], elsewhere: Elsewhere) -> None:
+        """
+        Take other delegates, and look again at what lies elsewhere.
+
+        Raises:
+            ValueError: Two entries of one name; nothing was changed.
+        """
+        self._take(entries, elsewhere, await asyncio.to_thread(self._read_htpasswd, elsewhere))
+        await self.start()
+
+    async def start(self) -> None:
+        """Read what lies elsewhere, wait a little for it, and keep it fresh in the background."""
+        await self._let_be()
+        looks = [self._keeper.look(), *(ring.look() for ring in self._desk.rings)]
+        await asyncio.wait([asyncio.create_task(look) for look in looks], timeout=PATIENCE_SECONDS)
+        keeping = [self._keeper.keep(), *(ring.keep() for ring in self._desk.rings)]
+        if self._htpasswd is not None:
+            keeping.append(self._keep_htpasswd(self._htpasswd))
+        self._tasks = [asyncio.create_task(each, name="credentials") for each in keeping]
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Look at nothing any more, and let the threads go."""
+        for task in self._tasks:
+            task.cancel()
         self._checkpoint.close()
 
-    def _decoy(self, state: _State, name: str) -> str:
-        """Choose what is checked for a name that nobody has: always the same, and as dear as some delegate's."""
-        costs = state.costs | {file.held.cost if file.held else ADVISED for file in state.files.values()}
-        choices = sorted(costs or {ADVISED}, key=repr)
-        choice = int.from_bytes(self._checkpoint.digest(name.encode("utf-8", "surrogatepass"))[:8])
-        cost = choices[choice % len(choices)]
-        return self._decoys.setdefault(cost, decoy(cost))
+    def troubles(self) -> dict[str, str]:
+        """Return what cannot be read of what lies elsewhere, each with why; nothing else is touched by it."""
+        found = {f"secret {secret}": why for secret, why in self._keeper.troubles().items()}
+        found |= {f"issuer {issuer}": why for issuer, why in self._desk.troubles().items()}
+        if self._htpasswd is not None and self._htpasswd.trouble:
+            found["htpasswd"] = self._htpasswd.trouble
+        return found
 
-    async def _hash_of(self, state: _State, name: str, credential: Credential) -> str | Unavailable:
-        if isinstance(credential, PasswordHash):
-            return credential.text
-        file = state.files[name]
-        now = self._monotonic()
-        if file.held is not None and file.looked_at is not None and now - file.looked_at < _LOOK_SECONDS:
-            return file.held.text
-        try:
-            held = await self._checkpoint.run(file.credential.look)
-        except (OSError, ValueError) as error:
-            file.looked_at = None
-            return Unavailable(f"the password file of {name} cannot be used: {type(error).__name__}")
-        if isinstance(held, Unavailable):
-            return held
-        file.looked_at, file.held = now, held
-        return held.text
+    async def _in_vain(self, state: _State, name: str, password: str) -> Unavailable | None:
+        """Pay for the check of a password that is nobody's."""
+        answer = await self._checkpoint.is_right(name, password, state.sources.decoys(name), in_vain=True)
+        return answer if isinstance(answer, Unavailable) else None
 
-    def _state_of(self, entries: Sequence[Entry]) -> _State:
-        by_name = {entry.delegate.name: entry for entry in entries}
+    def _take(self, entries: Sequence[Entry], elsewhere: Elsewhere, htpasswd: HtpasswdFile | None) -> None:
+        by_name = {entry.name: entry for entry in entries}
         if len(by_name) != len(entries):
             raise ValueError("two delegates have one name")
-        files = {
-            name: _File(FileCredential(entry.credential.path, self._hash_file))
-            for name, entry in by_name.items()
-            if isinstance(entry.credential, PasswordFile)
-        }
-        costs = {cost_of(entry.credential.text) for entry in entries if isinstance(entry.credential, PasswordHash)}
-        homes = [(network, name) for name, entry in by_name.items() for network in entry.trusted_networks]
-        return _State(by_name, files, frozenset(filter(None, costs)), Neighbourhoods(homes))
+        homes = [(network, entry.name) for entry in entries for network in entry.trusted_networks]
+        sources = Sources(
+            by_name,
+            checkpoint=self._checkpoint,
+            keeper=self._keeper,
+            htpasswd=htpasswd,
+            hash_password=self._hash_file,
+            monotonic=self._doors.monotonic,
+        )
+        self._state = _State(by_name, sources, _by_certificate(entries), Neighbourhoods(homes))
+        self._elsewhere, self._htpasswd = elsewhere, htpasswd
+        self._desk.replace(elsewhere.issuers)
+        credentials = (credential for entry in entries for credential in entry.credentials)
+        wanted = {credential.id for credential in credentials if isinstance(credential, PasswordSecret)}
+        self._keeper.want(wanted, every=elsewhere.secrets_interval)
+
+    # What lies elsewhere
+
+    def _read_htpasswd(self, elsewhere: Elsewhere) -> HtpasswdFile | None:
+        """Read the file: the known one again, or another. Blocks."""
+        if elsewhere.htpasswd is None:
+            return None
+        known = self._htpasswd
+        file = known if known is not None and known.path == elsewhere.htpasswd else HtpasswdFile(elsewhere.htpasswd)
+        told = file.look()
+        if told is not None:
+            self._observe(told)
+        return file
+
+    async def _keep_htpasswd(self, file: HtpasswdFile) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            told = await asyncio.to_thread(file.look)
+            if told is not None:
+                self._changed(told)
+
+    def _changed(self, told: Event) -> None:
+        self._state.sources.changed()
+        self._observe(told)
+
+    async def _let_be(self) -> None:
+        """Stop keeping things fresh."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+def _by_certificate(entries: Sequence[Entry]) -> Mapping[CertificateName, tuple[str, ...]]:
+    found: dict[CertificateName, tuple[str, ...]] = {}
+    for entry in entries:
+        for name in entry.certificates:
+            found[name] = (*found.get(name, ()), entry.name)
+    return found

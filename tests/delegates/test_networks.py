@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.delegates.entries import Entry
 from relay.delegates.networks import Neighbourhoods
-from relay.delegates.registry import Entry, Registry
+from relay.delegates.registry import Registry
 from relay.words.delegates import Delegate
 
 HOMES = [

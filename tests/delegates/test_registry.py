@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from relay.delegates.credentials import Cost, cost_of
+from relay.delegates.entries import Entry
 from relay.delegates.passwords import Bounds, decoy, hash_password, verify_argon2
-from relay.delegates.registry import Entry, Registry
+from relay.delegates.registry import Doors, Registry
 from relay.smtp.ports import Delegates
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
@@ -40,7 +41,7 @@ class Bench:
             bounds=bounds,
             verify=self._verify,
             hash_file=partial(hash_password, cost=CHEAP),
-            monotonic=lambda: self.now,
+            doors=Doors(monotonic=lambda: self.now),
         )
 
     def _verify(self, hashed: str, password: str) -> bool:
