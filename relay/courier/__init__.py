@@ -1,0 +1,1 @@
+"""The second walk: what waits in the spool is judged again and sent, as soon and as fast as SES bears."""

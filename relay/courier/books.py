@@ -1,0 +1,68 @@
+"""
+What became of a message, made durable whatever the disk does meanwhile.
+
+An answer of SES that is not written down is a duplicate or a loss after a crash. So a write that fails is tried again
+until it succeeds; the entry stays *sending* on disk and nobody else takes it.
+"""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from relay.observe.events import Noted, Observer
+from relay.spool.entries import Entry, State
+from relay.spool.ports import Spool, Wanted
+from relay.words.unavailable import Unavailable
+
+#: Seconds between two tries, from the first to the longest; they double.
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 5.0
+
+
+class Books:
+    """Writes entries down, and does not give up."""
+
+    def __init__(self, spool: Spool, observe: Observer) -> None:
+        self._spool = spool
+        self._observe = observe
+
+    async def write(self, entry: Entry) -> Entry | None:
+        """
+        Write *entry* and return it with its new version; None when somebody has removed it.
+
+        Where a person changed it meanwhile, a hold of theirs stands; the rest is ours.
+        """
+        pause = FIRST_PAUSE
+        while True:
+            written = await self._spool.change(entry)
+            if isinstance(written, Entry):
+                return written
+            current = written or await self._current(entry)
+            if current is None:
+                return None
+            if isinstance(current, Entry):
+                entry = _merged(entry, current)
+            else:
+                pause = await self._rest(entry, current, pause)
+
+    async def remove(self, entry: Entry) -> None:
+        """Forget *entry*: it was sent."""
+        pause = FIRST_PAUSE
+        while (problem := await self._spool.remove(entry)) is not None:
+            pause = await self._rest(entry, problem, pause)
+
+    async def _current(self, entry: Entry) -> Entry | Unavailable | None:
+        found = await self._spool.find(Wanted(ids=(entry.id,)), limit=1)
+        if isinstance(found, Unavailable):
+            return found
+        return found[0] if found else None
+
+    async def _rest(self, entry: Entry, problem: Unavailable, pause: float) -> float:
+        self._observe(Noted("error", "spool.unavailable", {"id": entry.id, "why": problem.why}))
+        await asyncio.sleep(pause)
+        return min(2 * pause, LONGEST_PAUSE)
+
+
+def _merged(ours: Entry, current: Entry) -> Entry:
+    is_held = current.state is State.HELD and ours.state is State.DUE
+    return replace(ours, version=current.version, state=current.state if is_held else ours.state)

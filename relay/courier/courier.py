@@ -1,0 +1,295 @@
+"""
+The courier: takes what is due from the spool, as much at once as SES bears, and settles what came of it.
+
+Every attempt is registered on disk before it is made. What has begun is settled whatever happens; what the process dies
+of is found *sending* by the next start.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from relay.courier import schedule as schedules
+from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor, Chances
+from relay.courier.books import Books
+from relay.courier.choice import Bounds, UnderWay, choose
+from relay.courier.ports import NoNotices, Notices
+from relay.courier.recovery import after_crash
+from relay.courier.reports import Report, Result, quarantined
+from relay.courier.schedule import ALONE, Schedule
+from relay.courier.settling import Settling
+from relay.observe.events import AttemptsFound, Incident, Noted, Observer
+from relay.sending.outcomes import Ambiguous, Deferred, Outcome
+from relay.sending.ports import Turn
+from relay.sending.troubles import Lane, lane_of
+from relay.spool.entries import Entry, State
+from relay.spool.ports import Spool
+from relay.words.unavailable import Unavailable
+
+#: Entries that are known to be due and wait for a slot: of all delegates, and of one.
+MOST_WAITING: Final = 256
+MOST_OF_ONE: Final = 16
+#: Seconds after which those that wait for a slot are looked up again: others may have become due meanwhile.
+LOOK_AGAIN: Final = 0.5
+#: Seconds between two looks at an idle spool; new entries do not wait for it.
+GLANCE: Final = 5.0
+#: A gate shut for so long lets nobody through who would be too old afterwards.
+LONG_SHUT: Final = 900.0
+#: Seconds for which nothing is begun after the disk would not take note of it.
+DISK_RESTS: Final = 1.0
+#: Seconds for writing down what was broken off at the end.
+LAST_WORDS: Final = 5.0
+
+
+class Courier:
+    """
+    The second walk; a :class:`relay.reception.Successor`.
+
+    Args:
+        spool: Where messages wait.
+        attempts: Makes one attempt.
+        door: Gates and pace; shared with reception.
+        schedule: When again.
+        chances: The time for stamps, and chance.
+        monotonic: Seconds, for waits.
+        observe: Hears of every attempt.
+        notices: Hear of what failed for good.
+        bounds: What may be under way at once.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a neighbour of its own, and all but two go by name
+        self,
+        spool: Spool,
+        attempts: Attempts,
+        *,
+        door: Backdoor,
+        schedule: Schedule,
+        chances: Chances,
+        monotonic: Callable[[], float],
+        observe: Observer,
+        notices: Notices | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._spool = spool
+        self._attempts = attempts
+        self._books = Books(spool, observe)
+        self._door = door
+        self._schedule = schedule
+        self._chances = chances
+        self._monotonic = monotonic
+        self._observe = observe
+        self._settling = Settling(self._books, notices or NoNotices(), now=chances.now, observe=observe)
+        self._bounds = bounds or Bounds()
+        self._woken = asyncio.Event()
+        self._waiting: dict[str, Entry] = {}
+        self._looked_at = float("-inf")
+        self._under_way: dict[str, UnderWay] = {}
+        self._alone_from = float("-inf")
+        self._disk_rests_until = float("-inf")
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """
+        Take over what an earlier process left, then begin.
+
+        Raises:
+            OSError: The spool does not answer.
+        """
+        found = await self._spool.recover(self._chances.now())
+        if isinstance(found, Unavailable):
+            raise OSError(found.why)
+        if found:
+            self._observe(AttemptsFound(tuple(entry.id for entry in found)))
+        now, chance = self._chances.now(), self._chances.draw()
+        for entry in after_crash(found, self._schedule, now, chance):
+            await self._books.write(entry)
+            if entry.state is State.QUARANTINED:
+                self._observe(quarantined(entry, entry.last).event(now))
+        self._running = asyncio.create_task(self._run(), name="courier")
+
+    def halt(self) -> None:
+        """Take nothing more. What is under way goes on, and calls may still be handed over."""
+        if self._running is not None:
+            self._running.cancel()
+
+    async def stop(self, seconds: float) -> bool:
+        """
+        Halt, and let what is under way end, *seconds* at most.
+
+        Returns:
+            Whether all ended. If not, the rest was broken off: SES may have those messages, and the spool says so.
+        """
+        self.halt()
+        if self._running is not None:
+            with suppress(asyncio.CancelledError):
+                await self._running
+        tasks = [each.task for each in self._under_way.values()]
+        if not tasks:
+            return True
+        _, broken_off = await asyncio.wait(tasks, timeout=max(seconds, 0.0))
+        for task in broken_off:
+            task.cancel()
+        if broken_off:
+            await asyncio.wait(broken_off, timeout=LAST_WORDS)
+        return not broken_off
+
+    # What reception asks
+
+    def look(self) -> None:
+        """There is something new in the spool, or a person changed something there."""
+        self._woken.set()
+
+    def after(self, outcome: Deferred | Ambiguous, entry: Entry) -> Entry:
+        """Return *entry* as it waits after a first attempt, made by reception, that came to *outcome*."""
+        return schedules.after(outcome, entry, self._schedule, self._chances.now(), self._chances.draw())
+
+    def hand_over(self, entry: Entry, call: "asyncio.Task[Outcome]") -> None:
+        """Take over an entry that is *sending* by a call of reception's."""
+        task = asyncio.create_task(self._finish(entry, call), name=f"finish {entry.id}")
+        self._under_way[entry.id] = UnderWay(entry, lane_of(entry.details), task, is_ours=False)
+
+    # The round
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._look_for_more()
+                self._fill_slots()
+                rest = await self._rest()
+            except Exception as error:  # noqa: BLE001 - whatever it is, mail goes on
+                self._observe(Incident("courier", "-", error))
+                rest = 1.0
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), rest)
+
+    async def _look_for_more(self) -> None:
+        """Ask what is due, when all of the last answer is under way, or the answer has grown old."""
+        now = self._monotonic()
+        if self._waiting and now < self._looked_at + LOOK_AGAIN:
+            return
+        self._looked_at = now
+        busy = frozenset(self._under_way)
+        due = await self._spool.due(self._chances.now(), limit=MOST_WAITING, per_delegate=MOST_OF_ONE, busy=busy)
+        if isinstance(due, Unavailable):
+            self._observe(Noted("error", "spool.unavailable", {"why": due.why}))
+            return
+        self._waiting = {entry.id: entry for entry in due if entry.id not in self._under_way}
+        await self._clear_the_way()
+
+    async def _clear_the_way(self) -> None:
+        """
+        Put off those that stand before a shut gate and hide others of their delegate, whose gate may be open; give up
+        those that are too old when their gate has been shut for long.
+        """
+        crowd = Counter(entry.delegate for entry in self._waiting.values())
+        gates, now = self._door.gates, self._chances.now()
+        kept: set[Lane] = set()
+        for entry in tuple(self._waiting.values()):
+            lane = lane_of(entry.details)
+            wait = gates.wait(lane)
+            if not wait:
+                continue
+            if schedules.is_too_old(entry, self._schedule, now) and gates.shut_for(lane) > LONG_SHUT:
+                del self._waiting[entry.id]
+                given_up = schedules.failed(entry, self._schedule, now)
+                await self._settling.settle(Report(Result.EXPIRED, given_up, entry.last or gates.reason(lane).value))
+            elif crowd[entry.delegate] >= MOST_OF_ONE and lane in kept:
+                del self._waiting[entry.id]
+                await self._books.write(schedules.put_off_by(entry, self._schedule, now, wait))
+            kept.add(lane)
+
+    def _fill_slots(self) -> None:
+        while (entry := self._choose()) is not None:
+            del self._waiting[entry.id]
+            lane = lane_of(entry.details)
+            task = asyncio.create_task(self._try(entry, lane), name=f"attempt {entry.id}")
+            self._under_way[entry.id] = UnderWay(entry, lane, task, is_ours=True)
+
+    def _choose(self) -> Entry | None:
+        now = self._monotonic()
+        if now < self._disk_rests_until:
+            return None
+        ours = [each for each in self._under_way.values() if each.is_ours]
+        one_alone = now >= self._alone_from
+        return choose(self._waiting.values(), ours, self._door.gates, self._bounds, one_alone=one_alone)
+
+    async def _rest(self) -> float:
+        """Tell the seconds until something may have changed of which nobody wakes us."""
+        now = self._chances.now()
+        if self._waiting:
+            waits = [self._door.gates.wait(lane_of(entry.details)) for entry in self._waiting.values()]
+            return min(max(min(waits), LOOK_AGAIN), GLANCE)
+        due_at = await self._spool.next_due(now)
+        return GLANCE if due_at is None or isinstance(due_at, Unavailable) else min(max(due_at - now, 0.01), GLANCE)
+
+    # One attempt
+
+    async def _try(self, entry: Entry, lane: Lane) -> None:
+        started = self._monotonic()
+        try:
+            await self._try_in_turn(entry, lane)
+        finally:
+            if ALONE in entry.details:
+                now = self._monotonic()
+                self._alone_from = now + (now - started)
+            self._ended(entry)
+
+    async def _try_in_turn(self, entry: Entry, lane: Lane) -> None:
+        """Wait for the turn, register the attempt, make it, settle it."""
+        batch = next((batch for batch in entry.batches if batch.is_open), entry.batches[0])
+        turn = Turn(lane, entry.delegate, len(batch.recipients))
+        begun: Entry | Unavailable | None = None
+        try:
+            not_now = await self._door.pace.take(turn, patience=PATIENCE)
+            if not_now is not None:
+                self._door.gates.leave(lane)
+                await self._books.write(self._put_off_by(entry, max(not_now.seconds, LOOK_AGAIN)))
+                return
+            begun = await self._spool.begin(entry, self._chances.now())
+            if not isinstance(begun, Entry):
+                self._door.gates.leave(lane)
+                self._not_begun(begun)
+                return
+            report = await self._attempts.make(begun, lane)
+        except asyncio.CancelledError:  # broken off before the call: nothing left this house
+            self._door.gates.leave(lane)
+            if isinstance(begun, Entry):
+                await self._books.write(self._put_off_by(begun, 0.0))
+            raise
+        except Exception as error:  # noqa: BLE001 - what has begun must not be forgotten
+            self._observe(Incident(entry.id, entry.session.id, error))
+            report = self._attempts.after_call(begun if isinstance(begun, Entry) else entry, BROKEN)
+        await self._settling.settle(report)
+
+    def _not_begun(self, problem: Unavailable | None) -> None:
+        """An attempt that cannot be registered is not made: give the disk a moment."""
+        if problem is not None:
+            self._observe(Noted("error", "spool.unavailable", {"why": problem.why}))
+            self._disk_rests_until = self._monotonic() + DISK_RESTS
+
+    async def _finish(self, entry: Entry, call: "asyncio.Task[Outcome]") -> None:
+        """Wait for the end of a call that was handed over, and settle its entry."""
+        try:
+            outcome = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            call.cancel()
+            outcome = STOPPED
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+        except Exception as error:  # noqa: BLE001 - nobody knows how far it came
+            self._observe(Incident(entry.id, entry.session.id, error))
+            outcome = BROKEN
+        try:
+            await self._settling.settle(self._attempts.after_call(entry, outcome))
+        finally:
+            self._ended(entry)
+
+    def _put_off_by(self, entry: Entry, seconds: float) -> Entry:
+        return schedules.put_off_by(entry, self._schedule, self._chances.now(), seconds)
+
+    def _ended(self, entry: Entry) -> None:
+        del self._under_way[entry.id]
+        self._woken.set()
