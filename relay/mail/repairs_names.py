@@ -92,5 +92,10 @@ def _phrase(words: list[tuple[str, str]]) -> str | None:
     """Encode a phrase as a whole, its quotes undone; None where a word of it is an address."""
     if any(kind == "atom" and "@" in word for kind, word in words):
         return None
-    texts = (_QUOTED_PAIR.sub(r"\1", word[1:-1]) if kind == "quoted" else word for kind, word in words)
-    return encoded_words("".join(texts).strip(" \t"))
+    return encoded_words("".join(_shown(kind, word) for kind, word in words).strip(" \t"))
+
+
+def _shown(kind: str, word: str) -> str:
+    if kind == "quoted":
+        return _QUOTED_PAIR.sub(r"\1", word[1:-1])
+    return " " if kind == "blank" else word
