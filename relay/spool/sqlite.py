@@ -1,0 +1,290 @@
+"""
+The embedded spool: a database of SQLite, and beside it a folder of the large messages.
+
+The commit point is SQLite's COMMIT (write-ahead log, synced). A large message is first written to a file, the file
+synced, renamed, and its folder synced; then its row is committed. Removal goes the other way: the row, then the file.
+docs/reliability.md has the table of states.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from relay.spool import sqlite_queries, sqlite_rows, sqlite_schema
+from relay.spool.disk_errors import in_words, lasts, refusal
+from relay.spool.entries import Entry, State
+from relay.spool.message_files import file_name, is_id
+from relay.spool.ports import Census, Damaged, Full, Wanted
+from relay.spool.sqlite_opening import Opened, open_files
+from relay.spool.sqlite_rows import Unreadable
+from relay.spool.sqlite_writer import Work, Writer
+from relay.words.unavailable import Unavailable
+
+_T = TypeVar("_T")
+
+LARGE: Final = 128 * 1024  # octets; from there a file is cheaper than a row
+_FINDINGS: Final = 1000  # kept to be told, at most
+_TO_BE_SENT: Final = (State.DUE, State.SENDING)
+
+
+async def open_spool(path: Path, *, max_bytes: int, visiting: bool = False, idle: float = 1.0) -> "SqliteSpool":
+    """
+    Open the embedded spool at *path*, or make it.
+
+    *max_bytes* bounds what is kept, 2 KiB counted for each entry beside its message. *visiting*: next to the relay that
+    has it open, for people. Each *idle* seconds the disk is looked at.
+
+    Raises:
+        SpoolProblem: It cannot be opened, or another process has it; what is there is left as it is.
+    """
+    opened = await asyncio.to_thread(open_files, path, max_bytes=max_bytes, visiting=visiting)
+    return SqliteSpool(opened, max_bytes=max_bytes, idle=idle)
+
+
+class SqliteSpool:
+    """An engine of the spool (relay/spool/ports.py), from ``open`` to ``close``."""
+
+    def __init__(self, opened: Opened, *, max_bytes: int, idle: float) -> None:
+        """Run on what is open; ``open_spool`` is how to get one."""
+        self._lock, self._reading, self._files, self._room = opened.lock, opened.reading, opened.files, opened.room
+        self._findings = opened.findings
+        self._most_failed = max_bytes // 4
+        self._last_delegate = ""
+        self._running: set[asyncio.Task[Any]] = set()
+        self._readers = ThreadPoolExecutor(1, "spool-reader")
+        self._carriers = ThreadPoolExecutor(4, "spool-files")
+        self._writer = Writer(opened.writing, after=self._after, idle=idle)
+
+    # ---- what is kept ----
+
+    def room(self, octets: int) -> Full | None:
+        """Tell, at no cost, whether a message of *octets* could be committed now."""
+        return self._room.for_message(octets)
+
+    async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+        """Keep *entry* and its message. Cancelled: it is kept, or not, whole."""
+        if not is_id(entry.id) or len(raw) != entry.size:
+            raise ValueError("an entry has an id of letters and digits, and the size of its message")
+        if (full := self._room.for_message(len(raw))) is not None:
+            return full
+        self._room.promise(len(raw))
+        try:
+            if len(raw) < LARGE:
+                return await self._commit_row(entry, hashlib.sha256(raw).digest(), raw)
+            return await self._whole(self._commit_file(entry, raw))
+        finally:
+            self._room.fulfil(len(raw))
+
+    async def _commit_row(self, entry: Entry, sha256: bytes, raw: bytes | None) -> Full | Unavailable | None:
+        def work(connection: sqlite3.Connection) -> bool:
+            is_new = sqlite_rows.insert(connection, entry, sha256)
+            if is_new and raw is not None:
+                connection.execute("INSERT INTO bodies VALUES (?, ?)", (entry.id, raw))
+            return is_new
+
+        kept = await self._writer.run(work, first=self._files.sync if raw is None else None)
+        if isinstance(kept, Full | Unavailable):
+            return kept
+        return None if kept else Unavailable(f"the spool: an entry {entry.id} is kept already")
+
+    async def _commit_file(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+        def write() -> str:
+            sha256 = hashlib.sha256(raw).digest()
+            self._files.write(file_name(entry.id, sha256), raw)
+            return sha256.hex()
+
+        try:
+            sha256 = bytes.fromhex(await self._carried(write))
+        except OSError as error:
+            if lasts(error):
+                self._room.report(in_words(error))
+            self._room.look()
+            return refusal(error)
+        refused = await self._commit_row(entry, sha256, None)
+        if isinstance(refused, Full):  # Unavailable: the next start may find the row, and needs the file
+            await self._drop_file(file_name(entry.id, sha256))
+        return refused
+
+    async def remove(self, entry: Entry) -> Unavailable | None:
+        """Forget an entry and its message. Absent already is well."""
+        removed = await self._whole(self._forget(entry.id, tuple(State)))
+        return removed if isinstance(removed, Unavailable) else None
+
+    async def _forget(self, entry_id: str, states: Sequence[State]) -> bool | Unavailable:
+        """Remove an entry that is in one of *states*, then its file; tell whether there was one."""
+
+        def work(connection: sqlite3.Connection) -> tuple[bytes, bool] | None:
+            row = connection.execute("SELECT state, digest FROM entries WHERE id = ?", (entry_id,)).fetchone()
+            if row is None or row[0] not in states:
+                return None
+            connection.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
+            return row[1], connection.execute("DELETE FROM bodies WHERE id = ?", (entry_id,)).rowcount == 1
+
+        removed = await self._written(work)
+        if isinstance(removed, tuple) and not removed[1]:
+            await self._drop_file(file_name(entry_id, removed[0]))
+        return removed if isinstance(removed, Unavailable) else removed is not None
+
+    async def _drop_file(self, name: str) -> None:
+        """Remove a file that no row needs; one that stays is removed by the next start."""
+        with contextlib.suppress(OSError):
+            await self._carried(lambda: self._files.remove(name))
+
+    # ---- attempts ----
+
+    async def recover(self, now: float) -> Sequence[Entry] | Unavailable:  # noqa: ARG002  # other engines have leases
+        """Read the entries that are *sending* though nobody sends them, once, at start."""
+        return await self._entries(sqlite_queries.sending)
+
+    async def due(
+        self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
+    ) -> Sequence[Entry] | Unavailable:
+        """Name what is due, fairly among delegates, in the order of ``due_at``."""
+        turn = sqlite_queries.Turn(now, limit, per_delegate, frozenset(busy), self._last_delegate)
+        found = await self._read(lambda connection: sqlite_queries.due(connection, turn))
+        if isinstance(found, Unavailable):
+            return found
+        rows, self._last_delegate = found
+        return await self._readable(rows)
+
+    async def next_due(self, now: float) -> float | Unavailable | None:
+        """Tell when the next entry that is not due yet becomes so."""
+        return await self._read(lambda connection: sqlite_queries.next_due(connection, now))
+
+    async def begin(self, entry: Entry, now: float) -> Entry | Unavailable | None:  # noqa: ARG002  # other engines have leases
+        """Register an attempt: *sending*, ``attempts`` one more."""
+        begun = replace(entry, state=State.SENDING, attempts=entry.attempts + 1)
+        return await self._written(lambda connection: sqlite_rows.update(connection, begun, _TO_BE_SENT))
+
+    async def change(self, entry: Entry) -> Entry | Unavailable | None:
+        """Write *entry* as it stands, if its ``version`` is still the stored one."""
+        return await self._written(lambda connection: sqlite_rows.update(connection, entry))
+
+    async def body(self, entry: Entry) -> bytes | Damaged | Unavailable:
+        """Read the message, checked against its digest; what fails the check is quarantined."""
+        found = await self._read(lambda connection: sqlite_queries.body(connection, entry.id))
+        if isinstance(found, Unavailable):
+            return found
+        if found is None:
+            return Damaged(f"{entry.id} is kept no longer")
+        sha256, raw = found
+        if raw is None:
+            try:
+                raw = await self._carried(lambda: self._files.read(file_name(entry.id, sha256)))
+            except FileNotFoundError:
+                return await self._quarantined(entry.id, "the file of its message is gone")
+            except OSError as error:
+                return Unavailable(refusal(error).why)
+        if not await self._is_whole(raw, sha256):
+            return await self._quarantined(entry.id, "its message is not what was committed")
+        return raw
+
+    async def _is_whole(self, raw: bytes, sha256: bytes) -> bool:
+        def is_whole() -> bool:
+            return hashlib.sha256(raw).digest() == sha256
+
+        return is_whole() if len(raw) < LARGE else await self._carried(is_whole)
+
+    # ---- for people ----
+
+    async def find(self, wanted: Wanted, *, limit: int, after: str = "") -> Sequence[Entry] | Unavailable:
+        """List entries by id; a blank stands in for each that cannot be read."""
+        rows = await self._read(lambda connection: sqlite_queries.find(connection, wanted, limit, after))
+        if isinstance(rows, Unavailable):
+            return rows
+        found = [(row, sqlite_rows.read(row)) for row in rows]
+        return [sqlite_rows.stand_in(row, one.why) if isinstance(one, Unreadable) else one for row, one in found]
+
+    async def census(self) -> Census | Unavailable:
+        """Count, from totals that every transaction keeps."""
+        return await self._read(sqlite_queries.census)
+
+    async def sweep(self, now: float) -> Sequence[str]:
+        """Remove *failed* entries past their retention, or too many; tell of that and of what was found damaged."""
+        told, self._findings[:] = self._findings[:], []
+        leaving = await self._read(
+            lambda connection: sqlite_queries.failed_long_enough(connection, now, self._most_failed)
+        )
+        if isinstance(leaving, Unavailable):
+            return [*told, leaving.why]
+        removed = await asyncio.gather(*(self._whole(self._forget(name, (State.FAILED,))) for name, _ in leaving))
+        told += [f"{name}: removed, {why}" for (name, why), gone in zip(leaving, removed, strict=True) if gone is True]
+        return told
+
+    async def close(self) -> None:
+        """Finish what runs, close files, give the lock back."""
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._writer.close()
+        await asyncio.to_thread(self._close_rest)
+
+    def _close_rest(self) -> None:
+        self._readers.shutdown()
+        self._carriers.shutdown()
+        self._reading.close()
+        self._files.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # ---- threads ----
+
+    async def _written(self, work: Work[_T]) -> _T | Unavailable:
+        """Run *work* in a transaction. No room is a disk that does not work, for what is no new message."""
+        outcome = await self._writer.run(work)
+        return Unavailable(outcome.why) if isinstance(outcome, Full) else outcome
+
+    async def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T | Unavailable:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._reading)
+        except sqlite3.Error as error:
+            return Unavailable(refusal(error).why)
+
+    async def _carried(self, carry: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._carriers, carry)
+
+    async def _whole(self, several: Coroutine[Any, Any, _T]) -> _T:
+        """Do several steps to their end, whether or not who asked is cancelled."""
+        task = asyncio.ensure_future(several)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _entries(self, query: Callable[[sqlite3.Connection], list[Any]]) -> list[Entry] | Unavailable:
+        rows = await self._read(query)
+        return rows if isinstance(rows, Unavailable) else await self._readable(rows)
+
+    async def _readable(self, rows: Sequence[Any]) -> list[Entry]:
+        """Read *rows*, and set those aside that cannot be read."""
+        read = [sqlite_rows.read(row) for row in rows]
+        for one in read:
+            if isinstance(one, Unreadable):
+                await self._quarantined(one.id, one.why)
+        return [one for one in read if isinstance(one, Entry)]
+
+    async def _quarantined(self, entry_id: str, why: str) -> Damaged:
+        done = await self._written(lambda connection: sqlite_rows.quarantine(connection, entry_id, why))
+        if done is True and len(self._findings) < _FINDINGS:
+            self._findings.append(f"{entry_id}: quarantined, {why}")
+        return Damaged(why)
+
+    def _after(self, connection: sqlite3.Connection, trouble: Exception | None) -> None:
+        """In the writing thread, after each group and now and then: look at the disk, and try it after trouble."""
+        try:
+            if trouble is not None and lasts(trouble):
+                self._room.report(in_words(trouble))
+            elif self._room.trouble is not None:
+                self._files.probe()
+                sqlite_schema.probe(connection)
+                self._room.report(None)
+            self._room.count(*sqlite_schema.kept(connection))
+        except (OSError, sqlite3.Error) as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._room.report(in_words(error))
+        self._room.look()

@@ -1,0 +1,145 @@
+"""
+Group commit: one thread with one connection, and one transaction for all that was asked for meanwhile.
+
+A commit costs a sync of the log however many entries are in it, and while the disk syncs one group the next gathers.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, TypeVar
+
+from relay.spool.disk_errors import is_full, is_of_the_disk, refusal
+from relay.spool.ports import Full
+from relay.words.unavailable import Unavailable
+
+_T = TypeVar("_T")
+Work: TypeAlias = Callable[[sqlite3.Connection], _T]
+After: TypeAlias = Callable[[sqlite3.Connection, Exception | None], None]
+_Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
+
+_LARGEST_GROUP: Final = 64  # of 128 KiB each, at most, in memory until they are committed
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A piece of work, and who waits for it."""
+
+    work: Work[Any]
+    first: Callable[[], None] | None
+    answer: asyncio.Future[_Outcome]
+
+
+class Writer:
+    """
+    The writing thread, from construction to ``close``.
+
+    Work runs inside a transaction, and is answered after COMMIT: with what it returned, or with Full or Unavailable
+    when nothing of it was kept. After a failing sync it may yet be found at the next start.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        after: Callable[[sqlite3.Connection, Exception | None], None],
+        idle: float,
+    ) -> None:
+        """
+        Start the thread.
+
+        Args:
+            connection: From now on the thread's own; closed with it.
+            after: Called by the thread after each group, with what went wrong, and after *idle* seconds without one.
+            idle: Seconds.
+        """
+        self._connection = connection
+        self._after, self._idle = after, idle
+        self._loop = asyncio.get_running_loop()
+        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Work[_T], *, first: Callable[[], None] | None = None) -> _T | Full | Unavailable:
+        """
+        Have *work* done and committed. Cancelled: it is done all the same.
+
+        *first* is called once before the transaction of the group, and may raise OSError.
+        """
+        answer: asyncio.Future[_Outcome] = self._loop.create_future()
+        self._asked.put(_Asked(work, first, answer))
+        return await answer  # type: ignore[no-any-return]  # one future class for work of all types
+
+    async def close(self) -> None:
+        """Finish what was asked for, then end the thread and close the connection."""
+        self._asked.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        """Commit group after group until the end is asked for."""
+        group, is_open = self._gathered()
+        while group or is_open:
+            self._commit_group(group)
+            group, is_open = self._gathered() if is_open else ([], False)
+        self._connection.close()
+
+    def _gathered(self) -> tuple[list[_Asked], bool]:
+        """Wait for the first piece of work, take what came with it, and tell whether more may come."""
+        group: list[_Asked] = []
+        with contextlib.suppress(queue.Empty):
+            asked = self._asked.get(timeout=self._idle)
+            while asked is not None:
+                group.append(asked)
+                if len(group) == _LARGEST_GROUP:
+                    return group, True
+                asked = self._asked.get_nowait()
+            return group, False
+        return group, True
+
+    def _commit_group(self, group: list[_Asked]) -> None:
+        outcomes, trouble = self._committed(group)
+        if trouble is not None and (is_full(trouble) or not is_of_the_disk(trouble)):
+            outcomes = [self._committed_alone(asked, trouble) for asked in group]
+        self._after(self._connection, trouble)
+        if group:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(_answer, group, outcomes)
+
+    def _committed_alone(self, asked: _Asked, trouble: Exception) -> _Outcome:
+        """On a full disk: bring the log home, which frees it to be written again, and see what fits."""
+        if is_full(trouble):
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (outcome,), _ = self._committed([asked])
+        return outcome
+
+    def _committed(self, group: Sequence[_Asked]) -> tuple[list[_Outcome], Exception | None]:
+        """Do the work of *group* in one transaction: what came of each, and what went wrong for all."""
+        if not group:
+            return [], None
+        try:
+            for first in {asked.first for asked in group if asked.first is not None}:
+                first()
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = [asked.work(self._connection) for asked in group]
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  # whatever it is, who waits must hear that nothing was kept
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            return [refusal(error) if is_of_the_disk(error) else error] * len(group), error
+        return outcomes, None
+
+
+def _answer(group: Sequence[_Asked], outcomes: Sequence[_Outcome]) -> None:
+    for asked, outcome in zip(group, outcomes, strict=True):
+        if asked.answer.done():  # who asked was cancelled
+            continue
+        if isinstance(outcome, Exception):
+            asked.answer.set_exception(outcome)
+        else:
+            asked.answer.set_result(outcome)
