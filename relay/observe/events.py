@@ -43,8 +43,8 @@ class AuthTried:
     """
     One AUTH exchange ended.
 
-    ``mechanism``: PLAIN, LOGIN or other; ``result``: ok, bad-credentials, form, aborted, unavailable, throttled,
-    plaintext. ``delegate`` is a name of the configuration or None, never what the client typed: people type their
+    ``mechanism``: PLAIN, LOGIN, EXTERNAL, OAUTHBEARER, XOAUTH2 or other; ``result``: ok, bad-credentials, form,
+    aborted, unavailable, throttled, plaintext. ``delegate`` is a name of the configuration or None, never what the client typed: people type their
     password there.
     """
 
@@ -194,6 +194,20 @@ class SpoolCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class SendingPaced:
+    """
+    How fast an account may send in a region, in recipients a second, and how many recipients its day has room for.
+
+    ``rate`` is None as long as nobody told one, ``remaining`` where that is not known or there is no limit.
+    """
+
+    account: str
+    region: str
+    rate: float | None
+    remaining: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoopLagged:
     """The event loop came back ``seconds`` later than it was asked to: everything else in it waited as long."""
 
@@ -239,6 +253,7 @@ Event: TypeAlias = (
     | Delivered
     | AttemptsFound
     | SpoolCounted
+    | SendingPaced
     | LoopLagged
     | Incident
     | Noted

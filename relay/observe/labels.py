@@ -19,7 +19,7 @@ CODES: Final = frozenset(
     {211, 214, 220, 221, 235, 250, 251, 252, 334, 354, 421, 432, 450, 451, 452, 454, 455}
     | {500, 501, 502, 503, 504, 521, 523, 530, 534, 535, 538, 550, 551, 552, 553, 554, 555, 556}
 )
-MECHANISMS: Final = frozenset({"PLAIN", "LOGIN"})
+MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "EXTERNAL", "OAUTHBEARER", "XOAUTH2"})
 AUTH_RESULTS: Final = frozenset(
     {"ok", "bad-credentials", "form", "aborted", "unavailable", "throttled", "plaintext"},
 )
@@ -38,6 +38,7 @@ STATES: Final = ("due", "sending", "held", "failed", "quarantined")
 
 LONGEST_NAME: Final = 64
 MOST_REGIONS: Final = 64
+MOST_ACCOUNTS: Final = 200
 MOST_OPERATIONS: Final = 64
 
 _Child = TypeVar("_Child")

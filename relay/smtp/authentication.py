@@ -1,9 +1,15 @@
 """
-AUTH PLAIN and LOGIN (RFC 4954, RFC 4616). aiosmtpd's own would cut long responses in two, ignore the authorization
-identity, accept NUL in LOGIN fields, compare mechanism names by case, and guess without end (W10-W14, W17).
+AUTH (RFC 4954): PLAIN and LOGIN by password, EXTERNAL by the certificate that TLS has verified, OAUTHBEARER and XOAUTH2
+by bearer token. aiosmtpd's own would cut long responses in two, ignore the authorization identity, accept NUL in LOGIN
+fields, compare mechanism names by case, and guess without end (W10-W14, W17).
+
+Three budgets bound guessing: of the connection (then it ends), of the address (then whoever was not let in before hears
+454), and of each name that was let in from there before (``regulars``). What cannot be guessed, a certificate or a
+token, is looked at whatever the budget says, and only its failures count.
 """
 
 import asyncio
+import ssl
 from base64 import b64encode
 from typing import Final
 
@@ -12,10 +18,13 @@ from relay.smtp import replies, sasl
 from relay.smtp.connection import Connection
 from relay.smtp.inflow import LineTooLong
 from relay.smtp.sasl import Credentials, SaslProblem
+from relay.words.certificates import CertificateName, names_of
 from relay.words.replies import Reply
 from relay.words.unavailable import Unavailable
 
-MECHANISMS: Final = ("PLAIN", "LOGIN")
+BY_PASSWORD: Final = ("PLAIN", "LOGIN")
+BY_TOKEN: Final = ("OAUTHBEARER", "XOAUTH2")
+MECHANISMS: Final = (*BY_PASSWORD, "EXTERNAL", *BY_TOKEN)
 _BLANK: Final = b""
 _USERNAME: Final = b"Username:"
 _PASSWORD: Final = b"Password:"
@@ -40,6 +49,31 @@ class Authentication(Connection):
         """Whether a password may travel on this connection now."""
         return self._tls or self._listener.allow_plaintext_auth
 
+    def _recognize(self) -> None:
+        """Know a client without AUTH, where the listener lets it: by its certificate, else by its address."""
+        if self._listener.require_auth:
+            return
+        delegates = self._premises.delegates
+        named = delegates.by_certificate(self._certificate_names(), self._client)
+        self._delegate = next(iter(named)) if len(named) == 1 else delegates.by_network(self._client)
+
+    def _certificate_names(self) -> frozenset[CertificateName]:
+        """Return the names of the certificate that the client has shown and TLS has verified; none without one."""
+        secured = self.transport.get_extra_info("ssl_object") if self._tls and self.transport else None
+        if not isinstance(secured, ssl.SSLObject):
+            return frozenset()
+        der, decoded = secured.getpeercert(binary_form=True), secured.getpeercert()
+        return names_of(der, decoded) if der and decoded else frozenset()
+
+    def _mechanisms(self) -> list[str]:
+        """List what is offered on this connection now. A token travels under TLS only (RFC 7628 section 4)."""
+        found = list(BY_PASSWORD)
+        if self._certificate_names():
+            found.append("EXTERNAL")
+        if self._tls and self._premises.delegates.takes_tokens:
+            found += BY_TOKEN
+        return found
+
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         """Authenticate, or say why not."""
         self._must_end_segment()
@@ -50,17 +84,20 @@ class Authentication(Connection):
             if refusal is replies.AUTH_NEEDS_TLS:
                 self._tried(mechanism, "plaintext")
             self._answer(refusal)
-        elif self._has_guessed_enough():
-            self._tried(mechanism, "throttled")
-            self._answer(replies.AUTH_THROTTLED)
-        else:
+            return
+        try:
             await self._hear_out(mechanism, initial.encode("ascii") if blank else None)
+        except SaslProblem as problem:
+            self._tried(mechanism, problem.result)
+            self._answer(problem.reply)
 
     def _auth_refusal(self, mechanism: str, initial: str) -> Reply | None:  # noqa: PLR0911 - a list of rules
         """Say why AUTH cannot be begun, if so. The order is that of what the client has to mend first."""
         if not self._extended:
             return replies.NEED_EHLO
-        if not self._auth_is_open:
+        if not self._auth_is_open or (
+            mechanism in BY_TOKEN and not self._tls and self._premises.delegates.takes_tokens
+        ):
             return replies.AUTH_NEEDS_TLS if self._listener.tls == "starttls" else replies.NOT_OFFERED
         if self._authenticated:
             return replies.AUTH_ALREADY
@@ -68,46 +105,133 @@ class Authentication(Connection):
             return replies.IN_TRANSACTION
         if not mechanism:
             return replies.NEED_ARGUMENT
-        if mechanism not in MECHANISMS:
+        if mechanism == "EXTERNAL" and self._tls and not self._certificate_names():
+            return replies.NO_CERTIFICATE
+        if mechanism not in self._mechanisms():
             return replies.UNKNOWN_MECHANISM
         return replies.AUTH_ARGUMENTS if " " in initial else None
 
     async def _hear_out(self, mechanism: str, initial: bytes | None) -> None:
-        name = ""
+        """
+        Hear the client out and conclude.
+
+        Raises:
+            SaslProblem: It cancelled, or what it said has no form.
+        """
+        if mechanism in BY_PASSWORD:
+            await self._by_password(mechanism, initial)
+        elif mechanism in BY_TOKEN:
+            await self._by_token(mechanism, initial)
+        else:
+            await self._by_certificate(initial)
+
+    # By password
+
+    async def _by_password(self, mechanism: str, initial: bytes | None) -> None:
         try:
             credentials = await self._exchange(mechanism, initial)
-            name = credentials.name
-            await self._flush()
-            if await self._finds_the_budget_spent():
-                self._tried(mechanism, "throttled")
-                self._answer(replies.AUTH_THROTTLED)
-                return
-            with self._premises.guesses.attempt(self.prefix):
-                verified = await self._premises.delegates.verify(name, credentials.password, self._client)
         except SaslProblem as problem:
             if problem.result != "bad-credentials":
-                self._tried(mechanism, problem.result)
-                self._answer(problem.reply)
-                return
+                raise
+            await self._refuse(mechanism)
+            return
+        await self._flush()
+        if self._is_regular(credentials):
+            await self._by_check(mechanism, credentials)
+        elif await self._finds_the_budget_spent():
+            self._throttle(mechanism)
+        else:
+            with self._premises.guesses.attempt(self.prefix):
+                await self._by_check(mechanism, credentials)
+
+    async def _by_check(self, mechanism: str, credentials: Credentials) -> None:
+        name, password = credentials.name, credentials.password
+        verified = await self._premises.delegates.verify(name, password, self._client)
+        if isinstance(verified, str):
+            self._premises.regulars.welcome(self.prefix, name, password)
+        elif verified is None:
+            self._premises.regulars.forget(self.prefix, name, password)
+        if verified is None:
+            await self._answer_wrong(mechanism, name)
+        else:
+            self._take(mechanism, verified)
+
+    def _is_regular(self, credentials: Credentials) -> bool:
+        """Whether these were right from this address before, now that its budget is spent."""
+        if not self._has_guessed_enough():
+            return False
+        limits = self._limits
+        most = limits.auth_failures_per_day or limits.auth_failures_per_minute or 1
+        regulars = self._premises.regulars
+        return regulars.knows(self.prefix, credentials.name, credentials.password, most=most)
+
+    async def _exchange(self, mechanism: str, initial: bytes | None) -> Credentials:
+        """
+        Hear a name and a password.
+
+        Raises:
+            SaslProblem: It cancelled, or what it said has no form.
+        """
+        longest = self._limits.password_octets
+        if mechanism == "PLAIN":
+            return sasl.plain(await self._message(initial), longest=longest)
+        name = await self._message(initial, _USERNAME)
+        return sasl.login(name, await self._challenge(_PASSWORD), longest=longest)
+
+    # By what cannot be guessed
+
+    async def _by_certificate(self, initial: bytes | None) -> None:
+        """By the certificate of this very connection. Of more than one delegate's the client says whose it is."""
+        wanted = sasl.external(await self._message(initial))
+        named = self._premises.delegates.by_certificate(self._certificate_names(), self._client)
+        chosen = named & {wanted} if wanted else named
+        if len(chosen) == 1:
+            self._take("EXTERNAL", next(iter(chosen)))
+        else:
+            await self._refuse("EXTERNAL")
+
+    async def _by_token(self, mechanism: str, initial: bytes | None) -> None:
+        message = await self._message(initial)
+        bearer = sasl.oauthbearer(message) if mechanism == "OAUTHBEARER" else sasl.xoauth2(message)
+        await self._flush()
+        verified = await self._premises.delegates.by_token(bearer.token, self._client)
+        if isinstance(verified, str) and bearer.authzid not in ("", verified):
             verified = None
+        if verified is None:
+            # the client hears why in a challenge, and answers with nothing of interest (RFC 7628 section 3.2.3)
+            await self._challenge(sasl.TOKEN_FAILURES[mechanism])
+            await self._refuse(mechanism)
+        else:
+            self._take(mechanism, verified)
+
+    # How it ends
+
+    def _take(self, mechanism: str, verified: str | Unavailable) -> None:
+        """Take the client for the delegate that it is, or tell it to come again."""
         if isinstance(verified, Unavailable):
             self._tried(mechanism, "unavailable")
             self._answer(replies.AUTH_UNAVAILABLE)
-        elif verified is None:
-            await self._refuse(mechanism, name)
-        else:
-            self._welcome(mechanism, name, verified)
-
-    def _welcome(self, mechanism: str, name: str, delegate: str) -> None:
-        self._premises.guesses.succeeded(self.prefix, name)
-        self._delegate = delegate
+            return
+        self._premises.guesses.succeeded(self.prefix, verified)
+        self._delegate = verified
         self._authenticated = True
         self._session_view = None
         self._tried(mechanism, "ok")
         self._answer(replies.AUTHENTICATED)
 
-    async def _refuse(self, mechanism: str, name: str) -> None:
-        """Answer a wrong password, later each time; the last one allowed ends the connection."""
+    async def _refuse(self, mechanism: str) -> None:
+        """Refuse what was no guess at a password; the budget of the address is that of all the same."""
+        if self._has_guessed_enough():
+            self._throttle(mechanism)
+        else:
+            await self._answer_wrong(mechanism, "")
+
+    def _throttle(self, mechanism: str) -> None:
+        self._tried(mechanism, "throttled")
+        self._answer(replies.AUTH_THROTTLED)
+
+    async def _answer_wrong(self, mechanism: str, name: str) -> None:
+        """Answer what is not right, later each time; the last one allowed ends the connection."""
         self._failures += 1
         self._premises.guesses.failed(self.prefix, name)
         limits = self._limits
@@ -117,19 +241,11 @@ class Authentication(Connection):
         if self._failures >= limits.auth_failures:
             self._dismiss(replies.TOO_MANY_FAILURES)
 
-    async def _exchange(self, mechanism: str, initial: bytes | None) -> Credentials:
-        """
-        Hear the client out.
+    # What is said
 
-        Raises:
-            SaslProblem: It cancelled, or what it said has no form.
-        """
-        longest = self._limits.password_octets
-        if mechanism == "PLAIN":
-            message = sasl.decode(initial) if initial is not None else await self._challenge(_BLANK)
-            return sasl.plain(message, longest=longest)
-        name = sasl.decode(initial) if initial is not None else await self._challenge(_USERNAME)
-        return sasl.login(name, await self._challenge(_PASSWORD), longest=longest)
+    async def _message(self, initial: bytes | None, challenge: bytes = _BLANK) -> bytes:
+        """Take the initial response, or ask for one."""
+        return sasl.decode(initial) if initial is not None else await self._challenge(challenge)
 
     async def _challenge(self, challenge: bytes) -> bytes:
         """

@@ -1,6 +1,6 @@
 """How many connections and wrong passwords one address may bring. An IPv6 client is its /64: it owns all of it."""
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -12,8 +12,11 @@ Prefix: TypeAlias = tuple[int, int]  # version, and the address or its upper hal
 
 _MINUTE: Final = 60.0
 _DAY: Final = 86400.0
-#: Prefixes remembered; the longest untouched is forgotten first, so that a botnet cannot fill memory.
+#: Prefixes and failures remembered; the prefix longest untouched is forgotten first: a botnet cannot fill memory.
 _REMEMBERED: Final = 50_000
+_FAILURES: Final = 200_000
+#: Of one prefix. More than any day's budget is no use, and none where it is lifted.
+_FAILURES_OF_ONE: Final = 1000
 
 
 def client_address(text: str) -> ClientAddress:
@@ -60,7 +63,8 @@ class Guesses:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._failures: dict[Prefix, deque[tuple[float, int]]] = {}
+        self._failures: OrderedDict[Prefix, list[tuple[float, int]]] = OrderedDict()
+        self._count = 0
         self._open: Counter[Prefix] = Counter()
 
     def exhausted(self, prefix: Prefix, *, per_minute: int | None, per_day: int | None) -> bool:
@@ -91,28 +95,29 @@ class Guesses:
         if not failures:
             return 0, 0
         now = self._monotonic()
-        while failures and failures[0][0] <= now - _DAY:
-            failures.popleft()
+        if failures[0][0] <= now - _DAY:
+            failures = self._keep(prefix, [failure for failure in failures if failure[0] > now - _DAY])
         return sum(at > now - _MINUTE for at, _ in failures), len(failures)
 
     def failed(self, prefix: Prefix, name: str) -> None:
         """Count a wrong password for *name* (kept as a hash only: a mistyped name may be a password)."""
-        failures = self._failures.pop(prefix, None) or deque(maxlen=1000)
-        failures.append((self._monotonic(), hash(name)))
-        self._failures[prefix] = failures
-        if len(self._failures) > _REMEMBERED:
-            del self._failures[next(iter(self._failures))]
+        failures = self._failures.get(prefix, [])
+        self._keep(prefix, [*failures[1 - _FAILURES_OF_ONE :], (self._monotonic(), hash(name))])
+        while len(self._failures) > _REMEMBERED or self._count > _FAILURES:
+            self._count -= len(self._failures.popitem(last=False)[1])
 
     def succeeded(self, prefix: Prefix, name: str) -> None:
         """Give back what *name* has used up."""
         failures = self._failures.get(prefix)
-        if not failures:
-            return
-        kept = deque((f for f in failures if f[1] != hash(name)), maxlen=1000)
-        if kept:
-            self._failures[prefix] = kept
-        else:
-            del self._failures[prefix]
+        if failures:
+            self._keep(prefix, [failure for failure in failures if failure[1] != hash(name)])
+
+    def _keep(self, prefix: Prefix, failures: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        """Keep these failures of a prefix in place of those before, as the last to be forgotten."""
+        self._count += len(failures) - len(self._failures.pop(prefix, ()))
+        if failures:
+            self._failures[prefix] = failures
+        return failures
 
 
 def _reaches(count: int, bound: int | None) -> bool:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from relay.observe.events import Replied
 from relay.smtp import replies
-from relay.smtp.authentication import MECHANISMS
 from relay.smtp.connection import HTTP_VERBS
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
@@ -29,8 +28,7 @@ class Dialogue(Transfer):
     """A connection on which all of SMTP is spoken."""
 
     async def _greet(self) -> None:
-        if not self._listener.require_auth:
-            self._delegate = self._premises.delegates.by_network(self._client)
+        self._recognize()
         await super()._greet()
 
     async def _obey(self, command: bytes) -> None:
@@ -89,7 +87,7 @@ class Dialogue(Transfer):
         if self._tls_is_offered:
             found.append("STARTTLS")
         if self._auth_is_open:
-            found.append("AUTH " + " ".join(MECHANISMS))
+            found.append("AUTH " + " ".join(self._mechanisms()))
         return found
 
     async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
@@ -139,8 +137,7 @@ class Dialogue(Transfer):
         self._tls = True
         self._helo, self._extended, self._authenticated, self._session_view = "", False, False, None
         self._delegate = None
-        if not self._listener.require_auth:
-            self._delegate = self._premises.delegates.by_network(self._client)
+        self._recognize()
 
     # Odds and ends
 

@@ -18,6 +18,7 @@ from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import Delegates, MakeRecord, Reception
 from relay.smtp.premises import Premises
+from relay.smtp.regulars import Regulars
 
 
 class StreetDoor:
@@ -63,6 +64,7 @@ class StreetDoor:
             new_id=new_id,
             monotonic=monotonic,
             guesses=Guesses(monotonic),
+            regulars=Regulars(monotonic),
         )
         self._entrances: list[Entrance] = []
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol, TypeAlias
 
+from relay.words.certificates import CertificateName
 from relay.words.transactions import Ending, Envelope, Session
 from relay.words.unavailable import Unavailable
 
@@ -50,6 +51,16 @@ class Delegates(Protocol):
         Check a password. Returns the delegate's name when it is right, None when it is wrong (an unknown name and a
         wrong password alike), Unavailable when the store is away or too busy.
         """
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether bearer tokens are taken at all."""
+
+    async def by_token(self, token: str, client: ClientAddress) -> str | Unavailable | None:
+        """Look at a bearer token. Returns as :meth:`verify`."""
+
+    def by_certificate(self, names: frozenset[CertificateName], client: ClientAddress) -> frozenset[str]:
+        """Name the delegates that a client certificate with these names is: none, one, or more."""
 
     def by_network(self, client: ClientAddress) -> str | None:
         """Name the delegate whose trusted networks hold *client*. Asked only on listeners that do not require AUTH."""

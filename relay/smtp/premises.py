@@ -10,6 +10,7 @@ from relay.observe.events import Observer
 from relay.smtp.budgets import Crowd, Guesses, Ledger, Prefix
 from relay.smtp.limits import Limits
 from relay.smtp.ports import Delegates, MakeRecord, Reception
+from relay.smtp.regulars import Regulars
 
 
 class Visitor(Protocol):
@@ -43,6 +44,7 @@ class Premises:
     new_id: Callable[[], str]
     monotonic: Callable[[], float]
     guesses: Guesses
+    regulars: Regulars
     crowd: Crowd = field(default_factory=Crowd)
     ledger: Ledger = field(default_factory=Ledger)
     draining: bool = False

@@ -55,6 +55,7 @@ AUTH_NEEDS_TLS: Final = Reply(538, (5, 7, 11), "Encryption required for requeste
 
 AUTH_ARGUMENTS: Final = Reply(501, (5, 5, 4), "AUTH takes a mechanism and at most one initial response")
 UNKNOWN_MECHANISM: Final = Reply(504, (5, 5, 4), "Unrecognized authentication mechanism; use PLAIN or LOGIN")
+NO_CERTIFICATE: Final = Reply(504, (5, 5, 4), "EXTERNAL needs a TLS client certificate, and you have shown none")
 AUTH_CANCELLED: Final = Reply(501, (5, 7, 0), "Authentication cancelled")
 BAD_CREDENTIALS: Final = Reply(535, (5, 7, 8), "Authentication credentials invalid")
 AUTH_UNAVAILABLE: Final = Reply(454, (4, 7, 0), "Temporary authentication failure")

@@ -20,6 +20,7 @@ from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.ports import ClientAddress
 from relay.words.addresses import NullPath
+from relay.words.certificates import CertificateName
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
@@ -90,6 +91,8 @@ class Delegates:
     secrets: Mapping[str, str] = field(default_factory=lambda: {"app1": "s3cret-app1", "app2": "s3cret-app2"})
     away: bool = False
     network: str | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
+    certificates: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     async def verify(self, name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
@@ -97,6 +100,17 @@ class Delegates:
         if self.away:
             return Unavailable("the store is away")
         return name if self.secrets.get(name) == password else None
+
+    @property
+    def takes_tokens(self) -> bool:
+        return bool(self.tokens)
+
+    async def by_token(self, token: str, client: ClientAddress) -> str | Unavailable | None:
+        self.asked.append("token")
+        return Unavailable("the issuer is away") if self.away else self.tokens.get(token)
+
+    def by_certificate(self, names: frozenset[CertificateName], client: ClientAddress) -> frozenset[str]:
+        return frozenset(delegate for delegate, name in self.certificates.items() if name in map(str, names))
 
     def by_network(self, client: ClientAddress) -> str | None:
         return self.network

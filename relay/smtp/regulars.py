@@ -1,0 +1,89 @@
+"""
+Who has been let in before: credentials that were right a short while ago, from one address.
+
+Behind one address there may be fifty applications. When one of them, with an old password, has used up the guesses of
+the address, the others go on: what was right before is checked as ever, and only what nobody knows is told to wait.
+That leaves a way to guess, past the budget, at the passwords that are known here: each name has as many wrong ones of
+it as a day has of guesses, then it waits like the others. The same wrong one again is no new guess.
+
+Kept are digests under a key of this process, never a password.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from relay.smtp.budgets import Prefix
+
+_DAY: Final = 86400.0
+#: Names remembered, each with the address it came from; who has not come for longest is forgotten first.
+_REMEMBERED: Final = 10_000
+#: Right passwords of one name and address: two while they are rotated, and some.
+_PROOFS: Final = 4
+_DIGEST: Final = 16
+
+
+@dataclass(slots=True)
+class _Regular:
+    """``proofs``: digest of a right credential to when it was last right; ``misses``: the different wrong ones."""
+
+    proofs: dict[bytes, float] = field(default_factory=dict)
+    misses: set[bytes] = field(default_factory=set)
+    missed_since: float = 0.0
+
+
+class Regulars:
+    """The credentials that were right within the last day."""
+
+    def __init__(self, monotonic: Callable[[], float], key: bytes | None = None) -> None:
+        self._monotonic = monotonic
+        self._key = key or secrets.token_bytes(32)
+        self._known: OrderedDict[tuple[Prefix, bytes], _Regular] = OrderedDict()
+
+    def welcome(self, prefix: Prefix, name: str, password: str) -> None:
+        """Remember a credential that was right."""
+        whose = (prefix, self._digest(name))
+        regular = self._known.setdefault(whose, _Regular())
+        self._known.move_to_end(whose)
+        proof = self._digest(name, password)
+        regular.proofs.pop(proof, None)
+        regular.proofs[proof] = self._monotonic()
+        if len(regular.proofs) > _PROOFS:
+            del regular.proofs[next(iter(regular.proofs))]
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def knows(self, prefix: Prefix, name: str, password: str, *, most: int) -> bool:
+        """
+        Whether this very credential was right from this address within the last day.
+
+        A no counts as a guess; after *most* different ones within a day the answer stays no until the day is over.
+        """
+        regular = self._known.get((prefix, self._digest(name)))
+        if regular is None:
+            return False
+        now, asked = self._monotonic(), self._digest(name, password)
+        if now - regular.missed_since >= _DAY:
+            regular.misses, regular.missed_since = set(), now
+        if len(regular.misses) >= most:
+            return False
+        seen_at = regular.proofs.get(asked)
+        if seen_at is not None and now - seen_at < _DAY:
+            return True
+        regular.misses.add(asked)
+        return False
+
+    def forget(self, prefix: Prefix, name: str, password: str) -> None:
+        """Forget a credential that is right no more."""
+        regular = self._known.get((prefix, self._digest(name)))
+        if regular is not None:
+            regular.proofs.pop(self._digest(name, password), None)
+
+    def _digest(self, *texts: str) -> bytes:
+        octets = [text.encode("utf-8", "surrogatepass") for text in texts]
+        message = b"".join(len(each).to_bytes(4) + each for each in octets)
+        return hmac.digest(self._key, message, hashlib.sha256)[:_DIGEST]
