@@ -91,9 +91,9 @@ class LimitSettings(Section):
         default="reject",
     )
     inflight_bytes: Size = option(
-        "Octets of all messages being received or judged; past it new ones are told 452. Memory peaks at "
-        "about four times this.",
-        default="96MiB",
+        "Memory for all messages being received, judged or sent, of which each takes twice its size. Past it the next "
+        "ones wait for some seconds, then hear 452.",
+        default="192MiB",
         ge=1 << 20,
         le=64 << 30,
     )

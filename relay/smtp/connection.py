@@ -37,7 +37,7 @@ _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
 #: Pipelined commands that are obeyed before others get a turn of the loop.
-_TURN: Final = 32
+_TURN: Final = 8
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
 HTTP_VERBS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"})
 _TLS_HANDSHAKE: Final = b"\x16"

@@ -10,6 +10,7 @@ lines look like.
 
 import re
 from enum import Enum, auto
+from io import BytesIO
 from typing import Final
 
 _END: Final = b"\r\n.\r\n"
@@ -35,7 +36,7 @@ class Content:
     ``keeps_line_feeds``: bare LFs are no fault, they will be repaired.
     """
 
-    __slots__ = ("_bare", "_keeps_line_feeds", "_limit", "_pieces", "_tail", "fault", "seen", "size")
+    __slots__ = ("_bare", "_has_begun", "_keeps_line_feeds", "_kept", "_limit", "_tail", "fault", "seen", "size")
 
     def __init__(self, limit: int, *, keeps_line_feeds: bool = False) -> None:
         self._keeps_line_feeds = keeps_line_feeds
@@ -43,7 +44,8 @@ class Content:
         self.size = 0
         self.seen = 0
         self._limit = limit
-        self._pieces: list[bytes] = []
+        self._kept = BytesIO()  # grows in place and gives itself away: no octet is held twice
+        self._has_begun = False
         self._tail = b""  # octets that may begin the end of data, or a stuffed dot
         self._bare = 0  # CR and LF that have not met their partner yet
 
@@ -70,22 +72,22 @@ class Content:
     def condemn(self, fault: Fault) -> None:
         """Keep nothing more. The first fault stands."""
         self.fault = self.fault or fault
-        self._pieces.clear()
+        self._kept = BytesIO()
 
     def raw(self) -> bytes:
         """Return the message: dots un-stuffed, ending in CRLF, or empty. Call it once, at the end, without fault."""
-        pieces, self._pieces = self._pieces, []
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        kept, self._kept = self._kept, BytesIO()
+        return kept.getvalue()
 
     @property
     def _is_first(self) -> bool:
         """Whether all octets so far are in the tail: the next window begins the message's first line."""
-        return self.seen > 0 and self.size == 0 and not self._pieces and self.fault is None
+        return self.seen > 0 and self.size == 0 and not self._has_begun and self.fault is None
 
     def _keep(self, piece: bytes) -> None:
         if self.fault is not None or not piece:
             return
-        begins_message = not self._pieces
+        begins_message, self._has_begun = not self._has_begun, True
         piece = piece.replace(b"\r\n.", b"\r\n")
         if begins_message and piece[0] == 46:
             piece = piece[1:]
@@ -93,7 +95,7 @@ class Content:
         if self.size > self._limit:
             self.condemn(Fault.TOO_BIG)
         else:
-            self._pieces.append(piece)
+            self._kept.write(piece)
 
     def _look_for_bare_octets(self, window: bytes, fresh: int, stop: int) -> None:
         """Each CR is followed by LF, each LF follows CR, and there is no NUL: then the three counts agree."""

@@ -4,7 +4,9 @@ import asyncio
 from typing import Final
 
 #: Octets that may lie unread before the client is made to wait. The transport may add one read (256 KiB) to it.
-_HIGH: Final = 64 * 1024
+_HIGH: Final = 16 * 1024
+#: Octets thrown away for a client that goes on talking after our last word; then it is not listened to any more.
+_DEAF_AFTER: Final = 1024 * 1024
 
 
 class Interruption(Exception):
@@ -53,10 +55,8 @@ class Inflow:
     def feed(self, data: bytes) -> None:
         """Take what came. Asks the transport to pause when too much lies unread."""
         self._pending = self._pending + data if self._pending else data
-        if len(self._pending) > _HIGH and not self._paused and self._transport is not None:
-            self._paused = True
-            if not self._transport.is_closing():
-                self._transport.pause_reading()
+        if len(self._pending) > _HIGH:
+            self._pause()
         self._wake()
 
     def end(self) -> None:
@@ -134,9 +134,15 @@ class Inflow:
             raise self._interruption
 
     async def exhaust(self) -> None:
-        """Throw away what comes until nothing more will."""
+        """Throw away what comes until nothing more will; of very much only the beginning."""
+        left = _DEAF_AFTER
         while not self._ended:
-            self.clear()
+            left -= len(self._pending)
+            if left > 0:
+                self.clear()
+            else:
+                self._pending = b""
+                self._pause()
             self._waiter = self._loop.create_future()
             await self._waiter
         self._waiter = None
@@ -144,6 +150,12 @@ class Inflow:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            if not self._transport.is_closing():
+                self._transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and self._transport is not None:

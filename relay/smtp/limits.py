@@ -24,11 +24,12 @@ class Limits:
     over_recipients: Literal["refuse-message", "452"] = "refuse-message"
     """Past ``recipients``: 550 5.5.3 in reply to DATA, as SES refuses the whole; or 452 4.5.3 to each further RCPT."""
     over_recipients_commands: int = 1000
-    """RCPT commands past ``recipients`` that are heard out before each counts as an error (Postfix: overshoot)."""
-    inflight_bytes: int = 96 * MEBIBYTE
-    """Octets of all messages being read or decided; past it, 452 4.3.1. Memory peaks at about four times this."""
+    """RCPT commands past ``recipients`` that are heard out before each counts as an error (Postfix: overshoot).
+    Until then a refused recipient is none: a list with ten bad addresses is no attack, and its mail would never go."""
+    inflight_bytes: int = 192 * MEBIBYTE
+    """Memory for all messages being read or decided, of which each takes twice its size; past it, 452 4.3.1."""
     inflight_seconds: float = 5
-    """How long DATA waits for room among those octets before it answers 452 4.3.1."""
+    """How long a message waits for room there, before 354 or by not being read on, until it is answered 452 4.3.1."""
 
     # One line
     command_line: int = 2048

@@ -2,17 +2,24 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
 from relay.judgement.answers import with_id
 from relay.smtp import paths, replies
 from relay.smtp.authentication import Authentication
 from relay.smtp.budgets import Ledger
 from relay.smtp.content import Content, Fault
+from relay.smtp.limits import Limits
 from relay.smtp.paths import PathProblem
 from relay.smtp.transaction import Transaction, ending_of
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Session
+
+#: Of a message in memory: the octets that came, for the spool and the judge, and those that go to SES.
+_COPIES: Final = 2
+#: Between two looks whether there is room by now.
+_GLANCE_SECONDS: Final = 0.05
 
 
 class Transfer(Authentication):
@@ -78,16 +85,16 @@ class Transfer(Authentication):
             self._refuse_without_mail()
             return
         transaction.rcpt_commands += 1
+        limits = self._limits
+        is_flood = transaction.rcpt_commands - limits.recipients > limits.over_recipients_commands
         try:
             forward_path = paths.read_rcpt(arg or "")
         except PathProblem as problem:
             transaction.refusal = ending_of(problem.reply, problem.reason)
-            self._answer(problem.reply)
+            self._answer(problem.reply, counts=is_flood)
             return
-        limits = self._limits
-        overshoot = transaction.rcpt_commands - limits.recipients
         is_new = forward_path not in transaction.forward_paths
-        if overshoot > limits.over_recipients_commands:
+        if is_flood:
             self._answer(replies.too_many_now(limits.recipients))
         elif is_new and len(transaction.forward_paths) >= limits.recipients and limits.over_recipients == "452":
             self._answer(replies.too_many_now(limits.recipients), counts=False)
@@ -114,8 +121,6 @@ class Transfer(Authentication):
             self._conclude(ending_of(replies.too_many(self._limits.recipients), Reason.RECIPIENTS))
         elif (full := self._premises.reception.room(transaction.declared)) is not None:
             self._conclude(full)
-        elif not await self._finds_room():
-            self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
         else:
             await self._take_message(transaction)
 
@@ -134,20 +139,23 @@ class Transfer(Authentication):
         if self._junk >= self._limits.junk_commands:
             self._dismiss(replies.TOO_MUCH_JUNK)
 
-    async def _finds_room(self) -> bool:
-        """Wait a little while the messages of others fill our memory (back-pressure before 354)."""
+    async def _finds_room(self, held: "_Held", octets: int) -> bool:
+        """Wait a little while the messages of others fill our memory: back-pressure, before 354 or by not reading."""
         waits_until = self.loop.time() + self._limits.inflight_seconds
-        while self._premises.ledger.used >= self._limits.inflight_bytes:
+        while not held.reaches(octets):
             if self.loop.time() >= waits_until:
                 return False
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_GLANCE_SECONDS)
         return True
 
     async def _take_message(self, transaction: Transaction) -> None:
         mends = self._premises.reception.mends_line_feeds(self._session())
         content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
-        held = _Held(self._premises.ledger, self._limits.inflight_bytes)
+        held = _Held(self._premises.ledger, self._limits)
         try:
+            if not await self._finds_room(held, max(transaction.declared, 1)):
+                self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
+                return
             self._say(replies.START_DATA)
             await self._read_content(content, transaction, held)
             self._verb = "data-end"
@@ -176,7 +184,10 @@ class Transfer(Authentication):
             if block:
                 rest = content.feed(block)
                 transaction.size = content.size
-                held.follow(content)
+                if content.fault is None and not await self._finds_room(held, content.size):
+                    content.condemn(Fault.NO_ROOM)
+                if content.fault is not None:
+                    held.give_back()
                 if rest is not None:
                     self._inflow.give_back(rest)
                     self._deadline = None
@@ -224,24 +235,23 @@ class Transfer(Authentication):
 
 
 class _Held:
-    """The room in memory that one message takes."""
+    """The room in memory that one message takes: that of two messages, as it came and as it goes."""
 
     __slots__ = ("_ledger", "_most", "_octets")
 
-    def __init__(self, ledger: Ledger, most: int) -> None:
+    def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger = ledger
-        self._most = most
+        self._most = max(limits.inflight_bytes, _COPIES * limits.message_bytes)
         self._octets = 0
 
-    def follow(self, content: Content) -> None:
-        """Take as much room as the message has grown, or condemn it; a condemned one needs none."""
-        if content.fault is not None:
-            self.give_back()
-        elif self._ledger.take(content.size - self._octets, most=self._most):
-            self._octets = content.size
-        else:
-            content.condemn(Fault.NO_ROOM)
-            self.give_back()
+    def reaches(self, octets: int) -> bool:
+        """Whether there is room for a message of *octets*; it is taken then."""
+        more = _COPIES * octets - self._octets
+        if more > 0:
+            if not self._ledger.take(more, most=self._most):
+                return False
+            self._octets += more
+        return True
 
     def give_back(self) -> None:
         """Return the room."""
