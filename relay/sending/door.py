@@ -7,7 +7,7 @@ piece was handed over the failure is Deferred, after it Ambiguous.
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from relay.observe.events import Noted, Observer, SesCalled
 from relay.sending import endpoints
 from relay.sending.answers import MAYBE_SENT, NOT_KNOWN, TRY_LATER, is_clock_or_key, is_stale_key, outcome_of
 from relay.sending.callers import QUESTION, Caller, caller_of
-from relay.sending.encoding import pieces
+from relay.sending.encoding import ENCODED_TWICE, Pieces
 from relay.sending.keys import AccessKey, KeySource, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Sent
 from relay.sending.signing import Target, sign
@@ -115,12 +115,12 @@ class SesDoor:
             return False
 
     async def _send(self, mail: Mail, key: AccessKey, target: Target) -> Outcome:
-        body, body_hash = await _encode(mail)
+        body, size, body_hash = await _encode(mail)
         now = asyncio.get_running_loop().time
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
             headers = sign(key, target, body_hash, self._clock() + self._skew)
-            answer = await self._wire.post(target.url, headers, body)
+            answer = await self._wire.post(target.url, headers, body, size)
             if isinstance(answer, NoAnswer):
                 outcome = _of_silence(answer)
             else:
@@ -146,16 +146,23 @@ class SesDoor:
             self._credentials.reject(key)  # the time was right, so the key is not
 
 
-async def _encode(mail: Mail) -> tuple[list[bytes], str]:
-    """Encode and hash the body, and let others have the loop between pieces."""
-    body: list[bytes] = []
-    digest = sha256()
-    for piece in pieces(mail):
-        if body:
+async def _encode(mail: Mail) -> tuple[Iterable[bytes], int, str]:
+    """
+    Encode and hash the body, and let others have the loop between pieces.
+
+    Returns:
+        Its pieces, its octets and its SHA-256. Those of a large message are made again when they are sent.
+    """
+    pieces, held, digest, size = Pieces(mail), list[bytes](), sha256(), 0
+    is_large = len(mail.raw) > ENCODED_TWICE
+    for piece in pieces:
+        if size:
             await asyncio.sleep(0)
         digest.update(piece)
-        body.append(piece)
-    return body, digest.hexdigest()
+        size += len(piece)
+        if not is_large:
+            held.append(piece)
+    return pieces if is_large else held, size, digest.hexdigest()
 
 
 def _of_silence(silence: NoAnswer) -> Outcome:

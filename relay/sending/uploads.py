@@ -8,7 +8,8 @@ more. A connection that its peer has already closed is found out before the firs
 
 import asyncio
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from aiohttp import Payload
@@ -29,16 +30,16 @@ class Upload(Payload):
     """
     One request body, written once.
 
-    ``progress`` is called when octets have left: the deadline starts again. ``begun``: some octet may have been
-    written. ``complete``: the last octet may have been written. ``found_closed``: the connection offered was already
-    closed, and nothing was written on it.
+    ``pieces`` hold ``size`` octets together. ``progress`` is called when octets have left: the deadline starts again.
+    ``begun``: some octet may have been written. ``complete``: the last octet may have been written. ``found_closed``:
+    the connection offered was already closed, and nothing was written on it.
     """
 
-    def __init__(self, pieces: Sequence[bytes], progress: Callable[[], None]) -> None:
+    def __init__(self, pieces: Iterable[bytes], size: int, progress: Callable[[], None]) -> None:
         super().__init__(pieces, content_type=CONTENT_TYPE)
         self._pieces = pieces
         self._progress = progress
-        self._size = sum(map(len, pieces))
+        self._size = size
         self._offered = False
         self.begun = False
         self.complete = False
@@ -60,10 +61,8 @@ class Upload(Payload):
         transport = _transport_of(writer)
         if _is_hung_up(transport):
             raise HungUpError("the connection was closed while idle")
-        *earlier, last = self._pieces
         self._progress()
-        if earlier:
-            await self._write_out(earlier, writer, transport)
+        last = await self._write_out(iter(self._pieces), writer, transport)
         if transport.is_closing():
             raise HungUpError("the connection was closed before the last octet")
         self.begun = self.complete = True
@@ -71,16 +70,26 @@ class Upload(Payload):
         self._progress()
 
     async def _write_out(
-        self, pieces: Sequence[bytes], writer: AbstractStreamWriter, transport: asyncio.WriteTransport
-    ) -> None:
-        """Write *pieces* and wait until the kernel has each (under TLS: all but what the record layer holds)."""
+        self, pieces: Iterator[bytes], writer: AbstractStreamWriter, transport: asyncio.WriteTransport
+    ) -> bytes:
+        """
+        Write *pieces* and wait until the kernel has each (under TLS: all but what the record layer holds).
+
+        Returns:
+            The last one, which is not written.
+        """
+        last, second = next(pieces), next(pieces, None)
+        if second is None:
+            return last
         self.begun = True
         transport.set_write_buffer_limits(high=1, low=0)  # not 0: asyncio's TLS would then pause an empty buffer
-        for piece in pieces:
-            await writer.write(piece)
+        for piece in chain((second,), pieces):
+            await writer.write(last)
             await writer.drain()
             self._progress()
+            last = piece
         transport.set_write_buffer_limits()
+        return last
 
 
 def _transport_of(writer: AbstractStreamWriter) -> asyncio.WriteTransport:

@@ -8,7 +8,7 @@ offered was found closed and nothing was written on it.
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,11 +86,22 @@ class Wire:
             await self._http.close()
             self._http = None
 
-    async def post(self, url: str, headers: Mapping[str, str], pieces: Sequence[bytes]) -> Answer | NoAnswer:
-        """Send one request, at most once."""
+    async def post(
+        self, url: str, headers: Mapping[str, str], pieces: Iterable[bytes], size: int | None = None
+    ) -> Answer | NoAnswer:
+        """
+        Send one request, at most once.
+
+        Args:
+            url, headers: Where to, signed.
+            pieces: The body; walked over once a connection.
+            size: Its octets, where they are known already.
+
+        """
+        octets = sum(map(len, pieces)) if size is None else size
         for _ in range(CONNECTIONS_TRIED):
             deadline = asyncio.timeout(self._connect_timeout + self._read_timeout)
-            upload = Upload(pieces, self._progress_of(deadline))
+            upload = Upload(pieces, octets, self._progress_of(deadline))
             try:
                 async with deadline:
                     return await self._exchange(url, headers, upload)
