@@ -5,9 +5,11 @@ PIP := $(BIN)/pip install -qq --disable-pip-version-check --constraint constrain
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 EXAMPLES ?= 50000
+FUZZ_SECONDS ?= 300
+FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint bench differential mutate format docs image help clean
+.PHONY: run test lint bench differential fuzz mutate format docs image help clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +36,10 @@ differential: .venv/.dev ## the judge against another's evaluator, on many more 
 mutate: .venv/.mutation ## mutants of the judge that its tests let live: hours for all, or MUTANTS='relay.policy.dates.*'
 	@tests/mutate $(MUTANTS)
 
+fuzz: .venv/.fuzz ## whatever comes in: FUZZ_SECONDS for each target, FUZZ_TIMES as many examples (docs/explanation/fuzzed.md)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+	FUZZ_TIMES=$(FUZZ_TIMES) $(BIN)/pytest -n auto --timeout 0 tests/readings tests/fuzz $(PYTEST_ARGS)
+
 format: .venv/.dev ## sort imports, wrap lines
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
@@ -45,7 +51,7 @@ image: ## the container image
 	docker build -t ses-relay .
 
 clean: ## remove the virtual environment and caches
-	rm -rf .venv .demo mutants .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .demo .fuzz mutants .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ses-relay needs Python 3.11 or newer; try: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
@@ -61,6 +67,11 @@ clean: ## remove the virtual environment and caches
 	@$(PIP) --upgrade 'pip>=25.1'
 	@$(PIP) --editable '.[cli]' --group dev
 	@$(PIP) --no-deps --group oracle
+	@touch $@
+
+.venv/.fuzz: .venv/.dev
+	@echo "installing what fuzzing needs ..."
+	@$(PIP) --group fuzz
 	@touch $@
 
 # Without ses-relay itself: there the relay is what mutmut made of it.

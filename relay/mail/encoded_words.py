@@ -52,7 +52,10 @@ def decode_word(word: str, field: str) -> str:
 
 
 def _b(text: str) -> bytes:
-    return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    decoded = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    if binascii.b2a_base64(decoded, newline=False).decode("ascii") != text:
+        raise ValueError("a padding too many, or bits that say nothing: not all decoders take them")
+    return decoded
 
 
 def _q(text: str) -> bytes:

@@ -25,7 +25,7 @@ def modern(raw: bytes) -> Sight:
 
 def _message(raw: bytes, policy: Any) -> Any:
     # The parser looks at Content-Type of its own accord, and raises on some (python/cpython#151857).
-    return BytesHeaderParser(policy=policy).parsebytes(re.sub(rb"(?i)content-type", b"X-Kind", raw))
+    return BytesHeaderParser(policy=policy).parsebytes(re.sub(rb"(?im)^content-type(?=[ \t]*:)", b"X-Kind", raw))
 
 
 def _fields(raw: bytes, policy: Any) -> Iterator[Field]:

@@ -1,4 +1,4 @@
-"""Mutants of messages: one to three changes near the header section, each by something that parsers stumble over."""
+"""Mutants: one to three changes of a message's header section, or of any octets, by what parsers stumble over."""
 
 import random
 from collections.abc import Sequence
@@ -13,14 +13,20 @@ TOKENS: Final = [
     b"\xc2\x85", b"\xef\xbb\xbf", b"X-SES-SOURCE-ARN: a\r\n", b"\r\nX-SES-FROM-ARN: a", b", ", b":;", b'\\"', b"\\",
     b"\r\nReturn-Path: <ceo@example.com>", b"\r\nBcc: x@y.example", b"J. Q. ", b'"a, b" ', b"\r\n\r\nFrom: x@y.example",
 ]  # fmt: skip
-_STUFF: Final = [*OCTETS, *TOKENS, *TOKENS]
 
 
-def mutant(raw: bytes, chance: random.Random, others: Sequence[bytes] = ()) -> bytes:
-    """Change *raw* once to three times: put in, take out, put over, swap lines, or cross with one of *others*."""
+def mutant(
+    raw: bytes, chance: random.Random, others: Sequence[bytes] = (), tokens: Sequence[bytes] = (*TOKENS, *TOKENS)
+) -> bytes:
+    """
+    Change *raw* once to three times: put in, take out, put over, swap lines, or cross with one of *others*.
+
+    What stands behind the first empty line is left alone.
+    """
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        head = max(raw.find(b"\r\n\r\n") + 4, 8)
-        at = chance.randrange(min(head, len(raw)) + 1)
+        end = raw.find(b"\r\n\r\n")
+        head = len(raw) if end < 0 else end + 4
+        at = chance.randrange(head + 1)
         kind = chance.randrange(12)
         if kind == 0:
             lines = raw[:head].split(b"\r\n")
@@ -35,5 +41,5 @@ def mutant(raw: bytes, chance: random.Random, others: Sequence[bytes] = ()) -> b
         elif kind == 3:
             raw = raw[:at] + raw[at + chance.randrange(20) :]
         else:
-            raw = raw[:at] + chance.choice(_STUFF) + raw[at + chance.choice((0, 0, 1, 2)) :]
+            raw = raw[:at] + chance.choice((*OCTETS, *tokens)) + raw[at + chance.choice((0, 0, 1, 2)) :]
     return raw

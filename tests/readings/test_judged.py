@@ -9,6 +9,7 @@ from relay.mail.facts import MessageFacts
 from relay.mail.reading import read_facts
 from relay.mail.rewriting import rewrite
 from relay.words.delegates import Delegate
+from tests.fuzz.times import TIMES
 from tests.judgement.building import envelope, judge
 from tests.judgement.test_attacks import FIXTURE, KNOWN, principal
 from tests.mail.letters import RECEIVED, attacks
@@ -44,7 +45,7 @@ def test_a_mutant_is_sent_for_the_permitted_author_only(seed: int):
     """app1 may send from one address; whatever its mutants turn into, nobody reads another author in what is sent."""
     chance = random.Random(seed)
     sent = 0
-    for _ in range(4000):
+    for _ in range(4000 * TIMES):
         raw = permits(mutant(chance.choice(PERMITTED), chance, CASES))
         if raw is None:
             continue
