@@ -44,8 +44,8 @@ class AuthTried:
     One AUTH exchange ended.
 
     ``mechanism``: PLAIN, LOGIN, EXTERNAL, OAUTHBEARER, XOAUTH2 or other; ``result``: ok, bad-credentials, form,
-    aborted, unavailable, throttled, plaintext. ``delegate`` is a name of the configuration or None, never what the client typed: people type their
-    password there.
+    aborted, unavailable, throttled, plaintext. ``delegate`` is a name of the configuration or None, never what the
+    client typed: people type their password there.
     """
 
     mechanism: str

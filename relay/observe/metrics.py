@@ -53,6 +53,7 @@ class Metrics:
         self._identities = IdentityNames(max_identities, identities)
         self._identity = self._identities.label
         self._region = FirstNames(labels.MOST_REGIONS).label
+        self._account = FirstNames(labels.MOST_ACCOUNTS).label
         self._operation = FirstNames(labels.MOST_OPERATIONS).label
         self._command, self._mechanism = among(labels.COMMANDS), among(labels.MECHANISMS)
         self._code = {code: str(code) for code in labels.CODES}
@@ -81,6 +82,7 @@ class Metrics:
             events.Delivered: self._delivered,
             events.AttemptsFound: self._attempts_found,
             events.SpoolCounted: self._spool.counted,
+            events.SendingPaced: self._sending_paced,
             events.LoopLagged: self._loop_lagged,
         }
 
@@ -136,6 +138,8 @@ class Metrics:
         self.registry.register(self._spool)
         self._deliveries = Children(self._counter("ses_relay_deliveries_total").labels)
         self._possible_duplicates = self._counter("ses_relay_possible_duplicates_total")
+        self._rate_limit = Children(self._gauge("ses_relay_send_rate_limit").labels)
+        self._quota_remaining = Children(self._gauge("ses_relay_quota_remaining").labels)
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -225,6 +229,13 @@ class Metrics:
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self._possible_duplicates.inc(len(event.queue_ids))
+
+    def _sending_paced(self, event: events.SendingPaced) -> None:
+        where = self._account(event.account), self._region(event.region)
+        if event.rate is not None:
+            self._rate_limit[where].set(event.rate)
+        if event.remaining is not None:
+            self._quota_remaining[where].set(event.remaining)
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._loop_lag.observe(event.seconds)

@@ -2,8 +2,7 @@
 Every metric by name, kind, labels and meaning: what dashboards and alerts are built on. docs/reference/metrics.md is
 made from it.
 
-Not here are the metrics of what is not built: send rate, quota and feedback. A gauge that says 0 about what nobody
-knows would be a lie.
+Not here are the metrics of what is not built: feedback. A counter that says 0 about what nobody counts would be a lie.
 """
 
 from dataclasses import dataclass
@@ -170,6 +169,18 @@ ROWS: Final = (
         "have the message, and it may come again.",
     ),
     Row(
+        "ses_relay_send_rate_limit",
+        "gauge",
+        ("account", "region"),
+        "Recipients a second that mail is paced to: what SES tells, less while it throttles.",
+    ),
+    Row(
+        "ses_relay_quota_remaining",
+        "gauge",
+        ("account", "region"),
+        "Recipients that SES's rolling 24 hours had room for when it was asked last; absent where there is no limit.",
+    ),
+    Row(
         "ses_relay_loop_lag_seconds",
         "histogram",
         (),
@@ -195,6 +206,7 @@ LABELS: Final = {
     "role": "`from`, `feedback`, `envelope`",
     "verdict": "`allowed`, `denied`, `not-allowed`, `undecided`; `sealed` where SES judges alone",
     "mode": "`enforce`, `observe`",
+    "account": "the account that sends, `unknown` before STS told it; at most 200, the rest being `other`",
     "region": "an AWS region of the configuration",
     "operation": "an action of the SES API, such as `SendRawEmail`",
     "result": "`ses_relay_ses_*`: `sent`, `throttled`, `refused`, `unavailable`, `ambiguous`, `credentials`; "

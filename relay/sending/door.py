@@ -16,10 +16,13 @@ from typing import Final
 from relay.observe.events import Noted, Observer, SesCalled
 from relay.sending import endpoints
 from relay.sending.answers import MAYBE_SENT, NOT_KNOWN, TRY_LATER, is_clock_or_key, is_stale_key, outcome_of
-from relay.sending.callers import QUESTION, Caller, caller_of
+from relay.sending.callers import QUESTION as WHO
+from relay.sending.callers import Caller, caller_of
 from relay.sending.encoding import ENCODED_TWICE, Pieces
 from relay.sending.keys import AccessKey, KeySource, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Sent
+from relay.sending.pace.quota import QUESTION as HOW_MUCH
+from relay.sending.pace.quota import SendQuota, quota_of
 from relay.sending.signing import Target, sign
 from relay.sending.wire import Answer, NoAnswer, Wire
 from relay.words.endings import Reason
@@ -97,15 +100,23 @@ class SesDoor:
 
     async def caller_identity(self, region: str) -> Caller | Unusable:
         """Return who the relay is to AWS, by STS in *region*, or why that is not known."""
+        answer = await self._ask(endpoints.target(endpoints.STS, region, self._endpoint_url), WHO)
+        return answer if isinstance(answer, Unusable) else caller_of(answer.status, answer.body)
+
+    async def send_quota(self, region: str) -> SendQuota | Unusable:
+        """Return what the relay's account may send in *region*, or why that is not known."""
+        answer = await self._ask(endpoints.target(endpoints.SES, region, self._endpoint_url), HOW_MUCH)
+        return answer if isinstance(answer, Unusable) else quota_of(answer.status, answer.body)
+
+    async def _ask(self, target: Target, question: bytes) -> Answer | Unusable:
         key = await self._credentials.get()
         if isinstance(key, Unusable):
             return key
-        target = endpoints.target(endpoints.STS, region, self._endpoint_url)
-        headers = sign(key, target, sha256(QUESTION).hexdigest(), self._clock() + self._skew)
-        answer = await self._wire.post(target.url, headers, [QUESTION])
+        headers = sign(key, target, sha256(question).hexdigest(), self._clock() + self._skew)
+        answer = await self._wire.post(target.url, headers, [question])
         if isinstance(answer, NoAnswer):
-            return Unusable(f"STS gave no answer: {answer.why}")
-        return caller_of(answer.status, answer.body)
+            return Unusable(f"{target.host} gave no answer: {answer.why}")
+        return answer
 
     async def _take_turn(self) -> bool:
         try:

@@ -1,0 +1,114 @@
+"""One account and region: its speed, its day, and who waits for it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from relay.sending.pace.bucket import Bucket
+from relay.sending.pace.line import Line
+from relay.sending.pace.quota import SendQuota
+from relay.sending.pace.speed import Speed
+from relay.sending.ports import NotNow
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+
+#: What may go at once, as a part of what may go in a second: SES forgives a burst, of unknown length.
+BURST: Final = 0.1
+TOO_FAST: Final = Reply(454, (4, 7, 0), "Throttling failure: Maximum sending rate exceeded")
+USED_UP: Final = Reply(454, (4, 7, 0), "Throttling failure: Daily message quota exceeded")
+#: When to ask again whether the day has room.
+ASK_AGAIN_SECONDS: Final = 60.0
+
+
+@dataclass(slots=True)
+class PacedLane:
+    """Paces one account and region. ``clock``: monotonic seconds."""
+
+    clock: Callable[[], float]
+    speed: Speed
+    bucket: Bucket = field(init=False)
+    line: Line[asyncio.Future[None]] = field(default_factory=Line)
+    quota: SendQuota | None = None
+    sent_since: int = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        now = self.clock()
+        self.bucket = Bucket(self._most(self.speed.now(now)), now)
+
+    @property
+    def remaining(self) -> float | None:
+        """Recipients that the day still has room for, as far as is known; None without a limit."""
+        if self.quota is None or self.quota.most_a_day is None:
+            return None
+        return self.quota.most_a_day - self.quota.sent - self.sent_since
+
+    async def take(self, delegate: str, recipients: int, patience: float) -> NotNow | None:
+        """Wait for a turn, at most *patience* seconds, and count it."""
+        remaining = self.remaining
+        if remaining is not None and recipients > remaining:
+            return NotNow(ASK_AGAIN_SECONDS, USED_UP, Reason.QUOTA)
+        if self.line or self._fill() > 0:
+            too_long = await self._wait(delegate, recipients, patience)
+            if too_long is not None:
+                return too_long
+        else:
+            self.bucket.take(recipients)
+        self.sent_since += recipients
+        return None
+
+    def learn(self, quota: SendQuota) -> None:
+        """Take over what SES told now."""
+        self.quota, self.sent_since = quota, 0
+        self.speed.told = quota.rate
+        self.bucket.room = min(self.bucket.room, self._most(self.speed.now(self.clock())))
+        self._serve()
+
+    def slow_down(self) -> bool:
+        """SES throttled a call. False when that was known already."""
+        if not self.speed.throttled(self.clock()):
+            return False
+        self.bucket.room = min(self.bucket.room, 0.0)
+        return True
+
+    async def _wait(self, delegate: str, recipients: int, patience: float) -> NotNow | None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.line.join(delegate, turn, recipients)
+        self._serve()
+        try:
+            async with asyncio.timeout(patience):
+                await turn
+        except TimeoutError:
+            if turn.done() and not turn.cancelled():
+                return None
+            return NotNow(max(1.0, patience), TOO_FAST, Reason.RATE)
+        finally:
+            self.line.leave(delegate, turn)
+        return None
+
+    def _serve(self) -> None:
+        """Let go who may go now, and come back when the next may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        seconds = self._fill()
+        while self.line and seconds <= 0:
+            turn, recipients = self.line.next()
+            if not turn.done():
+                turn.set_result(None)
+                self.bucket.take(recipients)
+                seconds = self._fill()
+        if self.line:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._serve)
+
+    def _fill(self) -> float:
+        """Return the seconds until a message may go."""
+        now = self.clock()
+        rate = self.speed.now(now)
+        self.bucket.fill(rate, self._most(rate), now)
+        return self.bucket.wait(rate)
+
+    @staticmethod
+    def _most(rate: float) -> float:
+        return max(1.0, rate * BURST)

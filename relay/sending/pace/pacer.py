@@ -1,0 +1,124 @@
+"""The pace of one relay: every account and region at its own speed, every delegate within its share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from relay.observe.events import Noted, Observer, SendingPaced
+from relay.sending.keys import Unusable
+from relay.sending.outcomes import Ambiguous, Outcome, Sent
+from relay.sending.pace.lanes import PacedLane
+from relay.sending.pace.quota import SendQuota
+from relay.sending.pace.shares import Share, Shares
+from relay.sending.pace.speed import Speed
+from relay.sending.ports import NotNow, Turn
+from relay.sending.troubles import Trouble, trouble_of
+
+#: Between two questions to SES about one account and region: its API bears a call a second, for everybody's tools.
+ASK_SECONDS: Final = 60.0
+
+AskQuota = Callable[[str, str], Awaitable[SendQuota | Unusable]]
+
+
+class Pacer:
+    """
+    A :class:`relay.sending.ports.Pace`, counted in recipients as SES counts.
+
+    Args:
+        ask: Asks SES for the quota of an account and region.
+        wanted: The most recipients a second in each account and region; None for what SES tells.
+        shares: The delegates' limits.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        ask: AskQuota,
+        *,
+        wanted: float | None,
+        shares: Mapping[str, Share],
+        observe: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._ask = ask
+        self._wanted = wanted
+        self._observe = observe
+        self._clock = clock
+        self._lanes: dict[tuple[str, str], PacedLane] = {}
+        self._unanswered: set[tuple[str, str]] = set()
+        self._asking: set[asyncio.Task[None]] = set()
+        self.shares = Shares(shares)
+
+    async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
+        """Wait for a turn, at most *patience* seconds in all. None: send now, and tell what came of it."""
+        began = self._clock()
+        seconds = self.shares.take(turn.delegate, turn.recipients, began, patience=patience)
+        if isinstance(seconds, NotNow):
+            return seconds
+        try:
+            if seconds > 0:
+                await asyncio.sleep(seconds)
+            not_now = await self._lane(turn).take(turn.delegate, turn.recipients, patience - seconds)
+        except asyncio.CancelledError:
+            self.shares.give_back(turn.delegate, turn.recipients, self._clock())
+            raise
+        if not_now is not None:
+            self.shares.give_back(turn.delegate, turn.recipients, self._clock())
+        return not_now
+
+    def told(self, turn: Turn, outcome: Outcome) -> None:
+        """Hear what came of a call: throttled means slower; what SES did not take does not count for the day."""
+        lane, now = self._lane(turn), self._clock()
+        if isinstance(outcome, Sent):
+            lane.speed.accepted(turn.recipients, now)
+            return
+        if isinstance(outcome, Ambiguous):
+            return
+        self.shares.give_back(turn.delegate, turn.recipients, now)
+        lane.sent_since -= turn.recipients
+        trouble = trouble_of(outcome)
+        if trouble is Trouble.RATE and lane.slow_down():
+            told = {"account": turn.lane.account, "region": turn.lane.region}
+            self._observe(Noted("warning", "pace.throttled", {**told, "rate": round(lane.speed.now(now), 1)}))
+            self._tell(turn.lane.account, turn.lane.region, lane)
+
+    async def run(self) -> None:
+        """Ask SES for the quota of every account and region in use, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(ASK_SECONDS)
+            for account, region in tuple(self._lanes):
+                await self._learn(account, region)
+
+    async def close(self) -> None:
+        """Ask no more."""
+        for task in tuple(self._asking):
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+
+    def _lane(self, turn: Turn) -> PacedLane:
+        """Find the lane; the first message of an account and region asks for its quota and does not wait for it."""
+        key = (turn.lane.account, turn.lane.region)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = PacedLane(self._clock, Speed(wanted=self._wanted))
+            task = asyncio.get_running_loop().create_task(self._learn(*key), name="quota")
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        return lane
+
+    async def _learn(self, account: str, region: str) -> None:
+        lane = self._lanes[account, region]
+        quota = await self._ask(account, region)
+        if isinstance(quota, SendQuota):
+            self._unanswered.discard((account, region))
+            lane.learn(quota)
+        elif (account, region) not in self._unanswered:
+            self._unanswered.add((account, region))
+            told = {"account": account, "region": region, "why": quota.why, "fix": "allow ses:GetSendQuota"}
+            self._observe(Noted("warning", "pace.quota-unknown", told))
+        self._tell(account, region, lane)
+
+    def _tell(self, account: str, region: str, lane: PacedLane) -> None:
+        rate = lane.speed.now(self._clock()) if lane.speed.is_known else None
+        remaining = None if lane.remaining is None else max(0.0, lane.remaining)
+        self._observe(SendingPaced(account, region, rate, remaining))

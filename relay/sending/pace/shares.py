@@ -1,0 +1,76 @@
+"""The delegates' own limits: recipients a second, and recipients in 24 hours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from relay.sending.pace.bucket import Bucket
+from relay.sending.pace.day import Day
+from relay.sending.ports import NotNow
+from relay.words.endings import Reason
+from relay.words.replies import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one delegate may send, in recipients; None is no limit."""
+
+    rate: float | None = None
+    daily: int | None = None
+
+
+class Shares:
+    """
+    Counts every delegate against its share. ``shares`` may be replaced at any time; what was counted stays.
+
+    Counted here, by this relay, since its start: SES knows nothing of delegates.
+    """
+
+    def __init__(self, shares: Mapping[str, Share]) -> None:
+        self.shares = shares
+        self._buckets: dict[str, Bucket] = {}
+        self._days: dict[str, Day] = {}
+
+    def take(self, delegate: str, recipients: int, now: float, *, patience: float) -> float | NotNow:
+        """
+        Count a message, and return after how many seconds it may go; NotNow, and nothing counted, if those are more
+        than *patience*.
+        """
+        share = self.shares.get(delegate, _UNLIMITED)
+        day = None if share.daily is None else self._days.setdefault(delegate, Day())
+        if day is not None and share.daily is not None and day.count(now) + recipients > share.daily:
+            text = f"Throttling failure: delegate {delegate} may send to {share.daily} recipients in 24 hours"
+            return NotNow(day.seconds_until(recipients, share.daily, now), _throttled(text), Reason.QUOTA)
+        seconds = 0.0
+        if share.rate is not None:
+            bucket = self._bucket(delegate, share.rate, now)
+            seconds = bucket.wait(share.rate)
+            if seconds > patience:
+                text = f"Throttling failure: delegate {delegate} may send to {share.rate:g} recipients a second"
+                return NotNow(seconds, _throttled(text), Reason.RATE)
+            bucket.take(recipients)
+        if day is not None:
+            day.add(recipients, now)
+        return seconds
+
+    def give_back(self, delegate: str, recipients: int, now: float) -> None:
+        """SES did not take the message: it does not count for the day. That it was tried still counts for the rate."""
+        if delegate in self._days:
+            self._days[delegate].add(-recipients, now)
+
+    def sent_today(self, delegate: str, now: float) -> int | None:
+        """How many recipients of the last 24 hours count; None for a delegate without a daily limit."""
+        return self._days[delegate].count(now) if delegate in self._days else None
+
+    def _bucket(self, delegate: str, rate: float, now: float) -> Bucket:
+        most = max(1.0, rate)
+        bucket = self._buckets.setdefault(delegate, Bucket(most, now))
+        bucket.fill(rate, most, now)
+        return bucket
+
+
+def _throttled(text: str) -> Reply:
+    return Reply(454, (4, 7, 0), text)
+
+
+_UNLIMITED: Final = Share()

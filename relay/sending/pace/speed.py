@@ -1,0 +1,91 @@
+"""
+How many recipients a second an account and region bear, found out from what SES says and does.
+
+SES tells a rate (GetSendQuota) and throttles above one of its own that need not be the same. Throttled, the speed falls
+at once to what got through; then it rises quickly to shortly below where it was, and slowly from there.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+#: Parts of the rate that SES told: its clock and ours tick at different moments.
+HEADROOM: Final = 0.98
+#: When SES throttles, what remains of the speed, or of what got through in the last second.
+CUT: Final = 0.8
+GOT_THROUGH: Final = 0.95
+#: Where quick recovery ends, as a part of the speed that was too much; and both growths, in parts a second.
+NEARLY: Final = 0.95
+QUICKLY: Final = 0.10
+SLOWLY: Final = 0.01
+#: Throttled calls of one moment are one message from SES.
+ONE_MOMENT: Final = 0.5
+#: Recipients a second below which nothing falls, and what is tried where nobody told a rate.
+LEAST: Final = 0.5
+UNTOLD: Final = 1e6
+WINDOW: Final = 1.0
+
+
+@dataclass(slots=True)
+class Speed:
+    """
+    The speed of one account and region, in recipients a second. Times are monotonic seconds.
+
+    ``told``: the rate that SES told, None before it did. ``wanted``: the operator's bound, None for none.
+    """
+
+    wanted: float | None = None
+    told: float | None = None
+    _throttled_at: float | None = None
+    _cut_to: float = UNTOLD
+    _too_much: float = UNTOLD
+    _through: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def limit(self) -> float:
+        """The most that may be: what SES told, less some headroom, and never more than the operator wants."""
+        told = UNTOLD if self.told is None else max(LEAST, self.told * HEADROOM)
+        return told if self.wanted is None else min(told, self.wanted)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody told a rate: SES by word or by throttling, or the operator."""
+        return not (self.told is None and self.wanted is None and self._throttled_at is None)
+
+    def now(self, now: float) -> float:
+        """Return the speed at *now*."""
+        if self._throttled_at is None:
+            return self.limit
+        waited = max(0.0, now - self._throttled_at)
+        nearly = max(self._cut_to, self._too_much * NEARLY)
+        quick = (nearly - self._cut_to) / (self._too_much * QUICKLY)
+        if waited < quick:
+            return min(self.limit, self._cut_to + self._too_much * QUICKLY * waited)
+        grown: float = nearly * (1 + SLOWLY) ** min(waited - quick, 10_000)
+        if grown >= self.limit:
+            self._throttled_at = None
+        return min(self.limit, grown)
+
+    def accepted(self, recipients: int, now: float) -> None:
+        """SES took a message."""
+        self._forget(now)
+        if self._through and self._through[-1][0] == now:
+            recipients += self._through.pop()[1]
+        self._through.append((now, recipients))
+
+    def throttled(self, now: float) -> bool:
+        """SES had enough: slower. False when that was known already."""
+        if self._throttled_at is not None and now - self._throttled_at < ONE_MOMENT:
+            return False
+        speed = self.now(now)
+        self._forget(now)
+        through = sum(recipients for _, recipients in self._through) / WINDOW
+        self._too_much = min(speed, through) if through >= LEAST else speed * CUT
+        self._cut_to = max(LEAST, min(speed * CUT, through * GOT_THROUGH if through >= LEAST else speed * CUT))
+        self._too_much = max(self._too_much, self._cut_to)
+        self._throttled_at = now
+        return True
+
+    def _forget(self, now: float) -> None:
+        while self._through and self._through[0][0] <= now - WINDOW:
+            self._through.popleft()
