@@ -35,6 +35,7 @@ from relay.translation import (
     CALLER,
     USER_AGENT,
     directory_of,
+    elsewhere_of,
     entries_of,
     hostname_of,
     keeper_of,
@@ -104,7 +105,7 @@ class Relay:
             user_agent=USER_AGENT,
         )
         self.directory = directory_of(settings, self.observe, keeper_of(settings))
-        self._registry = Registry(entries_of(settings, None))
+        self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
         self._reception = Reception(self._walk, self._ses, gates=self._gates)
@@ -142,6 +143,7 @@ class Relay:
         await self._ses.start()
         if self._credentials is not None:
             await self._credentials.start()
+        await self._registry.start()
         await asyncio.to_thread(self.directory.refresh)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
@@ -197,11 +199,12 @@ class Relay:
         if settings.policies != old.policies:
             await self._change_directory()
         self._metrics.admit([each.name for each in settings.delegate])
-        self._registry.replace(entries_of(settings, self._caller))
+        await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._door.renew(limits=limits_of(settings), tls_context=context)
         self._tell_who_is_observed()
         self.directory.refresh_soon()
+        await self._registry.start()
         told = {"delegates": len(settings.delegate), "needs_restart": ignored}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
 
@@ -220,12 +223,17 @@ class Relay:
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
-        return (self._check_credentials(), self._check_policies(), doors)
+        return (self._check_credentials(), self._check_policies(), self._check_delegates(), doors)
 
     def _check_credentials(self) -> Check:
         state = None if self._credentials is None else self._credentials.state
         why = state.why if isinstance(state, Unusable) else ""
         return Check("credentials", not why, why)
+
+    def _check_delegates(self) -> Check:
+        """Tell whose credentials cannot be read. The relay is ready all the same: the others send as ever."""
+        troubles = self._registry.troubles()
+        return Check("delegates", ok=True, why="; ".join(f"{what}: {why}" for what, why in troubles.items()))
 
     def _check_policies(self) -> Check:
         catalog, rules, now = self.directory.catalog, self._walk.house.rules, time.time()

@@ -8,7 +8,8 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from relay import __version__
-from relay.delegates.entries import Entry
+from relay.delegates.entries import Elsewhere, Entry
+from relay.delegates.tokens import Issuer
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Keeper, Owner
@@ -21,6 +22,7 @@ from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
+from relay.words.certificates import read_certificate_name
 from relay.words.delegates import Delegate
 
 USER_AGENT = f"ses-relay/{__version__}"
@@ -126,7 +128,9 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
     tls = settings.tls
     if tls.certificate is None or tls.key is None:
         return None
-    return server_context(tls.certificate, tls.key, tls.client_ca)
+    return server_context(
+        tls.certificate, tls.key, tls.client_ca, require_client_certificate=tls.require_client_certificate
+    )
 
 
 def hostname_of(settings: Settings) -> str:
@@ -149,6 +153,8 @@ def entries_of(settings: Settings, caller: str | None) -> list[Entry]:
             repaired_as(settings, each.to_delegate(caller or CALLER)),
             password_hash=each.password_hash.get_secret_value() if each.password_hash else None,
             password_file=each.password_file,
+            password_secret=each.password_secret,
+            client_certificates=map(read_certificate_name, each.client_certificates),
             allowed_networks=each.allowed_networks,
             trusted_networks=each.trusted_networks,
         )
@@ -161,6 +167,16 @@ def repaired_as(settings: Settings, delegate: Delegate) -> Delegate:
     if settings.limits.line_endings == "reject" or "bare-lf" in delegate.repair:
         return delegate
     return replace(delegate, repair=("bare-lf", *delegate.repair))
+
+
+def elsewhere_of(settings: Settings) -> Elsewhere:
+    """Return what proves delegates beside their own entries."""
+    delegates = settings.delegates
+    issuers = tuple(
+        Issuer(each.issuer, each.audience, each.jwks_url, each.algorithms, each.claim, each.names, each.ca)
+        for each in delegates.oauth
+    )
+    return Elsewhere(delegates.htpasswd, issuers, delegates.secrets_refresh_interval, settings.ses.region)
 
 
 def log_options(settings: Settings) -> LogOptions:

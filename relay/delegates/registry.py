@@ -154,13 +154,12 @@ class Registry:
 
     async def reload(self, entries: Sequence[Entry], elsewhere: Elsewhere) -> None:
         """
-        Take other delegates, and look again at what lies elsewhere.
+        Take other delegates and another elsewhere; ``start`` looks there again.
 
         Raises:
             ValueError: Two entries of one name; nothing was changed.
         """
         self._take(entries, elsewhere, await asyncio.to_thread(self._read_htpasswd, elsewhere))
-        await self.start()
 
     async def start(self) -> None:
         """Read what lies elsewhere, wait a little for it, and keep it fresh in the background."""

@@ -10,10 +10,10 @@ from relay.settings.keys import KeyPath
 from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Finding, Written
+from relay.settings.proofs import certificates, credentials, knows_without_auth, tokens
 from relay.words.arns import parse_identity_arn
 
 _RECIPIENTS_OF_SES = 50
-_CREDENTIALS = ("password_hash", "password_file", "password_secret")
 
 
 def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
@@ -22,12 +22,14 @@ def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
     yield from _tls(settings)
     yield from _delegates(settings)
     for index, delegate in enumerate(settings.delegate):
-        yield from _credentials(index, delegate, settings)
+        yield from credentials(index, delegate, settings)
         yield from _principal(index, delegate, written)
         yield from _identities(index, delegate, settings)
         yield from observing(index, delegate, settings)
         yield from in_one_account(index, delegate)
         yield from as_its_own(index, delegate, settings)
+    yield from certificates(settings)
+    yield from tokens(settings)
     yield from observing_all(settings)
     yield from sealed_owners(settings)
     yield from _policies(settings, written)
@@ -53,8 +55,8 @@ def _listeners(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 (*here, "address"), f"{listener.address} is taken by admin.address", reads=(("admin", "address"),)
             )
-        if not listener.require_auth and not any(delegate.trusted_networks for delegate in settings.delegate):
-            why = "false, and no delegate has trusted_networks: everybody must AUTH"
+        if not listener.require_auth and not any(map(knows_without_auth, settings.delegate)):
+            why = "false, and no delegate has trusted_networks or client_certificates: everybody must AUTH"
             yield Finding((*here, "require_auth"), why, reads=(("delegate",),), is_warning=True)
 
 
@@ -113,25 +115,6 @@ def _shared_networks(settings: Settings) -> Iterator[Finding]:
             why = f"{network} is trusted for delegate[{indexes[0]}] too: it would identify neither"
             first: KeyPath = ("delegate", indexes[0], "trusted_networks")
             yield Finding(("delegate", index, "trusted_networks"), why, reads=(first,))
-
-
-def _credentials(index: int, delegate: DelegateSettings, settings: Settings) -> Iterator[Finding]:
-    here: KeyPath = ("delegate", index)
-    trusted: KeyPath = (*here, "trusted_networks")
-    said = [name for name in _CREDENTIALS if getattr(delegate, name) is not None]
-    for extra in said[1:]:
-        yield Finding((*here, extra), f"{said[0]} is set too: keep one of them")
-    has_way_in = bool(said or delegate.client_certificates)
-    if not has_way_in and not delegate.trusted_networks:
-        reads = tuple((*here, name) for name in (*_CREDENTIALS, "client_certificates", "trusted_networks"))
-        yield Finding(here, "no way to identify it: set password_hash, password_file or trusted_networks", reads=reads)
-    if delegate.trusted_networks and all(listener.require_auth for listener in settings.listener):
-        why = "used only on listeners with require_auth = false, and there is none"
-        yield Finding(trusted, why, reads=(("listener",),), is_warning=has_way_in)
-    for network in delegate.trusted_networks:
-        if network.prefixlen == 0:
-            why = f"{network} is everybody: anyone who can connect is this delegate"
-            yield Finding(trusted, why, is_warning=True)
 
 
 def _principal(index: int, delegate: DelegateSettings, written: Written) -> Iterator[Finding]:

@@ -41,8 +41,8 @@ class ListenerSettings(Section):
         default="off",
     )
     require_auth: Flag = option(
-        "Whether a client must AUTH before MAIL. With false, clients inside a delegate's trusted_networks "
-        "are that delegate; others must AUTH.",
+        "Whether a client must AUTH before MAIL. With false, clients with a delegate's certificate or inside its "
+        "trusted_networks are that delegate; others must AUTH.",
         default=True,
     )
     proxy_protocol_from: tuple[Network, ...] = option(
@@ -63,7 +63,14 @@ class TlsSettings(Section):
 
     certificate: FilePath | None = option("The certificate and its intermediates, PEM.", default=None)
     key: SecretPath | None = option("Its private key, PEM, without a passphrase.", default=None)
-    client_ca: FilePath | None = option("Certificates, PEM, that sign the certificates of clients.", default=None)
+    client_ca: FilePath | None = option(
+        "Certificates, PEM, that sign the certificates of clients. Set: clients are asked for one, and one that is "
+        "shown must be signed by these.",
+        default=None,
+    )
+    require_client_certificate: Flag = option(
+        "Whether a client without such a certificate is turned away in the TLS handshake.", default=False
+    )
 
 
 class LimitSettings(Section):

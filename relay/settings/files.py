@@ -3,17 +3,20 @@
 import ssl
 import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from relay.settings.forms import is_argon2
 from relay.settings.keys import KeyPath
 from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Finding
+from relay.settings.proofs import knows_without_auth
+from relay.words.hashes import MOST_PASSWORDS, Htpasswd, crypt_form, is_argon2, read_htpasswd
 
 _LONGEST_SECRET: Final = 4096
 _SHORTEST_TOKEN: Final = 16
+_LARGEST_HTPASSWD: Final = 1 << 20
 
 
 def look_at_files(settings: Settings) -> Iterator[Finding]:
@@ -22,7 +25,10 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
         yield from _password(("delegate", index, "password_file"), delegate)
     if settings.admin.token_file is not None:
         yield from _token(("admin", "token_file"), settings.admin.token_file)
+    if settings.delegates.htpasswd is not None:
+        yield from _htpasswd(("delegates", "htpasswd"), settings.delegates.htpasswd, settings)
     yield from _tls(settings)
+    yield from _authorities(settings)
     if settings.policies.source == "directory" and settings.policies.directory is not None:
         yield from _policies(settings, settings.policies.directory)
 
@@ -35,10 +41,48 @@ def _password(path: KeyPath, delegate: DelegateSettings) -> Iterator[Finding]:
         yield Finding(path, _why_not(text))
         return
     yield from _open_to_others(path, delegate.password_file)
-    if not text:
+    lines = [line for line in text.splitlines() if line]
+    if not lines:
         yield Finding(path, "the file is empty: it holds the password, or its argon2 hash")
-    elif text.startswith("$argon2") and not is_argon2(text):
+    if len(lines) > MOST_PASSWORDS:
+        yield Finding(
+            path, f"the file has {len(lines)} lines, each a password; at most {MOST_PASSWORDS} are right at once"
+        )
+    if any(line.startswith("$argon2") and not is_argon2(line) for line in lines):
         yield Finding(path, "the file begins like an argon2 hash and is none: make one with `ses-relay delegate hash`")
+
+
+def _htpasswd(path: KeyPath, file: Path, settings: Settings) -> Iterator[Finding]:
+    text = _secret(file, longest=_LARGEST_HTPASSWD + 1)
+    if isinstance(text, OSError):
+        yield Finding(path, _why_not(text))
+        return
+    yield from _open_to_others(path, file)
+    if len(text) > _LARGEST_HTPASSWD:
+        yield Finding(path, "the file is larger than 1MiB")
+        return
+    read = read_htpasswd(text)
+    for problem in read.problems:
+        yield Finding(path, f"{file.name} {problem}")
+    forms = {form.kind for hashes in read.hashes.values() for form in map(crypt_form, hashes) if form}
+    if (forms - {"yescrypt"}) and not (find_spec("bcrypt") and find_spec("passlib")):
+        yield Finding(path, "it needs the extra htpasswd: pip install 'ses-relay[htpasswd]'")
+    yield from _names(path, read, settings)
+
+
+def _names(path: KeyPath, read: Htpasswd, settings: Settings) -> Iterator[Finding]:
+    """Find names that are no delegate's, and delegates that have no name there and no other way in."""
+    known = {delegate.name for delegate in settings.delegate}
+    unknown = len(read.hashes.keys() - known)
+    if unknown:
+        verb = "name is no delegate's" if unknown == 1 else "names are no delegates'"
+        yield Finding(path, f"{unknown} {verb}: nobody can be them", reads=(("delegate",),), is_warning=True)
+    for index, delegate in enumerate(settings.delegate):
+        passwords = (delegate.password_hash, delegate.password_file, delegate.password_secret)
+        if any(passwords) or knows_without_auth(delegate) or settings.delegates.oauth or delegate.name in read.hashes:
+            continue
+        why = "no way to identify it: the htpasswd file has no such name, and nothing else is set"
+        yield Finding(("delegate", index), why, reads=(path,), is_warning=True)
 
 
 def _token(path: KeyPath, file: Path) -> Iterator[Finding]:
@@ -75,6 +119,21 @@ def _tls(settings: Settings) -> Iterator[Finding]:
             yield Finding(("tls", "key"), why, reads=(("tls", "certificate"),))
 
 
+def _authorities(settings: Settings) -> Iterator[Finding]:
+    """Look at the files of certificates that sign others."""
+    files: list[tuple[KeyPath, Path | None]] = [(("tls", "client_ca"), settings.tls.client_ca)]
+    files += [(("delegates", "oauth", index, "ca"), each.ca) for index, each in enumerate(settings.delegates.oauth)]
+    for path, file in files:
+        if file is None:
+            continue
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(file)
+        except ssl.SSLError:
+            yield Finding(path, "no certificates in PEM")
+        except OSError as error:
+            yield Finding(path, _why_not(error))
+
+
 def _policies(settings: Settings, directory: Path) -> Iterator[Finding]:
     path: KeyPath = ("policies", "directory")
     try:
@@ -94,11 +153,11 @@ def _policies(settings: Settings, directory: Path) -> Iterator[Finding]:
                 yield Finding(("policies", "owner", index, "account"), why, reads=reads, is_warning=True)
 
 
-def _secret(file: Path) -> str | OSError:
+def _secret(file: Path, *, longest: int = _LONGEST_SECRET) -> str | OSError:
     """Read a secret's first octets without its final newline; octets that are no UTF-8 are kept apart, not refused."""
     try:
         with file.open("rb") as opened:
-            return opened.read(_LONGEST_SECRET).decode(errors="surrogateescape").rstrip("\r\n")
+            return opened.read(longest).decode(errors="surrogateescape").rstrip("\r\n")
     except ValueError:  # a name that no file can have
         return OSError(2, "no such file")
     except OSError as error:

@@ -1,7 +1,6 @@
 """The types of values: what each key accepts, and the sentence when it does not."""
 
 import re
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -14,6 +13,8 @@ from relay.settings.keys import Form
 from relay.settings.units import read_duration, read_instant, read_rate, read_size, shown
 from relay.words.addresses import Address, AddressProblem, parse_address
 from relay.words.arns import ArnProblem, check_arn_text, parse_identity_arn
+from relay.words.certificates import read_certificate_name
+from relay.words.hashes import MOST_PASSWORDS, is_argon2
 
 ClientNetwork: TypeAlias = IPv4Network | IPv6Network
 
@@ -28,13 +29,14 @@ _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", r
 _IAM = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
 _SESSION = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
-_ARGON2 = re.compile(
-    r"\$argon2(?:id|i|d)\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{16,86})",
-    re.ASCII,
-)
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
+_SECRET_ID = re.compile(
+    r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}", re.ASCII
+)
 _ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
 
+#: What may sign a token: by a key pair only, for who can check a shared secret can also sign with it.
+ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 #: What every message says for itself: an operator cannot make it known (semantics of a question).
 FROM_THE_MESSAGE: Final = frozenset({"ses:fromaddress", "ses:fromdisplayname", "ses:feedbackaddress", "ses:recipients"})
 
@@ -198,33 +200,44 @@ def _read_return_path(value: object) -> Any:
     return _read_address(value)
 
 
-def is_argon2(text: str) -> bool:
-    """
-    Whether *text* is an argon2 hash in PHC form, ``$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH``, within our means.
-
-    At most 1 GiB, 100 passes and 64 lanes: a check must not stop the relay.
-    """
-    match = _ARGON2.fullmatch(text)
-    if match is None:
-        return False
-    memory, passes, lanes = (int(match[group]) for group in (1, 2, 3))
-    in_bounds = 1 <= lanes <= 64 and 8 * lanes <= memory <= 1 << 20 and 1 <= passes <= 100
-    return in_bounds and _is_base64(match[4]) and _is_base64(match[5])
+def _read_hashes(value: object) -> object:
+    """Take one hash, or several in a list or in words of one text: they are kept as lines."""
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        value = " ".join(value)
+    return "\n".join(value.split()) if isinstance(value, str) else value
 
 
-def _is_base64(text: str) -> bool:
-    """Whether *text* is Base64 without padding, and nothing is left in its last character (RFC 4648 section 3.5)."""
-    try:
-        octets = b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        return False
-    return b64encode(octets).decode().rstrip("=") == text
-
-
-def _read_hash(value: SecretStr) -> SecretStr:
-    if not is_argon2(value.get_secret_value()):
+def _check_hashes(value: SecretStr) -> SecretStr:
+    hashes = value.get_secret_value().splitlines()
+    if not hashes or not all(map(is_argon2, hashes)):
         raise ValueError("no argon2 hash: make one with `ses-relay delegate hash`")
+    if len(hashes) > MOST_PASSWORDS:
+        raise ValueError(f"more than {MOST_PASSWORDS} hashes: remove the old ones")
     return value
+
+
+def _read_certificate(value: object) -> str:
+    text = _text(value)
+    try:
+        return str(read_certificate_name(text))
+    except ValueError as problem:
+        raise ValueError(f"{shown(text)} is no name of a certificate: {problem}") from None
+
+
+def _read_algorithm(value: object) -> str:
+    text = _text(value)
+    if text not in ALGORITHMS:
+        raise ValueError(f"{shown(text)} is none of {', '.join(ALGORITHMS)}")
+    return text
+
+
+def _read_secret_id(value: object) -> str:
+    text = _text(value)
+    if not _SECRET_ID.fullmatch(text):
+        raise ValueError(
+            "no secret of Secrets Manager: write its name or its ARN"
+        )  # not quoted: it may be the password
+    return text
 
 
 def _read_path(value: object) -> Path:
@@ -323,7 +336,12 @@ Identity = Annotated[str, BeforeValidator(_read_identity), Form("the name or ARN
 Arn = Annotated[str, BeforeValidator(_read_arn), Form("an ARN")]
 Mailbox = Annotated[Address, PlainValidator(_read_address), Form("an address")]
 ReturnPath = Annotated[Any, PlainValidator(_read_return_path), Form('"envelope", "author" or an address')]
-Argon2 = Annotated[SecretStr, AfterValidator(_read_hash), Form("an argon2 hash", "secret")]
+Argon2 = Annotated[
+    SecretStr, BeforeValidator(_read_hashes), AfterValidator(_check_hashes), Form("an argon2 hash, or a list", "secret")
+]
+CertificateId = Annotated[str, BeforeValidator(_read_certificate), Form("sha256:, dns:, email:, uri: or cn:NAME")]
+Algorithm = Annotated[str, BeforeValidator(_read_algorithm), Form("a signature algorithm")]
+SecretId = Annotated[str, BeforeValidator(_read_secret_id), Form("the name or ARN of a secret")]
 SecretUrl = Annotated[SecretStr, Form("a URL", "secret")]
 FilePath = Annotated[Path, BeforeValidator(_read_path), Form("a path", "path")]
 SecretPath = Annotated[Path, BeforeValidator(_read_path), Form("a path to a secret", "path")]

@@ -39,7 +39,6 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
     return Later(tuple(names.split(".")), feature, instead, default=default, built=built)
 
 
-_CERTIFICATES: Final = "TLS client certificates"
 _ROLES: Final = "sending as the delegate's role"
 _SPOOL: Final = "the spool"
 _FROM_SES: Final = "reading policies from SES"
@@ -50,16 +49,12 @@ _QUOTAS: Final = "limits per delegate"
 
 LATER: Final = (
     _harmless("server.workers", "several workers", "one process serves all", default=1),
-    _harmful("tls.client_ca", _CERTIFICATES, "none would be asked for"),
-    _harmful("delegate.password_secret", "passwords from AWS Secrets Manager", "use password_hash or password_file"),
-    _harmful("delegate.client_certificates", _CERTIFICATES, "the delegate could not come in by one", default=[]),
     _harmful("delegate.role_arn", _ROLES, "set principal; mail is sent as the relay"),
     _harmless("delegate.external_id", _ROLES, "it is not used"),
     _harmful("delegate.tenant", _TENANTS, "mail would be sent without"),
     _harmful("delegate.allow_tenants", _TENANTS, "mail would be sent without", default=[]),
     _harmful("delegate.rate", _QUOTAS, "nothing would hold the delegate back"),
     _harmful("delegate.daily_recipients", _QUOTAS, "nothing would hold the delegate back"),
-    _harmful("delegates.htpasswd", "htpasswd files", "use password_hash or password_file"),
     _harmful("policies.source", _FROM_SES, 'set source = "directory" and directory', built=("directory",)),
     _harmless("policies.snapshot", "the snapshot", "policies are read again at start"),
     _harmless("policies.owner.role_arn", _FROM_SES, "policies come from the folder"),

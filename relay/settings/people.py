@@ -3,8 +3,12 @@
 from typing import Literal
 
 from relay.settings.forms import (
+    Algorithm,
     Argon2,
+    CertificateId,
     Count,
+    Duration,
+    Endpoint,
     FilePath,
     Flag,
     Identity,
@@ -17,6 +21,7 @@ from relay.settings.forms import (
     Rate,
     ReturnPath,
     Role,
+    SecretId,
     SecretPath,
     Tags,
     Text,
@@ -35,15 +40,25 @@ class DelegateSettings(Section):
         default=None,
     )
     password_hash: Argon2 | None = option(
-        "The argon2 hash of its password, made by `ses-relay delegate hash`.", default=None
+        "The argon2 hash of its password, made by `ses-relay delegate hash`; or a list of them, which are right at "
+        "the same time, while a password is changed.",
+        default=None,
     )
     password_file: SecretPath | None = option(
-        "A file with its password or the argon2 hash of it; read again when it changes.", default=None
+        "A file with its password or the argon2 hash of it, or with several, one a line; read again when it changes.",
+        default=None,
     )
-    password_secret: Text | None = option(
-        "The name or ARN of a secret in AWS Secrets Manager that holds its password.", default=None
+    password_secret: SecretId | None = option(
+        "The name or ARN of a secret in AWS Secrets Manager that holds its password. The versions AWSCURRENT and "
+        "AWSPENDING are right, and AWSPREVIOUS for a day after a rotation.",
+        default=None,
     )
-    client_certificates: tuple[Text, ...] = option("Names in client certificates that identify it.", default=[])
+    client_certificates: tuple[CertificateId, ...] = option(
+        "Client certificates that are this delegate, each signed by tls.client_ca and known by one name: its SHA-256 "
+        "fingerprint, a host, an address or a URI among its alternative names, or its common name. By AUTH EXTERNAL; "
+        "and without AUTH on listeners with require_auth = false.",
+        default=[],
+    )
     allowed_networks: tuple[Network, ...] = option(
         "AUTH is accepted only from here. Empty: from everywhere.", default=[]
     )
@@ -150,10 +165,39 @@ class DelegateSettings(Section):
         )
 
 
+class OauthSettings(Section):
+    """An issuer of bearer tokens (AUTH OAUTHBEARER and XOAUTH2, under TLS only) that are delegates'."""
+
+    issuer: Text = required("The iss of its tokens, to the letter.", "https://login.example.com")
+    audience: Text = required("What the aud of a token must name: us, and nobody else.", "ses-relay")
+    jwks_url: Endpoint = required("Where its public keys are.", "https://login.example.com/keys")
+    ca: FilePath | None = option(
+        "Certificates, PEM, that sign the one of jwks_url. Unset: those that the system trusts.", default=None
+    )
+    algorithms: tuple[Algorithm, ...] = option(
+        "The signatures that are taken, by key pairs only.", default=["RS256", "PS256", "ES256"]
+    )
+    claim: Text = option("The claim that names the delegate.", default="sub")
+    names: Tags = option(
+        "Values of the claim and the delegates that they are; others are nobody. Empty: the value is the delegate's "
+        "own name.",
+        default={},
+    )
+
+
 class DelegatesSettings(Section):
     """Delegates that are kept in files of their own."""
 
     file: FilePath | None = option("A TOML file with further [[delegate]] tables; read again on SIGHUP.", default=None)
     htpasswd: SecretPath | None = option(
-        "A file of NAME:HASH lines, as htpasswd writes it, with the passwords of delegates.", default=None
+        "A file of NAME:HASH lines, as `htpasswd -B` writes it, with passwords of delegates (bcrypt, SHA-crypt, "
+        "yescrypt, argon2). It is read again when it changes; a broken one keeps the old, and is told.",
+        default=None,
     )
+    secrets_refresh_interval: Duration = option(
+        "How often password_secret is looked at again: a rotated password is right after so long.",
+        default="60s",
+        ge=1,
+        le=86400,
+    )
+    oauth: tuple[OauthSettings, ...] = option("Issuers of bearer tokens.", default=[])

@@ -14,7 +14,6 @@ NOT_YET = {
     "rates and quotas per delegate": "limits per delegate",
     "several workers": "several workers",
     "the PROXY protocol": "the PROXY protocol",
-    "client certificates": "TLS client certificates",
     "SES tenants": "SES tenants",
     "observing": "observing",
 }

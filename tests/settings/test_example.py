@@ -25,13 +25,14 @@ KEYS = {
 PROMISED = {
     "server": "hostname workers drain_timeout",
     "listener": "address tls require_auth proxy_protocol_from allow_plaintext_auth i_know",
-    "tls": "certificate key client_ca",
+    "tls": "certificate key client_ca require_client_certificate",
     "delegate": "name principal password_hash password_file password_secret client_certificates allowed_networks "
     "trusted_networks role_arn external_id account_grant mode observe_until same_account allow_identities "
     "default_source_arn default_from_arn default_return_path_arn allow_source_arns return_path configuration_set "
     "allow_configuration_sets allow_message_tags tenant allow_tenants organization_id principal_tags repair rate "
     "daily_recipients reveal",
-    "delegates": "file htpasswd",
+    "delegates": "file htpasswd secrets_refresh_interval oauth",
+    "delegates.oauth": "issuer audience jwks_url ca algorithms claim names",
     "policies": "source directory refresh_interval max_stale snapshot owner",
     "policies.owner": "account regions role_arn external_id source",
     "authorization": "mode observe_until source_arn x_ses_headers same_account reveal context",
@@ -84,7 +85,7 @@ def test_every_key_is_shown_with_a_value_that_it_accepts(path):
 
     values = tomllib.loads(line)
     for name in reversed(path[:-1]):
-        values = {name: [values] if name in ("listener", "delegate", "owner", "token") else values}
+        values = {name: [values] if name in ("listener", "delegate", "owner", "token", "oauth") else values}
 
     assert [finding for finding in validate(values)[1] if finding.why != "missing"] == []
 
