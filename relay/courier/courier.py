@@ -35,6 +35,8 @@ MOST_OF_ONE: Final = 16
 LOOK_AGAIN: Final = 0.5
 #: Seconds between two looks at an idle spool; new entries do not wait for it.
 GLANCE: Final = 5.0
+#: The least wait between two looks, in seconds.
+MOMENT: Final = 0.01
 #: A gate shut for so long lets nobody through who would be too old afterwards.
 LONG_SHUT: Final = 900.0
 #: Seconds for which nothing is begun after the disk would not take note of it.
@@ -86,6 +88,7 @@ class Courier:
         self._waiting: dict[str, Entry] = {}
         self._looked_at = float("-inf")
         self._under_way: dict[str, UnderWay] = {}
+        self._is_clearing = False
         self._alone_from = float("-inf")
         self._disk_rests_until = float("-inf")
         self._running: asyncio.Task[None] | None = None
@@ -163,16 +166,18 @@ class Courier:
                 self._observe(Incident("courier", "-", error))
                 rest = 1.0
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), rest)
+                async with asyncio.timeout(rest):
+                    await self._woken.wait()
 
     async def _look_for_more(self) -> None:
         """Ask what is due, when all of the last answer is under way, or the answer has grown old."""
         now = self._monotonic()
-        if self._waiting and now < self._looked_at + LOOK_AGAIN:
+        if self._waiting and not self._is_clearing and now < self._looked_at + LOOK_AGAIN:
             return
         self._looked_at = now
         busy = frozenset(self._under_way)
-        due = await self._spool.due(self._chances.now(), limit=MOST_WAITING, per_delegate=MOST_OF_ONE, busy=busy)
+        of_one = MOST_WAITING if self._is_clearing else MOST_OF_ONE
+        due = await self._spool.due(self._chances.now(), limit=MOST_WAITING, per_delegate=of_one, busy=busy)
         if isinstance(due, Unavailable):
             self._observe(Noted("error", "spool.unavailable", {"why": due.why}))
             return
@@ -187,6 +192,7 @@ class Courier:
         crowd = Counter(entry.delegate for entry in self._waiting.values())
         gates, now = self._door.gates, self._chances.now()
         kept: set[Lane] = set()
+        put_off = []
         for entry in tuple(self._waiting.values()):
             lane = lane_of(entry.details)
             wait = gates.wait(lane)
@@ -197,9 +203,10 @@ class Courier:
                 given_up = schedules.failed(entry, self._schedule, now)
                 await self._settling.settle(Report(Result.EXPIRED, given_up, entry.last or gates.reason(lane).value))
             elif crowd[entry.delegate] >= MOST_OF_ONE and lane in kept:
-                del self._waiting[entry.id]
-                await self._books.write(schedules.put_off_by(entry, self._schedule, now, wait))
+                put_off.append(schedules.put_off_by(self._waiting.pop(entry.id), self._schedule, now, wait))
             kept.add(lane)
+        await asyncio.gather(*map(self._books.write, put_off))
+        self._is_clearing = bool(put_off)
 
     def _fill_slots(self) -> None:
         while (entry := self._choose()) is not None:
@@ -219,11 +226,13 @@ class Courier:
     async def _rest(self) -> float:
         """Tell the seconds until something may have changed of which nobody wakes us."""
         now = self._chances.now()
+        if self._is_clearing:
+            return MOMENT
         if self._waiting:
             waits = [self._door.gates.wait(lane_of(entry.details)) for entry in self._waiting.values()]
             return min(max(min(waits), LOOK_AGAIN), GLANCE)
         due_at = await self._spool.next_due(now)
-        return GLANCE if due_at is None or isinstance(due_at, Unavailable) else min(max(due_at - now, 0.01), GLANCE)
+        return GLANCE if due_at is None or isinstance(due_at, Unavailable) else min(max(due_at - now, MOMENT), GLANCE)
 
     # One attempt
 
