@@ -94,6 +94,7 @@ class Walk:
         self.directory = directory
         self.observe = observe
         self.clocks = clocks
+        self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
         """Answer at MAIL what no message could change: None means go on."""
@@ -134,7 +135,7 @@ class Walk:
             return NOT_KNOWN
         repaired = await self._repaired(raw, envelope, delegate, received_at)
         raw, repairs = repaired.raw, {"repairs": list(repaired.made)}
-        facts = await _aside(len(raw), read_facts, raw, house.profile)
+        facts = await self._aside(len(raw), read_facts, raw, house.profile)
         if isinstance(facts, MessageProblem):
             return _malformed(explained(facts, repaired), repairs)
         started = self.clocks.monotonic()
@@ -144,7 +145,7 @@ class Walk:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
         received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
-        sent = await _aside(len(raw), rewrite, raw, facts, received, house.profile)
+        sent = await self._aside(len(raw), rewrite, raw, facts, received, house.profile)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
         if maybe_sent:
@@ -165,7 +166,7 @@ class Walk:
             date=date_time(received_at or self.clocks.wall()),
             message_id=f"<{envelope.id}@{self.house.hostname}>",
         )
-        repaired = await _aside(len(raw), repair, raw, plan)
+        repaired = await self._aside(len(raw), repair, raw, plan)
         if repaired.made and received_at is None:
             self.observe(MessageRepaired(delegate.name, repaired.made))
         return repaired
@@ -195,10 +196,12 @@ class Walk:
             role, verdict = decision.role.value, decision.verdict.value
             self.observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
 
-
-async def _aside(octets: int, read: Callable[..., _Read], *arguments: object) -> _Read:
-    """Read a large message in a thread: made of line ends or boundaries it takes longer than others should wait."""
-    return read(*arguments) if octets < LARGE else await asyncio.to_thread(read, *arguments)
+    async def _aside(self, octets: int, read: Callable[..., _Read], *arguments: object) -> _Read:
+        """Read a large message in a thread: made of line ends or boundaries it takes longer than others should wait."""
+        if octets < LARGE:
+            return read(*arguments)
+        async with self._one_aside:
+            return await asyncio.to_thread(read, *arguments)
 
 
 def _mail(envelope: Envelope, raw: bytes, permit: Permit) -> Mail:

@@ -13,6 +13,7 @@ import click
 
 from relay.assembly import Relay
 from relay.cli.configuration import config_option, path_of, settings_or_exit
+from relay.cli.frugality import be_frugal
 from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
@@ -45,7 +46,8 @@ def command(config: Path | None) -> None:
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run *work* on uvloop where there is one."""
+    """Run *work* on uvloop where there is one, in no more memory than it needs."""
+    be_frugal()
     if sys.platform == "win32" or sys.implementation.name != "cpython":
         asyncio.run(work)
         return
