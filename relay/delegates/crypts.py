@@ -16,6 +16,8 @@ from relay.words.hashes import CryptForm, crypt_form
 _ALPHABET: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: bcrypt looks at no more of a password; those who made the hash cut it there, too.
 _BCRYPT_OCTETS: Final = 72
+#: crypt(3) takes no longer password, so no longer one ever made such a hash.
+_CRYPT_OCTETS: Final = 511
 #: sizeof(struct crypt_data) of libxcrypt, whose ABI fixes it.
 _CRYPT_DATA: Final = 32768
 
@@ -82,6 +84,8 @@ def _sha_crypt(form: CryptForm, hashed: str, password: bytes) -> bool:
 
 
 def _yescrypt(hashed: str, password: bytes) -> bool:
+    if len(password) > _CRYPT_OCTETS:
+        return False
     data = ctypes.create_string_buffer(_CRYPT_DATA)
     made = _c_library().crypt_rn(password, hashed.encode(), data, _CRYPT_DATA)
     if made is None:

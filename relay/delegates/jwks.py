@@ -83,9 +83,10 @@ async def fetch_jwks(url: str, ca: Path | None) -> JwksDocument:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """The keys of one look."""
+    """The keys of one look, and when and as which it was begun."""
 
-    fetched_at: float
+    asked_at: float
+    look: int
     all: tuple[Jwk, ...]
 
     def of(self, kid: str | None, kind: str) -> list[Jwk]:
@@ -106,6 +107,7 @@ class KeyRing:
         self._observe = observe
         self._keys: _Keys | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._begun = 0
         self._looks = float(LOOKS)
         self._counted_at = monotonic()
         self._failed_at = float("-inf")
@@ -119,26 +121,27 @@ class KeyRing:
             None of them when the issuer, asked after the token came, has no such key; Unavailable when it cannot be
             asked, or may not be asked so often.
         """
-        came_at, keys = self._monotonic(), self._believed()
-        if keys is None or came_at - keys.fetched_at > FRESH_SECONDS:
+        looks, keys = self._begun, self._believed()
+        if keys is None or self._monotonic() - keys.asked_at > FRESH_SECONDS:
             await self._look_if_due()
             keys = self._believed()
         if keys is None:
             return Unavailable(f"the keys of a token's issuer cannot be had: {self.why}")
-        if (found := keys.of(kid, kind)) or keys.fetched_at >= came_at:
+        if (found := keys.of(kid, kind)) or keys.look > looks:
             return found
         if not self._may_look():
             return Unavailable("a token names a key that is not known, and its issuer was asked often enough")
         await self.look()
         keys = self._believed()
-        if keys is None or keys.fetched_at < came_at:
+        if keys is None or keys.look <= looks:
             return Unavailable(f"a token names a key that is not known, and its issuer cannot be asked: {self.why}")
         return keys.of(kid, kind)
 
     async def look(self) -> None:
         """Fetch the keys now; all who wait share one look, which nobody who leaves cancels."""
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look(), name="jwks")
+            self._begun += 1
+            self._looking = asyncio.get_running_loop().create_task(self._look(self._begun), name="jwks")
         await asyncio.shield(self._looking)
 
     async def keep(self) -> None:
@@ -149,7 +152,7 @@ class KeyRing:
 
     def _believed(self) -> _Keys | None:
         keys = self._keys
-        return keys if keys is not None and self._monotonic() - keys.fetched_at <= STALE_SECONDS else None
+        return keys if keys is not None and self._monotonic() - keys.asked_at <= STALE_SECONDS else None
 
     async def _look_if_due(self) -> None:
         """After a look that failed, wait a little: each client would wait for the next to fail."""
@@ -165,11 +168,11 @@ class KeyRing:
         self._looks -= 1
         return True
 
-    async def _look(self) -> None:
+    async def _look(self, number: int) -> None:
         before, asked_at = self.why, self._monotonic()
         try:
             document = await self._fetch(self.url, self.ca)
-            self._keys = _Keys(asked_at, keys_in(document))
+            self._keys = _Keys(asked_at, number, keys_in(document))
             self.why = ""
         except JwksProblem as problem:
             self._failed_at, self.why = self._monotonic(), str(problem)
