@@ -136,7 +136,7 @@ class Dialogue(Transfer):
     def _forget(self) -> None:
         self._tls = True
         self._helo, self._extended, self._authenticated, self._session_view = "", False, False, None
-        self._delegate = None
+        self._delegate, self._was_refused = None, False
         self._recognize()
 
     # Odds and ends
