@@ -28,7 +28,7 @@ def is_full(error: Exception) -> bool:
 
 
 def lasts(error: Exception) -> bool:
-    """Tell whether nothing new may be taken until the disk was seen to work: a failed sync, damage, a disk only read."""
+    """Tell whether nothing new may be taken until the disk is seen to work: a failed sync, damage, a read-only disk."""
     if not is_of_the_disk(error) or is_full(error):
         return False
     if isinstance(error, OSError):

@@ -3,10 +3,12 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from relay.spool.ports import Full
 
-_ROW = 2048  # what an entry takes beside its message, about
+_ROW: Final = 2048  # octets that an entry takes beside its message, about
+_RESERVE: Final = 64 << 20  # octets, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class DiskRoom:
         self._promised = 0
         self._trouble: str | None = None
         self._free = _Free(0, has_inodes=False)
+        self.reserve = 0
         self.look()
 
     def for_message(self, octets: int) -> Full | None:
@@ -66,7 +69,8 @@ class DiskRoom:
             return
         total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
         has_inodes = found.f_files == 0 or found.f_favail * 100 >= found.f_files
-        self._free = _Free(max(0, free - min(64 << 20, total // 16)), has_inodes)
+        self.reserve = min(_RESERVE, total // 16)
+        self._free = _Free(max(0, free - self.reserve), has_inodes)
 
     @property
     def trouble(self) -> str | None:

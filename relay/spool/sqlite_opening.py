@@ -94,10 +94,10 @@ def _opened(path: Path, max_bytes: int, lock: SpoolLock | None) -> Opened:
     try:
         name = sqlite_schema.prepare(writing, path, make=lock is not None)
         findings = []
-        if lock is not None:
-            sqlite_schema.begin_writing(writing, path)
-            findings = _put_in_order(path, name, writing)
         room = DiskRoom(path.parent, max_bytes)
+        if lock is not None:
+            sqlite_schema.begin_writing(writing, path, room.reserve)
+            findings = _put_in_order(path, name, writing)
         room.count(*sqlite_schema.kept(writing))
         reading = sqlite_schema.connect(path, only_reading=True)
         return Opened(writing, reading, MessageFiles(_folder(path)), room, lock, findings)
@@ -114,7 +114,7 @@ def _put_in_order(path: Path, spool: str, connection: sqlite3.Connection) -> lis
     """See that the folder of messages is this spool's, and that each file in it is the message of an entry."""
     folder = _folder(path)
     findings = []
-    if folder.exists() and _mark(folder) != spool and any(folder.iterdir()):
+    if folder.exists() and _mark(folder) != spool and {one.name for one in folder.iterdir()} - {_MARK + UNFINISHED}:
         aside = folder.with_name(f"{folder.name}.foreign-{secrets.token_hex(4)}")
         folder.rename(aside)
         findings.append(f"{folder} holds the messages of another spool: set aside as {aside.name}")

@@ -18,6 +18,9 @@ from relay.spool.problems import SpoolProblem
 SCHEMA: Final = 1
 _APPLICATION: Final = 0x53455352  # "SESR"
 
+_PAGE: Final = 4096
+_LONGEST_LOG: Final = 8 << 20  # octets, before COMMIT itself brings it home
+
 _TABLES: Final = """
 CREATE TABLE spool (id TEXT NOT NULL, probe INTEGER NOT NULL);
 CREATE TABLE entries (
@@ -100,9 +103,11 @@ def prepare(connection: sqlite3.Connection, path: Path, *, make: bool) -> str:
     return str(name)
 
 
-def begin_writing(connection: sqlite3.Connection, path: Path) -> None:
+def begin_writing(connection: sqlite3.Connection, path: Path, reserve: int) -> None:
     """
     Turn on the log, write once, so that a disk that cannot be written shows now, and count anew what is kept.
+
+    The log grows to half of *reserve*, the octets that stay free on the disk: bringing it home may need as many.
 
     Raises:
         SpoolProblem: There is no log on this file system.
@@ -111,6 +116,7 @@ def begin_writing(connection: sqlite3.Connection, path: Path) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise SpoolProblem(f"{path}: its file system cannot hold a shared log (WAL); a spool needs a local disk")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {max(32, min(_LONGEST_LOG, reserve // 2) // _PAGE)}")
     connection.execute("PRAGMA journal_size_limit = 16777216")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("UPDATE spool SET probe = probe + 1")

@@ -24,6 +24,8 @@ _Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
 
 _LARGEST_GROUP: Final = 64  # of 128 KiB each, at most, in memory until they are committed
 
+_MOST_IN_THE_LOG: Final = 100  # pieces of work, of 40 KiB of the log each, about
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -59,6 +61,7 @@ class Writer:
         """
         self._connection = connection
         self._after, self._idle = after, idle
+        self._in_the_log = 0
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
@@ -108,6 +111,17 @@ class Writer:
         if group:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(_answer, group, outcomes)
+        self._bring_home(len(group))
+
+    def _bring_home(self, number: int) -> None:
+        """Copy the log into the database now and then: here, where nobody waits for it, rather than within a COMMIT."""
+        self._in_the_log += number
+        if self._in_the_log >= _MOST_IN_THE_LOG or (self._in_the_log and not number):
+            self._in_the_log = 0
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error as error:  # nothing is lost: it stays in the log, which grows until this works
+                self._after(self._connection, error)
 
     def _committed_alone(self, asked: _Asked, trouble: Exception) -> _Outcome:
         """On a full disk: bring the log home, which frees it to be written again, and see what fits."""
