@@ -18,6 +18,7 @@ class Authority:
     client: ssl.SSLContext
     certificate: Path
     key: Path
+    certificate_of_ca: str
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +32,4 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
         blob.write_to_path(certificate, append=True)
     client = ssl.create_default_context()
     ca.configure_trust(client)
-    return Authority(server_context(certificate, key), client, certificate, key)
+    return Authority(server_context(certificate, key), client, certificate, key, ca.cert_pem.bytes().decode())
