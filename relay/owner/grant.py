@@ -64,7 +64,7 @@ def remarks(grant: Grant) -> list[str]:
     """Say what about the grant may not be what is meant."""
     found = [
         f"{pattern.text} is not of {grant.identity.name}: its own identity must grant, too"
-        for pattern in _foreign(grant, [*grant.authors, *grant.feedback])
+        for pattern in _foreign(grant.identity, grant.feedback)
     ]
     if grant.until is not None:
         found.append(f"ends at {_moment(grant.until)}")
@@ -90,9 +90,9 @@ def _is_any(patterns: Sequence[Pattern]) -> bool:
     return not patterns or Pattern("*", is_wild=True) in patterns
 
 
-def _foreign(grant: Grant, patterns: Sequence[Pattern]) -> list[Pattern]:
+def _foreign(identity: IdentityArn, patterns: Sequence[Pattern]) -> list[Pattern]:
     """Return the patterns of which no address belongs to the identity, going by the domain."""
-    own = grant.identity.name.rpartition("@")[2].lower()
+    own = identity.name.rpartition("@")[2].lower()
     return [p for p in patterns if p.text != "*" and not _is_of(p.text.rpartition("@")[2].lower(), own)]
 
 

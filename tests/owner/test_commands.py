@@ -327,7 +327,6 @@ def test_a_grant_needs_no_settings(run):
         (["--principal", BILLING, "--from", "a@example.com", "--until", "soon"], "--until: 'soon' is no date"),
         (["--principal", BILLING, "--from", "a@example.com", "--sid", "a b"], "--sid: 'a b': letters and digits only"),
         (["--principal", BILLING, "--from", "a@example.com", "--name", "a b"], "--name: 'a b'"),
-        (["--principal", BILLING, *MANY], "SES takes 4,096"),
     ],
 )
 def test_a_grant_that_cannot_be_made(run, config, words, told):
@@ -335,6 +334,42 @@ def test_a_grant_that_cannot_be_made(run, config, words, told):
 
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--principal", BILLING, *MANY], "SES takes 4,096. Say more with one wildcard"),
+        (["--principal", "arn:aws:iam::111111111111:user/*", "--from", "a@example.com"], "[principal-wildcard]"),
+        (["--principal", "1111", "--from", "a@example.com"], 'error: "1111" names nobody. An account has 12 digits'),
+        (["--principal", "*", "--from", "*"], "[everyone-without-condition]"),
+    ],
+)
+def test_a_grant_that_lint_finds_an_error_in_is_not_put_out(run, words, told, tmp_path):
+    for place in ([], ["--write", "out"]):
+        result = run("policy", "grant", "--identity", DOMAIN, "--name", "x", *words, *place)
+
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert told in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--from", "a@other.example"], "The identity example.com does not cover"),
+        (["--from", "a@example.com", "--until", "2020-01-31"], "[date-past]"),
+        (["--from", "*@EXAMPLE.com"], "[upper-case-domain]"),
+    ],
+)
+def test_what_lint_takes_for_a_mistake_in_a_grant_is_told(run, words, told):
+    """It is put out all the same: who types may know better."""
+    result = run("policy", "grant", "--identity", DOMAIN, "--principal", BILLING, *words)
+
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr
+    assert told in result.stderr
+    assert json.loads(result.stdout)["Statement"][0]["Sid"] == "Grant"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_an_asterisk_restricts_nothing():
     ("grant", "remark"),
     [
         (Grant(IDENTITY, BILLING, authors=[Pattern("a@example.com")]), "any feedback address"),
-        (Grant(IDENTITY, BILLING, authors=[Pattern("a@other.example")]), "a@other.example is not of example.com"),
+        (Grant(IDENTITY, BILLING, feedback=[Pattern("a@other.example")]), "a@other.example is not of example.com"),
         (Grant(IDENTITY, "111111111111", authors=[Pattern("a@example.com")]), "whole account"),
         (Grant(IDENTITY, "arn:aws:iam::111111111111:root", authors=[Pattern("a@example.com")]), "whole account"),
     ],

@@ -1,5 +1,6 @@
 """``ses-relay policy grant``: a policy from plain words, as the console's policy generator of SES makes one."""
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from relay.cli.policies import settings_if_any
 from relay.cli.policy.output import put_out
 from relay.identities.names import POLICY_NAME
 from relay.owner.grant import Grant, hand_over, policy_of, read_until, remarks
-from relay.owner.statements import Pattern, PatternProblem, fits, read_pattern, text_of
+from relay.owner.statements import Pattern, PatternProblem, read_pattern, text_of
 from relay.settings.model import Settings
 
 
@@ -47,7 +48,10 @@ def command(  # noqa: PLR0913  one for each option
     Print a policy that lets a delegate send under an identity; what to tell the delegate goes to standard error.
 
     Addresses: ann@example.com, a pattern as invoices*@example.com, or a domain, example.com, for all its addresses.
-    Case matters, as it does to SES.
+    Case matters, as it does to SES. What "ses-relay policy lint" has against the policy is told, too.
+
+    \b
+    Exit code 0: there it is; 1: lint finds an error in it, and it is not printed; 2: wrong usage.
 
     \b
     Examples:
@@ -73,12 +77,9 @@ def command(  # noqa: PLR0913  one for each option
         sid=_sid(sid),
     )
     policy = policy_of(grant)
-    if not fits(policy):
-        raise click.UsageError(
-            f"the policy has {len(text_of(policy).encode())} bytes; SES takes 4,096: grant less at once"
-        )
     called = _name(name or delegate or _last_part(who))
-    put_out(arn, called, text_of(policy), [*remarks(grant), f"hand to the delegate: {hand_over(arn)}"], folder)
+    told = [*remarks(grant), f"hand to the delegate: {hand_over(arn)}"]
+    sys.exit(0 if put_out(arn, called, text_of(policy), told, folder) else 1)
 
 
 def _principal_of(name: str, settings: Settings | None) -> str:

@@ -59,8 +59,7 @@ def command(
     if as_json:
         told_all = {"format": 1, "delegate": delegate, "messages": sightings.messages}
         click.echo(json.dumps({**told_all, "policies": [each.to_json() for each in suggestions]}, indent=2))
-    _put_out(suggestions, folder, is_told=as_json)
-    sys.exit(0 if all(each.fits for each in suggestions) else 1)
+    sys.exit(0 if _put_out(suggestions, folder, is_told=as_json) else 1)
 
 
 def _see(logs: tuple[str, ...], delegate: str, *, include_refused: bool) -> Sightings:
@@ -78,10 +77,12 @@ def _see(logs: tuple[str, ...], delegate: str, *, include_refused: bool) -> Sigh
     return sightings
 
 
-def _put_out(suggestions: Sequence[Suggestion], folder: Path | None, *, is_told: bool) -> None:
+def _put_out(suggestions: Sequence[Suggestion], folder: Path | None, *, is_told: bool) -> bool:
+    are_good = []
     for each in suggestions:
         remarks = [f"leaves open: {sentence}" for sentence in each.open]
         remarks += [f"widened: {sentence}" for sentence in each.widened]
         if not each.fits:
-            remarks.append(f"does not fit: {len(each.text.encode())} bytes; SES takes 4,096: try --group")
-        put_out(each.identity, each.name, each.text, remarks, folder if each.fits else None, is_told=is_told)
+            remarks.append("too many addresses for one policy: try --group")
+        are_good.append(put_out(each.identity, each.name, each.text, remarks, folder, is_told=is_told))
+    return all(are_good)

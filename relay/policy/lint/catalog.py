@@ -265,7 +265,8 @@ upper-case-domain (warning)
     as well as in the case that it is written in.
     Fix: Write the domain in lower case.
 address-outside-identity (warning)
-    The identity of this policy does not cover the address, so mail from it asks another identity.
+    The identity of this policy does not cover the author's address, so mail from it asks another identity. This one is
+    asked only if bounces go to it, and the statement has no condition on ses:FeedbackAddress that would say so.
     Fix: Check the spelling; or put the statement on the identity of that address.
 private-source-ip (warning)
     aws:SourceIp is the public address that SES is called from, the relay's and never that of an SMTP client. A private

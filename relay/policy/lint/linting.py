@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from relay.policy.document import LONGEST_TEXT, UnreadablePolicy, parse_document
+from relay.policy.document import UnreadablePolicy, parse_document
 from relay.policy.lint.actions import check_actions
+from relay.policy.lint.addresses import check_addresses
 from relay.policy.lint.catalog import CHAPTERS, RULES
 from relay.policy.lint.conditions import check_conditions
 from relay.policy.lint.contradictions import check_contradictions
@@ -25,6 +26,8 @@ from relay.policy.strict_json import JsonProblem, decode
 from relay.words.arns import IdentityArn
 
 MOST_POLICIES: Final = 20
+#: Characters; of a longer text nothing is said but that it is too long: it is sixteen times what SES takes.
+_LONGEST: Final = 1 << 16
 
 #: The rules that say in better words what makes the reader give a policy up.
 _RESTATED: Final = {"unknown-operator", "unreadable-value"}.union(
@@ -84,7 +87,7 @@ class _Reading:
         self._value: object = None
         self._problem: JsonProblem | None = None
         self._is_read = False
-        if len(text) <= LONGEST_TEXT:
+        if len(text) <= _LONGEST:
             try:
                 self._value, self._is_read = decode(text), True
             except JsonProblem as error:
@@ -104,7 +107,8 @@ class _Reading:
         remarks += check_actions(view)
         remarks += check_resources(view, identity)
         remarks += check_conditions(view)
-        remarks += check_values(view, known, now)
+        remarks += check_values(view, now)
+        remarks += check_addresses(view, known)
         remarks += check_contradictions(view)
         return [*remarks, *self._leftover(remarks)]
 

@@ -77,14 +77,18 @@ def _covers(wide: _Placed, narrow: _Placed) -> bool:
     return (
         bool(narrow.actions)
         and narrow.actions <= wide.actions
-        and all(any(_names(some, one) for some in general.principals) for one in special.principals)
+        and all(any(_names(some, one, general.effect) for some in general.principals) for one in special.principals)
         and {resource.text for resource in special.resources} <= {resource.text for resource in general.resources}
         and all(_is_implied(entry, special) for entry in general.entries)
     )
 
 
-def _names(wide: Spelled, narrow: Spelled) -> bool:
-    """Whether *wide* names everybody whom *narrow* names."""
+def _names(wide: Spelled, narrow: Spelled, effect: str | None) -> bool:
+    """
+    Whether *wide* names everybody whom *narrow* names.
+
+    An Allow for a whole account is less than one for a user of it: the first only lets its administrators allow.
+    """
     if (wide.text, wide.kind) in ((narrow.text, narrow.kind), ("*", "AWS")):
         return True
     if (wide.kind, narrow.kind) != ("AWS", "AWS"):
@@ -93,7 +97,8 @@ def _names(wide: Spelled, narrow: Spelled) -> bool:
     if arn is None or named is None or arn.account != named.account:
         return False
     if arn.is_root:
-        return named.partition == "" or arn.partition in ("", named.partition)
+        is_enough = effect == "Deny" or named.is_root
+        return is_enough and (named.partition == "" or arn.partition in ("", named.partition))
     return arn.role_name is not None and not arn.is_session and named.is_session and arn.role == named.role
 
 

@@ -8,20 +8,20 @@ from typing import Final
 from relay.policy.dates import Instant, read_date
 from relay.policy.lint.coverage import atoms_of, covers, is_range_within
 from relay.policy.lint.findings import Remark
-from relay.policy.lint.keys import Key, find_key, meant_by
+from relay.policy.lint.keys import Key, Kind, find_key, meant_by
 from relay.policy.lint.views import Entry, PolicyView, Spelled, StatementView
 from relay.policy.lint.wording import quoted
 from relay.policy.networks import read_range
 from relay.policy.numbers import read_number
 from relay.policy.operators import Operator, compile_values
 from relay.policy.variables import VariableProblem, keys_of, read_template
-from relay.words.addresses import AddressProblem, parse_address
-from relay.words.arns import IdentityArn
 
 #: Signs of a regular expression in free text: where "Inc.*" and "aws-cli/2.*" may well be meant as they stand.
 _REGEX_OF_TEXTS: Final = re.compile(r"\A\.[*+]|(?<=[a-z]{5})\.[*+]|\\[dswb.]|\A\^|\$\Z")
 #: The same in addresses, which hold no brackets and hardly bars.
 _REGEX_OF_ADDRESSES: Final = re.compile(r"\.[*+]|\\|\A\^|\$\Z|\[[^\[\]]*\]|\([^()]*\)|\||\+@")
+#: A star where a pattern would have it; one inside of a local part may be part of its name.
+_WILD_ADDRESS: Final = re.compile(r"\A\*|\*@|@.*\*|\A[^@]*\Z")
 _LONGEST_EPOCH: Final = 20
 #: Each value is compared with each other one; a policy that SES takes holds hardly more.
 MOST_VALUES: Final = 200
@@ -36,7 +36,7 @@ _PRIVATE: Final = tuple(
 )
 
 
-def check_values(view: PolicyView, identity: IdentityArn | None, now: datetime) -> Iterator[Remark]:
+def check_values(view: PolicyView, now: datetime) -> Iterator[Remark]:
     """The values of each condition. *now*: timezone-aware."""
     for statement in view.statements:
         for resource in statement.resources:
@@ -49,7 +49,7 @@ def check_values(view: PolicyView, identity: IdentityArn | None, now: datetime) 
                 yield from _readable(value, entry, entry.operator)
             key = find_key(entry.spelled_key)
             if key is not None:
-                yield from _of_key(entry, entry.operator, key, identity)
+                yield from _of_key(entry, entry.operator, key)
                 yield from _past(entry, key, statement, now)
             yield from _redundant(entry)
 
@@ -105,19 +105,16 @@ def _hint(text: str, operator: Operator) -> str | None:
 # --- can the key hold it ----------------------------------------------------------------------------------------------
 
 
-def _of_key(entry: Entry, operator: Operator, key: Key, identity: IdentityArn | None) -> Iterator[Remark]:
+def _of_key(entry: Entry, operator: Operator, key: Key) -> Iterator[Remark]:
     if operator.family in ("string", "string-ignoring-case") and key.kind in ("address", "arn", "account"):
         for value in entry.values:
-            if "*" in value.text.replace("${*}", ""):
+            text = value.text.replace("${*}", "")
+            if "*" in text and (key.kind != "address" or _WILD_ADDRESS.search(text)):
                 message = f"{entry.spelled_operator} takes {quoted(value.text)} literally: it knows no wildcards."
                 fix = f"Write {entry.spelled_operator.replace('EqualsIgnoreCase', 'Like').replace('Equals', 'Like')}."
                 yield Remark("wildcard-under-equals", value.path, message, fix)
     if operator.family == "like":
         yield from _patterns(entry, key)
-    if operator.family in ("string", "string-ignoring-case", "like") and key.kind == "address":
-        known = {value.text for value in entry.values}
-        for value in entry.values:
-            yield from _address(value, operator, key, identity, known)
     if operator.family == "ip" and key.name == "aws:SourceIp" and not operator.negated:
         for value in entry.values:
             if _is_private(value.text):
@@ -125,7 +122,7 @@ def _of_key(entry: Entry, operator: Operator, key: Key, identity: IdentityArn | 
 
 
 def _patterns(entry: Entry, key: Key) -> Iterator[Remark]:
-    found = [(value, _regex_in(value.text, key)) for value in entry.values]
+    found = [(value, regex_in(value.text, key.kind)) for value in entry.values]
     for value, habit in found:
         if habit is not None:
             meant = _as_pattern(value.text)
@@ -140,11 +137,11 @@ def _patterns(entry: Entry, key: Key) -> Iterator[Remark]:
         yield Remark("like-without-wildcard", entry.path, message)
 
 
-def _regex_in(text: str, key: Key) -> str | None:
+def regex_in(text: str, kind: Kind) -> str | None:
     """What in *text* looks like a regular expression; a text that begins with ``*`` can be none."""
     if text.startswith("*") and "\\" not in text:
         return None
-    found = (_REGEX_OF_ADDRESSES if key.kind == "address" else _REGEX_OF_TEXTS).search(text)
+    found = (_REGEX_OF_ADDRESSES if kind == "address" else _REGEX_OF_TEXTS).search(text)
     return None if found is None else found[0]
 
 
@@ -158,52 +155,6 @@ def _as_pattern(text: str) -> str:
     text = re.sub(r"\A\^|\$\Z", "", text)
     text = re.sub(r"(?:\[[^\[\]]*\]|\\[wds]|(?<!\\)\.)[*+]", "*", text)
     return re.sub(r"\\(.)", r"\1", text)
-
-
-def _address(
-    value: Spelled, operator: Operator, key: Key, identity: IdentityArn | None, known: set[str]
-) -> Iterator[Remark]:
-    """One value among the *known* ones of its entry."""
-    text = value.text
-    if "${" in text or '"' in text or (operator.family == "like" and _regex_in(text, key) is not None):
-        return
-    local, at, domain = text.rpartition("@")
-    has_wildcard = operator.family == "like" and bool(set("*?") & set(text))
-    if set("<> ,") & set(text) or (not at and not has_wildcard) or (at and not (local and domain)):
-        message = f"{key.name} holds a bare address; none is {quoted(text)}."
-        yield Remark("not-an-address", value.path, message, _address_fix(text))
-    elif at and operator.family != "string-ignoring-case" and domain != domain.lower():
-        lowered = f"{local}@{domain.lower()}"
-        if key.name != "ses:FromAddress" or lowered not in known:
-            message = f"Case counts, and the relay has domains in lower case: {quoted(domain)} is not met there."
-            yield Remark("upper-case-domain", value.path, message, f"Write {lowered}.")
-    elif identity is None or not at or operator.negated or key.name != "ses:FromAddress":
-        return
-    elif not _is_of(identity, local, domain, has_wildcard=has_wildcard):
-        message = f"The identity {identity.name} does not cover {quoted(text)}."
-        yield Remark("address-outside-identity", value.path, message)
-
-
-def _address_fix(text: str) -> str | None:
-    inside = re.search(r"<([^<>\s]+@[^<>\s]+)>", text)
-    if inside:
-        return f"Write {inside[1]}; the name is ses:FromDisplayName."
-    if text.startswith("@"):
-        return f"Write *{text} under StringLike."
-    return f"Write *@{text} under StringLike." if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", text) else None
-
-
-def _is_of(identity: IdentityArn, local: str, domain: str, *, has_wildcard: bool) -> bool:
-    """Whether mail from ``local@domain`` could be asked of *identity*; where wildcards leave it open, it could."""
-    if has_wildcard and set("*?") & set(domain):
-        return True
-    own = identity.name.rpartition("@")[2].lower()
-    if has_wildcard:
-        return domain.lower() == own or (not identity.is_address and domain.lower().endswith(f".{own}"))
-    try:
-        return identity.covers(parse_address(f"{local}@{domain}"))
-    except AddressProblem:
-        return True
 
 
 def _is_private(text: str) -> bool:
