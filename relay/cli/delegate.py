@@ -10,10 +10,12 @@ import click
 from relay.cli.configuration import config_option, settings_or_exit
 from relay.cli.delegate_request import as_json as request_as_json
 from relay.cli.delegate_request import render as render_request
+from relay.cli.delegate_ways import ways_of
 from relay.cli.identities import identity_arn
 from relay.delegates.passwords import hash_password
 from relay.owner.statements import PatternProblem, read_pattern
 from relay.settings.example import toml
+from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 
 _LONGEST_PASSWORD = 1024  # the street door reads no longer one
@@ -63,7 +65,8 @@ def _ask() -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(config: Path | None, as_json: bool) -> None:
     """List the delegates of the settings: name, principal, how each proves itself, from where."""
-    rows = [_row(delegate) for delegate in settings_or_exit(config).delegate]
+    settings = settings_or_exit(config)
+    rows = [_row(delegate, settings) for delegate in settings.delegate]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -84,16 +87,11 @@ def list_(config: Path | None, as_json: bool) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
 
 
-def _row(delegate: DelegateSettings) -> dict[str, Any]:
-    ways = {
-        "password_hash": delegate.password_hash,
-        "password_file": delegate.password_file,
-        "network": delegate.trusted_networks,
-    }
+def _row(delegate: DelegateSettings, settings: Settings) -> dict[str, Any]:
     return {
         "name": delegate.name,
         "principal": delegate.principal,
-        "authenticates_by": [way for way, said in ways.items() if said],
+        "authenticates_by": ways_of(delegate, settings),
         "allowed_networks": [str(network) for network in delegate.allowed_networks],
         "trusted_networks": [str(network) for network in delegate.trusted_networks],
         "account_grant": delegate.account_grant,
