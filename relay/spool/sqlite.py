@@ -56,6 +56,7 @@ class SqliteSpool:
         self._findings = opened.findings
         self._most_failed = max_bytes // 4
         self._last_delegate = ""
+        self._is_closed = False
         self._running: set[asyncio.Task[Any]] = set()
         self._readers = ThreadPoolExecutor(1, "spool-reader")
         self._carriers = ThreadPoolExecutor(4, "spool-files")
@@ -71,6 +72,8 @@ class SqliteSpool:
         """Keep *entry* and its message. Cancelled: it is kept, or not, whole."""
         if not is_id(entry.id) or len(raw) != entry.size:
             raise ValueError("an entry has an id of letters and digits, and the size of its message")
+        if self._is_closed:
+            return Unavailable("the spool: closed")
         if (full := self._room.for_message(len(raw))) is not None:
             return full
         self._room.promise(len(raw))
@@ -218,7 +221,10 @@ class SqliteSpool:
         return told
 
     async def close(self) -> None:
-        """Finish what runs, close files, give the lock back."""
+        """Finish what runs, close files, give the lock back. Closed already is well; what is asked after is refused."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._running:
             await asyncio.wait(self._running)
         await self._writer.close()
@@ -240,6 +246,8 @@ class SqliteSpool:
         return Unavailable(outcome.why) if isinstance(outcome, Full) else outcome
 
     async def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T | Unavailable:
+        if self._is_closed:
+            return Unavailable("the spool: closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._reading)
         except sqlite3.Error as error:

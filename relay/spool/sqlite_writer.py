@@ -62,6 +62,7 @@ class Writer:
         self._connection = connection
         self._after, self._idle = after, idle
         self._in_the_log = 0
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
@@ -73,12 +74,15 @@ class Writer:
 
         *first* is called once before the transaction of the group, and may raise OSError.
         """
+        if self._is_closed:
+            return Unavailable("the spool: closed")
         answer: asyncio.Future[_Outcome] = self._loop.create_future()
         self._asked.put(_Asked(work, first, answer))
         return await answer  # type: ignore[no-any-return]  # one future class for work of all types
 
     async def close(self) -> None:
         """Finish what was asked for, then end the thread and close the connection."""
+        self._is_closed = True
         self._asked.put(None)
         await asyncio.to_thread(self._thread.join)
 

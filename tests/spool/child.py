@@ -10,13 +10,15 @@ import os
 import random
 import resource
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from relay.spool import sqlite_rows, sqlite_schema
 from relay.spool.entries import Entry, State
 from relay.spool.sqlite import SqliteSpool, open_spool
-from tests.spool.building import NOON, entry
+from tests.spool.building import NOON, RAW, entry
 
 LARGE = 200_000
 
@@ -186,8 +188,42 @@ def _written(write: Callable[[bytes], int]) -> bool:
         return False
 
 
+async def queue(folder: Path, number: str) -> None:
+    """Fill the spool behind its back, as far as its own code allows: *number* entries of twenty delegates."""
+    await (await opened(folder)).close()
+    connection = sqlite_schema.connect(folder / "spool.db")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN")
+    for count in range(int(number)):
+        one = entry(f"n{count}", delegate=f"delegate{count * count % 20}", due_at=NOON + count % 1000)
+        sqlite_rows.insert(connection, one, hashlib.sha256(RAW).digest())
+        connection.execute("INSERT INTO bodies VALUES (?, ?)", (one.id, RAW))
+    connection.execute("COMMIT")
+    connection.close()
+
+
+async def start(folder: Path, _: str) -> None:
+    """Start on what is there and do what a courier does first; say how long and how much memory it took."""
+    begun = time.perf_counter()
+    spool = await opened(folder)
+    due = await spool.due(NOON + 500, limit=100, per_delegate=100)
+    assert isinstance(due, list)
+    for one in due[:10]:
+        assert isinstance(await spool.begin(one, NOON), Entry)
+        assert await spool.body(one) == RAW
+    say(f"{len(due)} due after {time.perf_counter() - begun:.3f} s")
+    begun = time.perf_counter()
+    await spool.due(NOON + 500, limit=100, per_delegate=100)
+    say(f"again after {time.perf_counter() - begun:.4f} s")
+    begun = time.perf_counter()
+    say(f"next at {await spool.next_due(NOON + 500)}, counted {await spool.census()}")
+    say(f"after {time.perf_counter() - begun:.4f} s")
+    say(f"memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
+    await spool.close()
+
+
 SCENES: dict[str, Callable[[Path, str], Awaitable[None]]] = {
-    one.__name__: one for one in (load, life, trouble, few_files, short_files, full_disk)
+    one.__name__: one for one in (load, life, trouble, few_files, short_files, full_disk, queue, start)
 }
 
 

@@ -1,0 +1,80 @@
+"""Many commits at once cost one sync, and one that goes wrong takes no other with it."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from relay.spool.ports import Full
+from relay.spool.sqlite import open_spool
+from relay.words.unavailable import Unavailable
+from tests.spool.building import NOON, RAW, entry
+from tests.spool.child import message
+
+LARGE = message("large", 200_000)
+
+
+@pytest.fixture
+async def spool(tmp_path):
+    spool = await open_spool(tmp_path / "spool.db", max_bytes=1 << 30, idle=60)
+    yield spool
+    await spool.close()
+
+
+async def test_what_is_asked_for_together_is_committed_together(spool):
+    statements: list[str] = []
+    spool._writer._connection.set_trace_callback(statements.append)
+    outcomes = await asyncio.gather(*(spool.commit(entry(f"n{n}"), RAW) for n in range(100)))
+    assert outcomes == [None] * 100
+    assert 2 <= statements.count("COMMIT") < 20
+
+
+async def test_mistake_of_ours_concerns_nobody_else(spool):
+    """A piece of work that cannot be done raises, and what shared its group is committed."""
+
+    def mistaken(connection):
+        raise KeyError("no such thing")
+
+    asked = [spool.commit(entry("a1"), RAW), spool._writer.run(mistaken), spool.commit(entry("b2"), RAW)]
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [outcomes[0], type(outcomes[1]), outcomes[2]] == [None, KeyError, None]
+    assert await spool.body(entry("a1")) == await spool.body(entry("b2")) == RAW
+
+
+@pytest.mark.parametrize("raw", [RAW, LARGE], ids=["small", "large"])
+async def test_cancelled_commit_is_whole_or_nothing(tmp_path, spool, raw):
+    """The client hangs up: no file without a row stays, no row without its message."""
+    for number in range(20):
+        committing = asyncio.create_task(spool.commit(entry(f"n{number}", raw=raw), raw))
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+        committing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await committing
+    await spool.close()
+    spool = await open_spool(tmp_path / "spool.db", max_bytes=1 << 30, idle=60)
+    kept = await spool.due(NOON, limit=99, per_delegate=99)
+    for one in kept:
+        assert await spool.body(one) == raw
+    files = list((tmp_path / "spool.db.messages").glob("n*"))
+    assert len(files) == (len(kept) if raw is LARGE else 0)
+    await spool.close()
+
+
+async def test_promises_count_while_they_are_kept(tmp_path):
+    """Of many that come at once only as many are taken as fit."""
+    spool = await open_spool(tmp_path / "small" / "spool.db", max_bytes=1 << 20, idle=60)
+    outcomes = await asyncio.gather(*(spool.commit(entry(f"n{n}", raw=LARGE), LARGE) for n in range(8)))
+    assert [type(outcome) for outcome in outcomes].count(Full) == 3
+    assert spool.room(len(LARGE)) is not None
+    assert spool.room(10_000) is None
+    await spool.close()
+
+
+async def test_closed_spool_refuses(spool):
+    """Who comes after the end hears so, and does not wait for ever."""
+    await spool.close()
+    await spool.close()
+    assert isinstance(await spool.commit(entry(), RAW), Unavailable)
+    assert isinstance(await spool.change(entry()), Unavailable)
+    assert isinstance(await spool.due(NOON, limit=1, per_delegate=1), Unavailable)
