@@ -9,13 +9,13 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from relay.observe.events import MessageEnded, MessageReceived, SessionClosed, SessionOpened
 from tests.fuzz.conversation import ERRORS, GUESSES, JUNK, OCTETS, OVERSHOOT, RECIPIENTS, Command, Conversation
-from tests.fuzz.times import TIMES
+from tests.fuzz.times import bounded
 from tests.smtp.stage import DEMO, IMPLICIT, PLAIN, QUICK, STARTTLS, Client, Stage, stage
 
 LISTENERS: dict[str, dict[str, Any]] = {
@@ -290,9 +290,10 @@ class Dialogue(RuleBasedStateMachine):
         assert len(self.stage.of(SessionOpened)) == len(self.stage.of(SessionClosed)) == len(self.models)
 
 
+@pytest.mark.timeout(240)
 def test_the_door_answers_as_the_model_does(authority: Any):
     Dialogue.authority = authority
-    run_state_machine_as_test(Dialogue, settings=settings(max_examples=80 * TIMES, stateful_step_count=30))
+    run_state_machine_as_test(Dialogue, settings=bounded(80, stateful_step_count=30))
 
 
 def test_a_refusal_is_forgotten_when_tls_begins(authority: Any):

@@ -1,13 +1,12 @@
 """What ``make fuzz`` asserts in full, for a moment: the seeds, all that was ever found, and mutants of both."""
 
-import random
 import zlib
 
 import pytest
 
 from tests.fuzz.target import Target, findings, rows
 from tests.fuzz.targets import TARGETS
-from tests.fuzz.times import TIMES
+from tests.fuzz.times import TIMES, chance_of
 from tests.readings.mutants import mutant
 
 #: So many take each target a second or two.
@@ -26,7 +25,7 @@ def test_it_holds_for_seeds_and_findings(target: Target):
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_it_holds_for_mutants(target: Target):
     """The same mutants each time: a failure can be repeated."""
-    chance = random.Random(zlib.crc32(target.name.encode()))
+    chance = chance_of(zlib.crc32(target.name.encode()))
     pool = [*target.seeds(), *findings(target.name)]
     for _ in range(TIMES * MUTANTS.get(target.name, 3000)):
         octets = mutant(chance.choice(pool), chance, pool, target.tokens)

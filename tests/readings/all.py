@@ -82,5 +82,6 @@ def check_one_reading(raw: bytes) -> MessageFacts | None:
         return None
     sent = rewrite(raw, facts, RECEIVED)
     assert isinstance(sent, bytes), sent
-    assert disagreements(raw, sent, facts) == []
+    found = disagreements(raw, sent, facts)
+    assert not found, f"{raw!r}: {found}"
     return facts

@@ -1,7 +1,5 @@
 """A mutant of an accepted message is never sent for an author, in any reading, other than the one that is allowed."""
 
-import random
-
 import pytest
 
 from relay.judgement.rules import Rules
@@ -9,7 +7,7 @@ from relay.mail.facts import MessageFacts
 from relay.mail.reading import read_facts
 from relay.mail.rewriting import rewrite
 from relay.words.delegates import Delegate
-from tests.fuzz.times import TIMES
+from tests.fuzz.times import TIMES, chance_of
 from tests.judgement.building import envelope, judge
 from tests.judgement.test_attacks import FIXTURE, KNOWN, principal
 from tests.mail.letters import RECEIVED, attacks
@@ -43,7 +41,7 @@ def test_there_is_mail_that_is_permitted_and_mail_that_is_not():
 @pytest.mark.parametrize("seed", range(3))
 def test_a_mutant_is_sent_for_the_permitted_author_only(seed: int):
     """app1 may send from one address; whatever its mutants turn into, nobody reads another author in what is sent."""
-    chance = random.Random(seed)
+    chance = chance_of(seed)
     sent = 0
     for _ in range(4000 * TIMES):
         raw = permits(mutant(chance.choice(PERMITTED), chance, CASES))

@@ -4,12 +4,12 @@ import random
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.mail.repairs import Plan, repair
 from relay.words.delegates import Repair
-from tests.fuzz.times import TIMES
+from tests.fuzz.times import TIMES, bounded, chance_of
 from tests.readings.all import READINGS, check_one_reading, named_by
 from tests.readings.cases import ACCEPTED, MESSAGES, SMALL
 from tests.readings.grammar import messages
@@ -28,7 +28,7 @@ def test_both_kinds_of_cases_are_there():
     assert len(MESSAGES) - len(ACCEPTED) > 400
 
 
-@settings(max_examples=1500 * TIMES)
+@bounded(1500)
 @given(messages())
 def test_whatever_a_grammar_writes_has_one_reading(raw: bytes):
     check_one_reading(raw)
@@ -37,7 +37,7 @@ def test_whatever_a_grammar_writes_has_one_reading(raw: bytes):
 @pytest.mark.parametrize("seed", range(4))
 def test_mutants_of_accepted_messages_have_one_reading(seed: int):
     """Five thousand mutants each: refused, or the author that is judged is the author for everybody."""
-    chance = random.Random(seed)
+    chance = chance_of(seed)
     accepted = 0
     for _ in range(5000 * TIMES):
         accepted += check_one_reading(mutant(chance.choice(SMALL), chance, SMALL)) is not None
@@ -45,7 +45,7 @@ def test_mutants_of_accepted_messages_have_one_reading(seed: int):
     assert accepted > 500
 
 
-@settings(max_examples=600 * TIMES)
+@bounded(600)
 @given(messages(), st.sampled_from([b"\r\n", b"\n"]))
 def test_a_repaired_message_has_one_reading(raw: bytes, line_end: bytes):
     """With every repair on, what is accepted is read alike, and as whoever could read it before read it."""
@@ -54,7 +54,7 @@ def test_a_repaired_message_has_one_reading(raw: bytes, line_end: bytes):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_repaired_mutant_has_one_reading(seed: int):
-    chance = random.Random(seed)
+    chance = chance_of(seed)
     made = sum(check_repaired(_worn(mutant(chance.choice(SMALL), chance, SMALL), chance)) for _ in range(3000 * TIMES))
 
     assert made > 300
