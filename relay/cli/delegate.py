@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from relay.cli.configuration import config_option, settings_or_exit
 from relay.cli.delegate_request import as_json as request_as_json
 from relay.cli.delegate_request import render as render_request
-from relay.cli.delegate_ways import ways_of
+from relay.cli.delegate_ways import Way, look_at, ways_of
 from relay.cli.identities import identity_arn
 from relay.delegates.passwords import hash_password
 from relay.owner.statements import PatternProblem, read_pattern
@@ -98,6 +99,52 @@ def _row(delegate: DelegateSettings, settings: Settings) -> dict[str, Any]:
     }
 
 
+@command.command(short_help="Look at every way in, now.")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(names: tuple[str, ...], config: Path | None, as_json: bool) -> None:
+    """
+    Look at how delegates prove themselves: all of them, or those that are named.
+
+    \b
+    Secrets are asked for and the keys of token issuers fetched, as the relay would; nothing of them is shown.
+    Exit 0: every way is open. Exit 1: one is not, or a delegate has none.
+
+    \b
+    Examples:
+      ses-relay delegate check -c relay.toml
+      ses-relay delegate check billing --json
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
+    settings = settings_or_exit(config)
+    known = {each.name: each for each in settings.delegate}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(_nobody(name, list(known)))
+    ways = {name: look_at(known[name], settings) for name in names or known}
+    click.echo(_ways_as_json(ways) if as_json else _ways_as_text(ways))
+    if not all(found and all(way.is_open for way in found) for found in ways.values()):
+        sys.exit(1)
+
+
+def _ways_as_json(ways: dict[str, list[Way]]) -> str:
+    rows = [{"name": name, "ways": [asdict(way) for way in found]} for name, found in ways.items()]
+    return json.dumps(rows, indent=2)
+
+
+def _ways_as_text(ways: dict[str, list[Way]]) -> str:
+    lines = []
+    for name, found in ways.items():
+        for way in found or [Way("none", is_open=False, told="no way in")]:
+            mark = click.style("ok    ", fg="green") if way.is_open else click.style("not ok", fg="red")
+            lines.append(f"{mark}  {name}  {way.kind}  {way.told}")
+    return "\n".join(lines)
+
+
+def _nobody(name: str, known: list[str]) -> str:
+    return f"no delegate is named {name}; there are: {', '.join(sorted(known)) or 'none'}"
+
+
 @command.command(short_help="What an identity owner needs to know to grant it.")
 @click.argument("name")
 @config_option
@@ -119,8 +166,7 @@ def request(name: str, config: Path | None, identity: str | None, authors: tuple
     settings = settings_or_exit(config)
     delegate = next((each for each in settings.delegate if each.name == name), None)
     if delegate is None:
-        known = ", ".join(sorted(each.name for each in settings.delegate)) or "none"
-        raise click.UsageError(f"no delegate is named {name}; there are: {known}")
+        raise click.UsageError(_nobody(name, [each.name for each in settings.delegate]))
     arn = None if identity is None else identity_arn(identity, None, settings)
     try:
         patterns = [read_pattern(text) for text in authors]

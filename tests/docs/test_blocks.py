@@ -49,6 +49,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     certificate.cert_chain_pems[0].write_to_path(home / "certificate.pem")
     certificate.private_key_pem.write_to_path(home / "key.pem")
     (home / "key.pem").chmod(0o600)
+    shutil.copy(home / "certificate.pem", home / "clients.pem")
+    (home / "htpasswd").write_text("billing:$2y$05$lKspgpBEqv1n0UbkeHQ9oei4//S5Oc5iHGrRGkT4I3zaQmP7uJwiK\n")
+    (home / "htpasswd").chmod(0o600)
     (home / "delegates.toml").write_text(
         '[[delegate]]\nname = "billing"\nprincipal = "111111111111"\npassword_file = "billing"\n'
     )

@@ -85,6 +85,7 @@ class Ways:
     relay: RunningRelay
     clients: trustme.CA
     aws: Any
+    environ: dict[str, str]
     heard: list[str] = field(default_factory=list)
 
     def trusting(self, *names: str) -> ssl.SSLContext:
@@ -202,8 +203,9 @@ def ways(certificate: tuple[Path, Path], tmp_path: Path, ses: Any) -> Iterator[W
         (house.folder / name).chmod(0o600)
     with keys() as url:
         house.settings.write_text(house.settings.read_text() + DELEGATES.replace("JWKS", url))
-        with house.serve({"AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint}) as relay:
-            yield Ways(house, relay, clients, aws)
+        environ = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint}
+        with house.serve(environ) as relay:
+            yield Ways(house, relay, clients, aws, environ)
     manager.stop()
 
 
@@ -247,13 +249,21 @@ def test_a_certificate_is_enough_where_nobody_must_auth(ways: Ways) -> None:
 
 
 def listed_and_told(ways: Ways) -> None:
-    """What ``delegate list`` says of each."""
+    """What ``delegate list`` and ``delegate check`` say of each."""
     done = command("delegate", "list", "--json", "-c", str(ways.house.settings))
     by = {row["name"]: row["authenticates_by"] for row in json.loads(done.stdout)}
     assert by["listed"] == ["htpasswd", "token"]
     assert by["carded"] == ["client_certificate"]
     assert by["kept"] == ["password_secret"]
-    assert CANARY not in done.stdout.decode()
+    checked = command("delegate", "check", "-c", str(ways.house.settings), environ=ways.environ)
+    assert checked.returncode == 1
+    told = checked.stdout.decode().splitlines()
+    assert "not ok  lost  password_secret  ses-relay/lost: ResourceNotFoundException" in told
+    assert "ok      kept  password_secret  ses-relay/kept: 1 password" in told
+    assert "ok      listed  htpasswd  2 passwords (bcrypt, sha512)" in told
+    assert f"ok      listed  token  {ISSUER}: 1 key" in told
+    assert sum(line.startswith("not ok") for line in told) == 1
+    assert CANARY not in (done.stdout + checked.stdout + checked.stderr).decode()
 
 
 def changes(ways: Ways) -> None:
