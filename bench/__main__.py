@@ -3,12 +3,13 @@
 import platform
 import sys
 
-from bench import decisions
+from bench import decisions, spool
 
 
 def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, {sys.platform}; CPU time, medians")
     decisions.main()
+    spool.main()
 
 
 if __name__ == "__main__":
