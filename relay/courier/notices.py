@@ -1,0 +1,189 @@
+"""
+Senders hear of what failed after 250: a notification goes into the spool like any other message.
+
+It is owed on disk before it is written, so that a crash, a full disk or a missing sender only puts it off. None is ever
+written about a notification, nor to the null reverse-path: two mail systems would tell each other for ever.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from relay.courier.dsn import Undelivered, notification
+from relay.observe.events import Incident, Noted, Observer
+from relay.sending.pace.bucket import Bucket
+from relay.spool.entries import Batch, Entry, Kind, State
+from relay.spool.ports import Damaged, Spool, Wanted
+from relay.words.addresses import Address
+from relay.words.transactions import Envelope, Session
+from relay.words.unavailable import Unavailable
+
+#: The delegate that notifications are judged as: the relay itself. No configured name has parentheses.
+NOTIFICATIONS: Final = "(notifications)"
+#: A detail of a failed entry: ``owed``, the queue id of its notification, or why there is none.
+NOTICE: Final = "notice"
+OWED: Final = "owed"
+NOT_OWED: Final = "none"
+#: Notifications a second, and at once: a thousand failures of one moment are told over minutes.
+RATE: Final = 1.0
+AT_ONCE: Final = 20.0
+#: Seconds between two looks for what is owed and could not be told.
+ROUND_SECONDS: Final = 30.0
+PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Whose notifications these are: the configured sender, None for none, and our host name."""
+
+    author: Address | None
+    hostname: str
+
+
+class Postmaster:
+    """
+    Writes notifications; a :class:`relay.courier.ports.Notices`.
+
+    Args:
+        feedback_of: Names the address that bounces of an entry's message go to; None when nobody is to be told.
+        now: Seconds since the epoch.
+        monotonic: Seconds, for the rate.
+        committed: Called when there is a new entry in the spool.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        letterhead: Letterhead,
+        *,
+        feedback_of: Callable[[Entry, bytes], Address | None],
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        committed: Callable[[], None],
+        observe: Observer,
+    ) -> None:
+        self.letterhead = letterhead
+        self._spool = spool
+        self._feedback_of = feedback_of
+        self._now = now
+        self._monotonic = monotonic
+        self._committed = committed
+        self._observe = observe
+        self._bucket = Bucket(AT_ONCE, monotonic())
+        self._has_debts = asyncio.Event()
+        self._has_debts.set()  # what an earlier process owed
+
+    async def owe(self, entry: Entry, why: str) -> None:  # noqa: ARG002 - the entry says why as well
+        """Note on disk that *entry* is to be told of; :meth:`run` tells."""
+        owed = entry.kind is Kind.MESSAGE and isinstance(entry.envelope.reverse_path, Address)
+        await self._note(entry, OWED if owed else NOT_OWED)
+        if owed:
+            self._has_debts.set()
+
+    async def run(self) -> None:
+        """Tell what is owed until cancelled."""
+        while True:
+            await self._has_debts.wait()
+            self._has_debts.clear()
+            try:
+                all_told = await self.tell()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is owed on disk
+                self._observe(Incident("notices", "-", error))
+                all_told = False
+            if not all_told:
+                await asyncio.sleep(ROUND_SECONDS)
+                self._has_debts.set()
+
+    async def tell(self) -> bool:
+        """Write what is owed, as far as the rate allows. Returns whether nothing is owed any more."""
+        after, all_told = "", True
+        while True:
+            page = await self._spool.find(Wanted(states=(State.FAILED,)), limit=PAGE, after=after)
+            if isinstance(page, Unavailable):
+                return False
+            for entry in page:
+                if _is_owed(entry):
+                    all_told = await self._write(entry) and all_told
+            if len(page) < PAGE:
+                return all_told
+            after = page[-1].id
+
+    async def _write(self, entry: Entry) -> bool:
+        if self.letterhead.author is None:
+            return True  # kept as failed, counted and alerted: docs/reliability.md
+        now = self._monotonic()
+        self._bucket.fill(RATE, AT_ONCE, now)
+        if self._bucket.wait(RATE) > 0:
+            return False
+        raw = await self._spool.body(entry)
+        if isinstance(raw, Unavailable):
+            return False
+        to = None if isinstance(raw, Damaged) else self._feedback_of(entry, raw)
+        if isinstance(raw, Damaged) or to is None:
+            await self._note(entry, NOT_OWED)
+            return True
+        self._bucket.take(1)
+        return await self._commit(entry, raw, self.letterhead.author, to)
+
+    async def _commit(self, entry: Entry, raw: bytes, author: Address, to: Address) -> bool:
+        when = datetime.fromtimestamp(self._now(), UTC)
+        text = notification(undelivered(entry, raw), author=author, to=to, hostname=self.letterhead.hostname, now=when)
+        notice = _entry_of(entry, author, to, len(text), self._now())
+        problem = await self._spool.commit(notice, text)
+        if problem is not None and not await self._is_kept(notice.id):
+            self._observe(Noted("error", "notice.not-kept", {"queue_id": entry.id, "why": problem.why}))
+            return False
+        await self._note(entry, notice.id)
+        self._observe(Noted("info", "notice.queued", {"queue_id": entry.id, "notice": notice.id}))
+        self._committed()
+        return True
+
+    async def _is_kept(self, notice: str) -> bool:
+        """Whether an earlier process wrote it and died before it could note so."""
+        found = await self._spool.find(Wanted(ids=(notice,)), limit=1)
+        return not isinstance(found, Unavailable) and bool(found)
+
+    async def _note(self, entry: Entry, what: str) -> None:
+        """Write *what* became of the notification; a change of somebody else's in between makes no difference."""
+        noted: Entry | Unavailable | None = None
+        for _ in range(3):
+            noted = await self._spool.change(replace(entry, details={**entry.details, NOTICE: what}))
+            if noted is not None:
+                break
+            found = await self._spool.find(Wanted(ids=(entry.id,)), limit=1)
+            if isinstance(found, Unavailable) or not found:
+                break
+            entry = found[0]
+        if isinstance(noted, Unavailable):
+            self._has_debts.set()
+
+
+def _is_owed(entry: Entry) -> bool:
+    """Also where a crash came between the failure and the note of it."""
+    return entry.kind is Kind.MESSAGE and entry.details.get(NOTICE, OWED) == OWED
+
+
+def undelivered(entry: Entry, raw: bytes) -> Undelivered:
+    """Return what is to be told of *entry*: the recipients whom SES did not take, and why."""
+    recipients = [
+        (recipient, batch.refused or entry.last or "4.4.7 given up")
+        for batch in entry.batches
+        if batch.ses_id is None
+        for recipient in batch.recipients
+    ]
+    arrived_at = datetime.fromtimestamp(entry.accepted_at, UTC)
+    return Undelivered(entry.id, arrived_at, tuple(recipients), entry.maybe > 0, raw)
+
+
+def _entry_of(entry: Entry, author: Address, to: Address, size: int, now: float) -> Entry:
+    """
+    Make the notification's own entry. Its id follows from the message's, so that no crash makes two of it; SES takes no
+    null reverse-path, so its bounces go to its author.
+    """
+    notice = hashlib.sha256(f"notification {entry.id}".encode()).hexdigest()[:16]
+    session = Session(notice, "-", "127.0.0.1", "localhost", "ESMTP", NOTIFICATIONS)
+    envelope = Envelope(author.with_domain_lowered(), (to.with_domain_lowered(),), notice)
+    return Entry(notice, session, envelope, now, size, (Batch((str(to),)),), kind=Kind.NOTIFICATION, due_at=now)
