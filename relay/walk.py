@@ -245,6 +245,8 @@ def role_record(decision: Decision) -> dict[str, Any]:
         "address": str(decision.address),
         "identity": str(decision.identity) if decision.identity else None,
         "chosen": decision.chosen,
+        "named": None if decision.named is None else {"by": decision.named[0], "arn": decision.named[1]},
+        "agreeing": [str(arn) for arn in decision.agreeing],
         "digests": list(decision.digests),
         "verdict": decision.verdict.value,
         "deciding": deciding,

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.judgement.rules import Rules
+from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 
 Owner: TypeAlias = tuple[str, str]
@@ -17,6 +18,7 @@ Owner: TypeAlias = tuple[str, str]
 class Governing:
     """
     ``identity`` permits the address and is named to SES; ``agreeing`` are all that must allow, it among them.
+    ``named``: the field or setting that named an identity, and the ARN it named; None where it was inferred.
 
     ``doubts``: why it is not known that these are all, as sentences; any makes the question UNDECIDED at best.
     ``sealed``: its owner's policies cannot be seen here, nobody is asked, and SES judges alone.
@@ -27,6 +29,12 @@ class Governing:
     chosen: str
     doubts: tuple[str, ...] = ()
     sealed: bool = False
+    named: tuple[str, str] | None = None
+
+    @property
+    def others(self) -> tuple[IdentityArn, ...]:
+        """The identities that must allow as well."""
+        return tuple([other.arn for other in self.agreeing if other is not self.identity])
 
 
 class Lack(Enum):

@@ -134,13 +134,17 @@ def _allowed(question: Question, governing: Governing, evaluated: tuple[Evaluate
         evaluated,
         digests_of(governing.agreeing),
         "; ".join(whys),
+        named=governing.named,
+        agreeing=governing.others,
     )
 
 
 def _sealed(question: Question, governing: Governing) -> Decision:
     arn = governing.identity.arn
     why = f"the policies of account {arn.account} cannot be seen here: SES judges alone"
-    return Decision(question.role, question.address, arn, governing.chosen, Verdict.SEALED, why=why)
+    return Decision(
+        question.role, question.address, arn, governing.chosen, Verdict.SEALED, why=why, named=governing.named
+    )
 
 
 def _without_identity(question: Question, lack: Ungoverned, hearing: Hearing) -> Decision:
@@ -178,6 +182,8 @@ def _refused(
         advice_for(arn, label, miss, hearing.circumstances.author or question.address, delegate),
         access_denied(arn, miss, asker),
         reason_of(verdict),
+        governing.named,
+        governing.others,
     )
 
 
@@ -200,6 +206,8 @@ def _undecided(
         advice_for_problems(problems, doubtful=bool(governing.doubts)),
         undecided(why, asker),
         reason_of(Verdict.UNDECIDED),
+        governing.named,
+        governing.others,
     )
 
 

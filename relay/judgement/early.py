@@ -106,6 +106,7 @@ def _not_allowed(address: Address, governing: Governing, evaluated: Evaluated, c
         advice_for(evaluated[0], evaluated[1], miss, address, choice.delegate),
         _early(access_denied(evaluated[0], miss, asker)),
         reason_of(verdict),
+        agreeing=governing.others,
     )
     return Judgement((decision,), None, decision.refusal, decision.reason)
 

@@ -7,6 +7,7 @@ every identity that SES might ask must allow.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from relay.judgement.catalog import Bearing, Identity
 from relay.judgement.choice import Choice, Governing, Lack, Owner, Ungoverned
@@ -24,7 +25,8 @@ def govern(question: Question, choice: Choice) -> Governing | Ungoverned:
         if isinstance(arn, Ungoverned):
             return arn
         if covers(arn, question.address) or named.strict:
-            return _pinned(_explicit(arn, named, question.address, choice), choice.delegate)
+            found = _pinned(_explicit(arn, named, question.address, choice), choice.delegate)
+            return replace(found, named=(named.origin, named.text)) if isinstance(found, Governing) else found
     if choice.rules.source_arn == "required":
         return _nothing_named(question.address)
     return _pinned(_inferred(question.address, choice), choice.delegate)

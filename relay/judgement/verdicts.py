@@ -44,7 +44,9 @@ class Decision:
     precedence over what. ``evaluations``: what each identity's policies said, one per identity and alternative reading
     that mattered, the deciding one first. ``digests``: SHA-256 of every policy text that was read. ``why``: one
     sentence for people. ``advice``: what would make it pass, sentences. ``refusal`` and ``reason``: what this question
-    alone would answer the client under enforce; None and ``none`` when ALLOWED or SEALED.
+    alone would answer the client under enforce; None and ``none`` when ALLOWED or SEALED. ``named``: the field or
+    setting that named an identity for the address, and the ARN it named; None where it was inferred. ``agreeing``: the
+    other identities that had to allow it as well.
     """
 
     role: Role
@@ -58,6 +60,8 @@ class Decision:
     advice: tuple[str, ...] = ()
     refusal: Reply | None = None
     reason: Reason = Reason.NONE
+    named: tuple[str, str] | None = None
+    agreeing: tuple[IdentityArn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,20 @@ def _role(row: Mapping[str, Any]) -> dict[str, Any]:
         "address": _cut(row["address"]),
         "identity": _text(row.get("identity")),
         "chosen": _text(row.get("chosen")) or "",
+        "named": _named(row.get("named")),
+        "agreeing": _texts(row.get("agreeing")),
         "digests": _texts(row.get("digests")),
         "verdict": row["verdict"],
         "deciding": _texts(row.get("deciding")),
         "why": _text(row.get("why")),
     }
+
+
+def _named(value: object) -> dict[str, str] | None:
+    if not isinstance(value, Mapping):
+        return None
+    by, arn = _text(value.get("by")), _text(value.get("arn"))
+    return None if by is None or arn is None else {"by": by, "arn": arn}
 
 
 #: Fields that come from ``Ending.facts``, each with its reading: anything that is not of its type becomes null.

@@ -97,6 +97,7 @@ class Observed:
     ``time``: seconds since the epoch. ``author`` is None for a message refused at MAIL, before anybody saw it.
     ``mail_from`` is what took MAIL FROM's place when it was judged. ``named``: the field or setting that named an
     identity, and its ARN. ``lacks_account_grant``: a grant to the delegate's whole account was seen not to count.
+    ``spared``: it was not refused only because its delegate is observed.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Observed:
     outcome: str
     api: str | None
     lacks_account_grant: bool = False
+    spared: bool = False
 
     @property
     def was_sent(self) -> bool:

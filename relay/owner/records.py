@@ -1,8 +1,8 @@
 """
 Decision records read back into messages. Pure.
 
-What a record tells only in the judge's words (who named an identity, who else had to agree) is read off those words;
-tests hold them to what the judge says.
+What a record tells only in the judge's words (that nobody verified an address, that only an account is granted) is read
+off those words; tests hold them to what the judge says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, Final
 from relay.judgement.verdicts import Role
 from relay.mail.facts import DisplayName
 from relay.observe.records import SCHEMA_VERSION
-from relay.owner.observed import FIELDS, SEVERITY, Answer, HashedAddresses, NotReplayable, Observed, ObservedRole
+from relay.owner.observed import SEVERITY, Answer, HashedAddresses, NotReplayable, Observed, ObservedRole
 from relay.words.addresses import AddressProblem, parse_address
 from relay.words.endings import Reason
 
@@ -22,11 +22,8 @@ HASHED: Final = "hash:"
 _UNVERIFIED: Final = "no verified identity covers "
 #: What it says where a policy names the delegate's account, and the delegate's settings do not let that count.
 _ACCOUNT_ONLY: Final = "only the delegate's whole account is granted"
-_NAMED_BY: Final = " is named by "
-_AGREEING: Final = " must allow as well"
 #: Rows that are remembered: most of a week's are alike.
 _REMEMBERED: Final = 1 << 16
-_ORIGINS: Final = frozenset(FIELDS.values()) | {f"default_{field}" for field in FIELDS}
 _REASONS: Final = {
     "denied": Reason.POLICY_DENIED,
     "not-allowed": Reason.POLICY_NOT_ALLOWED,
@@ -94,23 +91,19 @@ def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
         outcome=record["outcome"],
         api=record.get("api"),
         lacks_account_grant=any(_ACCOUNT_ONLY in str(row.get("why")) for row in rows),
+        spared=record.get("unenforced") is not None,
     )
 
 
 def _role(row: Mapping[str, Any]) -> ObservedRole:
-    digests = tuple(row.get("digests", ()))
-    return _role_of(row["role"], row["address"], row["identity"], row["verdict"], row.get("chosen", ""), digests)
+    agreeing, digests = tuple(row.get("agreeing", ())), tuple(row.get("digests", ()))
+    return _role_of(row["role"], row["address"], row["identity"], row["verdict"], agreeing, digests)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _role_of(
-    role: str, address: str, identity: str | None, verdict: str, chosen: str, digests: tuple[str, ...]
+    role: str, address: str, identity: str | None, verdict: str, agreeing: tuple[str, ...], digests: tuple[str, ...]
 ) -> ObservedRole:
-    """Make one row; that others had to agree, the record says in words."""
-    parts = chosen.split("; ")
-    names = [name for part in parts if part.endswith(_AGREEING) for name in part.removesuffix(_AGREEING).split(", ")]
-    owner = None if identity is None else identity.partition("identity/")[0]
-    agreeing = tuple(f"{owner}identity/{name}" for name in names) if owner else ()
     return ObservedRole(role, parse_address(address), identity, verdict, agreeing, digests)
 
 
@@ -120,18 +113,9 @@ def _display_name(record: Mapping[str, Any]) -> DisplayName | None:
 
 
 def _named(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """
-    The identities that were named, each with the field or setting that named it.
-
-    The record says which identity governed and what named it. Where an address's own policies took precedence over the
-    named domain, the domain is the shorter name, and covers both.
-    """
-    named: dict[str, str] = {}
-    for row in rows:
-        origin = row.get("chosen", "").partition(_NAMED_BY)[2].partition(";")[0]
-        if origin in _ORIGINS and row["identity"] is not None:
-            named[origin] = min(row["identity"], named.get(origin, row["identity"]), key=len)
-    return tuple(sorted(named.items()))
+    """The identities that were named, each with the field or setting that named it; from version 3 on."""
+    told = [row["named"] for row in rows if row.get("named") is not None]
+    return tuple(sorted({str(one["by"]): str(one["arn"]) for one in told}.items()))
 
 
 def _answer(record: Mapping[str, Any]) -> Answer:
@@ -150,4 +134,12 @@ def _answer(record: Mapping[str, Any]) -> Answer:
         return Answer(verdict, record["reason"] if record["reason"] in _JUDGED else own, deciding)
     if record["reason"] == Reason.IDENTITY_UNKNOWN:
         return Answer("refused", Reason.IDENTITY_UNKNOWN, deciding)
+    if verdict == "sealed" and record["reason"] == Reason.SES_REFUSED and _is_refused_access(record):
+        return Answer("refused", Reason.SES_REFUSED)
     return Answer(verdict, Reason.NONE, deciding)
+
+
+def _is_refused_access(record: Mapping[str, Any]) -> bool:
+    """Whether SES, the only judge of a sealed owner's mail, said no to the delegate and not to the message."""
+    error = str(record.get("ses_error"))
+    return error.startswith("AccessDenied") or "address is not verified" in error

@@ -17,7 +17,7 @@ from relay.judgement.verdicts import Decision, Judgement
 from relay.owner.catalogs import identities_in
 from relay.owner.observed import SEVERITY, Answer, NotReplayable, Observed
 from relay.owner.records import read_observed
-from relay.owner.report import Affected, Group, Kind, Report
+from relay.owner.report import Affected, Group, Kind, Report, Spared
 from relay.words.addresses import AddressProblem
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import Delegate
@@ -60,6 +60,7 @@ class Replay:
         self._messages: Counter[str] = Counter()
         self._skipped: Counter[NotReplayable] = Counter()
         self._by_account = 0
+        self._spared = Spared()
 
     def take(self, record: Mapping[str, Any]) -> None:
         """
@@ -72,7 +73,7 @@ class Replay:
         if isinstance(seen, NotReplayable):
             self._skipped[seen] += 1
             return
-        if seen.answer.verdict == "sealed" and not self._can_see(seen):
+        if not self._can_see(seen):
             self._skipped[NotReplayable.SEALED] += 1
             return
         delegate = self._delegate_of(seen)
@@ -94,11 +95,12 @@ class Replay:
             self._groups.items(),
             key=lambda item: (order.index(item[0].kind), -item[1].count, item[0].delegate, item[0].address),
         )
-        return Report(dict(ranked), dict(self._messages), dict(self._skipped), self._by_account)
+        return Report(dict(ranked), dict(self._messages), dict(self._skipped), self._by_account, self._spared)
 
     def _can_see(self, seen: Observed) -> bool:
-        arns = [parse_identity_arn(role.identity) for role in seen.roles if role.identity is not None]
-        return all((arn.account, arn.region) in self._catalog.owners for arn in arns)
+        """Whether the owners that only SES could judge by then can be judged by now."""
+        sealed = [role.identity for role in seen.roles if role.verdict == "sealed" and role.identity is not None]
+        return all((arn.account, arn.region) in self._catalog.owners for arn in map(parse_identity_arn, sealed))
 
     def _delegate_of(self, seen: Observed) -> Delegate | None:
         origins = tuple(pair for pair in seen.named if pair[0].startswith("default_"))
@@ -147,6 +149,8 @@ class Replay:
         doubtful = judged.by_account and self._find_delegate is None
         if doubtful and before.is_allowed:
             self._by_account += 1
+        if seen.spared:
+            self._spared.add(is_allowed=after.is_allowed)
         kind = kind_of_change(before, after, doubtful=doubtful)
         if kind is None:
             return

@@ -63,6 +63,19 @@ class Affected:
             self.examples.append(seen.id)
 
 
+@dataclass(slots=True)
+class Spared:
+    """Messages that went out only because their delegate is observed, and how many of them policies still refuse."""
+
+    sent: int = 0
+    still_refused: int = 0
+
+    def add(self, *, is_allowed: bool) -> None:
+        """Count one message; *is_allowed* by the new answer."""
+        self.sent += 1
+        self.still_refused += not is_allowed
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """
@@ -76,6 +89,7 @@ class Report:
     messages: Mapping[str, int]
     skipped: Mapping[NotReplayable, int]
     by_account: int
+    spared: Spared = field(default_factory=Spared)
 
     @property
     def judged(self) -> int:
@@ -104,6 +118,7 @@ class Report:
             "unchanged": self.judged - sum(self.total(kind) for kind in Kind if kind.is_change),
             "not_replayable": {str(skipped): count for skipped, count in sorted(self.skipped.items())},
             "by_account_grant": self.by_account,
+            "observed": {"sent": self.spared.sent, "still_refused": self.spared.still_refused},
             "totals": {str(kind): self.total(kind) for kind in Kind},
             "delegates": {
                 name: {"messages": count} | {str(kind): self.total(kind, name) for kind in Kind}

@@ -21,7 +21,11 @@ Pair: TypeAlias = tuple[Address, Address]
 
 @dataclass(slots=True)
 class Sightings:
-    """What was seen of one delegate's mail: for each identity, author and feedback address with recipient domains."""
+    """
+    What was seen of one delegate's mail: for each identity, author and feedback address with recipient domains.
+
+    ``spared``: messages that went out only because the delegate is observed; ``denied``: those that met a Deny.
+    """
 
     delegate: str
     messages: int = 0
@@ -30,6 +34,8 @@ class Sightings:
     names: set[str] = field(default_factory=set)
     by_identity: dict[str, dict[Pair, Domains]] = field(default_factory=dict)
     without_identity: int = 0
+    spared: int = 0
+    denied: int = 0
 
     def add(self, seen: Observed) -> None:
         """
@@ -44,6 +50,8 @@ class Sightings:
             self.without_identity += 1
             return
         self.messages += 1
+        self.spared += seen.spared
+        self.denied += seen.answer.verdict == "denied"
         self.principals[seen.principal] = self.principals.pop(seen.principal, 0) + 1
         self.actions.update([seen.api] if seen.api else [])
         self.names.update([seen.display_name.decoded] if seen.display_name else [])
@@ -164,6 +172,10 @@ def _left_open(rows: Sequence[Row], sightings: Sightings) -> Iterable[str]:
     yield "no end: a condition on aws:CurrentTime would set one"
     if len(sightings.principals) > 1:
         yield f"mail was seen of {len(sightings.principals)} principals; the latest is named"
+    if sightings.spared:
+        yield f"{sightings.spared} of {sightings.messages} messages went out only because observed: look at them first"
+    if sightings.denied:
+        yield f"a Deny was met by {sightings.denied} of {sightings.messages} messages, and no Allow lifts a Deny"
     principal = next(reversed(sightings.principals))
     if ":assumed-role/" in principal:
         yield f"{principal} is one session of a role: the next one may have another name; name the role to mean all"

@@ -217,6 +217,7 @@ def test_an_address_that_allows_leaves_its_other_spellings_to_the_domain():
     decision = first(catalog(DOMAIN, allowing), facts("app+x@example.com"))
     assert (decision.verdict, str(decision.identity)) == (Verdict.ALLOWED, arn("example.com"))
     assert "app@example.com must allow as well" in decision.chosen
+    assert decision.agreeing == (allowing.arn,)
     refused = first(catalog(identity("example.com", deny()), allowing), facts("app+x@example.com"))
     assert refused.verdict is Verdict.DENIED
 
@@ -250,6 +251,21 @@ def test_subdomain_and_parent_with_policies_must_both_allow(parent, child, verdi
     message = facts("app@deep.sub.example.com", source_arn=named and arn(named))
 
     assert first(known, message, envelope("app@deep.sub.example.com")).verdict is verdict
+
+
+def test_what_named_an_identity_is_told_and_who_had_to_agree():
+    """The ARN that was named, though a policy on the address itself takes the domain's place; inferred: nothing."""
+    known = catalog(DOMAIN, identity("sub.example.com", allow()), identity("app@example.com", allow()))
+    setting = delegate(default_source_arn=arn("example.com"))
+
+    named = judge(known, facts(source_arn=arn("example.com"))).decisions[0]
+    assert (named.named, named.agreeing) == (("X-SES-SOURCE-ARN", arn("example.com")), ())
+    assert str(named.identity) == arn("app@example.com")
+    assert judge(known, facts(), who=setting).decisions[0].named == ("default_source_arn", arn("example.com"))
+    below = judge(known, facts("app@sub.example.com"), envelope("app@sub.example.com")).decisions[0]
+    assert (below.named, [str(one) for one in below.agreeing]) == (None, [arn("example.com")])
+    refused = catalog(identity("example.com", allow(SOMEBODY)), identity("sub.example.com", allow()))
+    assert [str(one) for one in first(refused, facts("app@sub.example.com")).agreeing] == [arn("example.com")]
 
 
 def test_a_subdomain_without_policies_falls_to_its_parent():

@@ -22,6 +22,8 @@ ROLE = {
     "address": "billing@example.com",
     "identity": IDENTITY,
     "chosen": "the domain example.com covers it, and no address identity takes precedence",
+    "named": {"by": "X-SES-SOURCE-ARN", "arn": IDENTITY},
+    "agreeing": [IDENTITY.replace("example.com", "mail.example.com")],
     "digests": ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     "verdict": "allowed",
     "deciding": ["billing/From"],

@@ -35,7 +35,7 @@ def test_the_schema_is_strict():
     VALIDATOR.check_schema(SCHEMA)
 
     found = list(objects(SCHEMA))
-    assert len(found) == 5
+    assert len(found) == 6
     for schema in found:
         assert schema["additionalProperties"] is False
         assert schema["required"]
@@ -209,6 +209,8 @@ ROWS = st.fixed_dictionaries(
     optional={
         "identity": st.just(IDENTITY) | JSON,
         "chosen": JSON,
+        "named": st.fixed_dictionaries({}, optional={"by": st.text(max_size=20) | JSON, "arn": JSON}) | JSON,
+        "agreeing": JSON,
         "digests": st.lists(st.text(max_size=70), max_size=3) | JSON,
         "deciding": JSON,
         "why": JSON,

@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from relay.owner.folder import read_policy_folder
-from tests.owner.week import DOMAIN, OWNER, REGION, Week, edit
+from tests.owner.week import DELEGATES, DOMAIN, OWNER, REGION, Week, edit
 
 BILLING = "arn:aws:iam::111111111111:user/billing"
 CASES = [
@@ -142,6 +143,26 @@ def test_what_would_change_is_a_table(run, config, policies, week: Week, tmp_pat
         "  intern    intern@example.com  15        policy-denied  heard  id00265, id00266, id00267, ...\n"
         "      it would not be refused at MAIL; what the message says is not recorded\n"
     )
+
+
+async def test_what_only_observing_spared_is_counted(run, policies, tmp_path):
+    """The question before enforcing: would anything be lost?"""
+    observed = replace(DELEGATES["billing"], mode="observe")
+    week = Week(policies, delegates={"billing": observed})
+    await week.send("billing", "reminders@example.com", mail_from="billing@example.com", times=3)
+    await week.send("billing", "dunning@example.com", mail_from="billing@example.com")
+    await week.send("billing", "billing@example.com", times=2)
+    log = week.write(tmp_path / "week.log")
+
+    def told() -> str:
+        return str(run("policy", "replay", log, "--policies", policies).stdout.splitlines())
+
+    spared = "4 messages went out only because observed; to enforce these policies would refuse"
+    assert f"{spared} all of them" in told()
+    for author, left in (("reminders", "1 of them"), ("dunning", "none of them")):
+        who = ["--identity", DOMAIN, "--principal", BILLING, "--from", f"{author}@example.com"]
+        assert run("policy", "grant", *who, "--name", author, "--write", policies).exit_code == 0
+        assert f"{spared} {left}" in told()
 
 
 async def test_a_long_table_is_cut_and_says_so(run, policies, tmp_path):

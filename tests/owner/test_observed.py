@@ -10,12 +10,19 @@ from relay.judgement.rules import Rules
 from relay.observe.privacy import AddressHashes
 from relay.observe.records import SCHEMA_VERSION
 from relay.owner.folder import read_policy_folder
+from relay.owner.grant import Grant, policy_of
 from relay.owner.observed import HashedAddresses, NotReplayable, Observed
 from relay.owner.records import read_observed
+from relay.words.arns import parse_identity_arn
 from relay.words.delegates import Delegate
-from tests.owner.week import DELEGATES, DOMAIN, Week
+from tests.owner.week import DELEGATES, DOMAIN, OWNER, REGION, Week
 
-CEO = DOMAIN.replace("example.com", "ceo@example.com")
+
+def arn(name: str) -> str:
+    return DOMAIN.replace("example.com", name)
+
+
+CEO = arn("ceo@example.com")
 
 
 def observed(record: dict[str, Any]) -> Observed:
@@ -72,7 +79,7 @@ async def test_a_return_path_field_is_told_from_mail_from(policies):
     ],
 )
 async def test_what_named_an_identity_is_read_off_the_record(policies, headers, defaults, named):
-    """The judge's own wording says so; when it changes, this fails."""
+    """Field or setting, with the ARN: the delegate can be asked again as it asked."""
     delegates = {"billing": Delegate("billing", DELEGATES["billing"].principal, **defaults)}
     week = Week(policies, delegates=delegates)
 
@@ -90,6 +97,56 @@ async def test_a_domain_that_was_named_is_read_where_an_address_took_precedence(
 
     assert [role["identity"] for role in record["roles"]] == [CEO, DOMAIN]
     assert dict(observed(record).named) == {"X-SES-SOURCE-ARN": DOMAIN}
+
+
+async def test_what_named_a_sealed_identity_is_read_too(policies):
+    own = Delegate("billing", DELEGATES["billing"].principal, is_caller=True)
+    week = Week(policies, delegates={"billing": own}, rules=Rules(sealed=frozenset({(OWNER, REGION)})))
+
+    seen = observed(await last(week, "billing", "billing@example.com", headers=[f"X-SES-SOURCE-ARN: {DOMAIN}"]))
+
+    assert {role.verdict for role in seen.roles} == {"sealed"}
+    assert dict(seen.named) == {"X-SES-SOURCE-ARN": DOMAIN}
+
+
+async def test_others_that_had_to_agree_are_read(policies):
+    """A subdomain with policies of its own beside its parent: both were asked."""
+    below = policies / OWNER / REGION / "mail.example.com"
+    below.mkdir()
+    (below / "open.json").write_text(json.dumps(policy_of(Grant(parse_identity_arn(arn("mail.example.com")), "*"))))
+
+    seen = observed(await last(Week(policies), "billing", "billing@mail.example.com"))
+
+    assert {(role.identity, role.agreeing) for role in seen.roles} == {(arn("mail.example.com"), (DOMAIN,))}
+
+
+async def test_a_record_without_these_fields_tells_of_nobody(policies):
+    """Before version 3; the identity that governed is known all the same."""
+    record = await last(Week(policies), "billing", "billing@example.com", headers=[f"X-SES-SOURCE-ARN: {DOMAIN}"])
+    rows = [{key: row[key] for key in row.keys() - {"named", "agreeing"}} for row in record["roles"]]
+
+    seen = observed({**record, "schema": 2, "roles": rows})
+
+    assert (seen.named, {role.identity for role in seen.roles}) == ((), {DOMAIN})
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        ("AccessDenied: User `arn' is not authorized to perform `ses:SendRawEmail'", "refused"),
+        ("MessageRejected: Email address is not verified. The following identities failed", "refused"),
+        ("MessageRejected: the message contains a virus", "sealed"),
+    ],
+)
+async def test_what_ses_said_of_sealed_mail_is_its_answer(policies, error, verdict):
+    """It alone judged; what it holds against the message itself is no policy's doing."""
+    own = Delegate("billing", DELEGATES["billing"].principal, is_caller=True, default_source_arn=DOMAIN)
+    week = Week(policies, delegates={"billing": own}, rules=Rules(sealed=frozenset({(OWNER, REGION)})))
+    record = await last(week, "billing", "billing@example.com")
+
+    seen = observed({**record, "outcome": "rejected", "reason": "ses-refused", "ses_id": None, "ses_error": error})
+
+    assert (seen.answer.verdict, seen.was_sent) == (verdict, False)
 
 
 async def test_judged_again_by_the_same_policies_the_answer_is_the_same(week, policies):
@@ -173,4 +230,5 @@ async def test_mail_that_was_only_observed_is_told_by_its_verdict(policies):
     seen = observed(await last(week, "intern", "intern@example.com"))
 
     assert seen.was_sent
+    assert seen.spared
     assert (seen.answer.verdict, seen.answer.reason) == ("denied", "policy-denied")

@@ -184,9 +184,25 @@ async def test_mail_that_was_only_observed_is_judged_like_any_other(policies):
     await week.send("intern", "intern@example.com", times=7)
 
     assert counts(replay(week, policies)) == {}
+    assert replay(week, policies).to_json()["observed"] == {"sent": 7, "still_refused": 7}
 
     edit(policies, "intern", Effect="Allow")
     assert counts(replay(week, policies)) == {("gains", "intern", "intern@example.com", "policy-denied", "allowed"): 7}
+    assert replay(week, policies).to_json()["observed"] == {"sent": 7, "still_refused": 0}
+
+
+async def test_mail_of_two_owners_of_which_one_was_sealed_waits_for_both(policies, tmp_path):
+    """An answer by half of the policies would be none."""
+    sealed = (("777777777777", REGION),)
+    bounces = f"arn:aws:ses:{REGION}:777777777777:identity/bounces.example"
+    own = replace(DELEGATES["billing"], is_caller=True, default_return_path_arn=bounces)
+    week = Week(policies, delegates={"billing": own}, rules=Rules(sealed=frozenset(sealed)))
+    await week.send("billing", "other@example.com", mail_from="b@bounces.example")
+    assert [role["verdict"] for role in week.records[0]["roles"]] == ["not-allowed", "sealed"]
+
+    assert replay(week, policies).skipped == {NotReplayable.SEALED: 1}
+    (policies / "777777777777" / REGION / "bounces.example").mkdir(parents=True)
+    assert replay(week, policies).judged == 1
 
 
 async def test_mail_of_a_sealed_owner_is_judged_where_the_folder_knows_it(policies, tmp_path):

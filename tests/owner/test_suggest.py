@@ -19,6 +19,7 @@ from relay.owner.statements import LONGEST_POLICY, Pattern
 from relay.owner.suggest import Sightings, Suggestion, identities_of, suggest
 from relay.owner.widening import FEW_DOMAINS, MANY_ADDRESSES, fold_labels, whole_domains
 from relay.policy.document import Policy, parse_policy
+from relay.walk import role_record
 from relay.words.addresses import Address, parse_address
 from relay.words.arns import IdentityArn, parse_identity_arn
 from relay.words.delegates import Delegate
@@ -82,16 +83,7 @@ def seen(mails: Sequence[Mail], catalog: Catalog, principal: str = APP) -> Sight
             "delegate": "app",
             "principal": principal,
             "recipients": list(mail.recipients),
-            "roles": [
-                {
-                    "role": decision.role.value,
-                    "address": str(decision.address),
-                    "identity": str(decision.identity),
-                    "chosen": decision.chosen,
-                    "verdict": decision.verdict.value,
-                }
-                for decision in judged(mail, catalog, principal).decisions
-            ],
+            "roles": [role_record(decision) for decision in judged(mail, catalog, principal).decisions],
             "outcome": "accepted",
             "reason": "none",
         }
@@ -257,6 +249,23 @@ def test_the_principal_is_the_one_of_the_records(principal, element, remark):
 
     assert made.policy["Statement"][0]["Principal"] == element
     assert remark is None or remark in " ".join(made.open)
+
+
+async def test_what_was_only_observed_is_said_to_be(policies):
+    """A suggestion would let it through for good, but no Allow lifts a Deny."""
+    intern = Delegate("intern", "arn:aws:iam::333333333333:user/intern", mode="observe")
+    week = Week(policies, delegates={"intern": intern})
+    await week.send("intern", "intern@example.com", times=3)
+    sightings = Sightings("intern")
+    for record in week.records:
+        observed = read_observed(record)
+        assert isinstance(observed, Observed)
+        sightings.add(observed)
+
+    told = " ".join(suggest(sightings, IDENTITY).open)
+
+    assert "3 of 3 messages went out only because observed" in told
+    assert "a Deny was met by 3 of 3 messages" in told
 
 
 def test_of_several_principals_the_latest_is_named():

@@ -65,8 +65,16 @@ def _summary(report: Report) -> Iterator[str]:
     yield click.style(f"{_number(report.judged, 'message')} judged again: {verdict}", bold=True)
     if counts:
         yield f"  {', '.join(counts)}"
+    if report.spared.sent:
+        spared = _number(report.spared.sent, "message")
+        yield f"  {spared} went out only because observed; to enforce these policies would refuse {_some(report)}"
     for skipped, count in sorted(report.skipped.items()):
         yield f"  {count} not judged again: {skipped.why}"
+
+
+def _some(report: Report) -> str:
+    refused = report.spared.still_refused
+    return "none of them" if not refused else "all of them" if refused == report.spared.sent else f"{refused:,} of them"
 
 
 def _section(report: Report, kind: Kind, rows: Sequence[tuple[Group, Affected]], top: int) -> Iterator[str]:
