@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from relay import __version__
 from relay.console.readiness import Check, Readiness
 from relay.console.server import AdminServer
+from relay.courier.attempts import Backdoor
 from relay.delegates.registry import Registry
+from relay.dispatch import Dispatch
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe.events import DelegatesObserved, Noted, Observer
@@ -29,12 +31,14 @@ from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
 from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey, Unusable
+from relay.sending.ports import AtOnce
 from relay.settings.model import Settings
 from relay.smtp.door import StreetDoor
 from relay.translation import (
     CALLER,
     USER_AGENT,
     directory_of,
+    dispatch_of,
     elsewhere_of,
     entries_of,
     hostname_of,
@@ -109,6 +113,9 @@ class Relay:
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
         self._reception = Reception(self._walk, self._ses, gates=self._gates)
+        self._dispatch = Dispatch(
+            dispatch_of(settings), self._walk, Backdoor(self._ses, self._gates, AtOnce()), self.observe
+        )
         self._door = StreetDoor(
             listeners_of(settings),
             limits=limits_of(settings),
@@ -137,6 +144,7 @@ class Relay:
 
         Raises:
             ListenerProblem, OSError: An address cannot be had.
+            SpoolProblem: The spool that was asked for cannot be used.
 
         """
         self._put_back_logging = take_over_logging(self._log)
@@ -148,6 +156,7 @@ class Relay:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
         self._tell_who_is_observed()
+        self._reception.keeping = await self._dispatch.start()
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
         await self._door.open()
         self._is_open = True
@@ -165,9 +174,12 @@ class Relay:
     async def stop(self) -> None:
         """Drain: no new client, running transactions finish, then everything behind them closes. Also half started."""
         was_open, self._is_open = self._is_open, False
+        until = time.monotonic() + self._settings.server.drain_timeout
+        self._dispatch.halt()
         quiet = not was_open or await self._door.drain(self._settings.server.drain_timeout)
         if not quiet:
             await self._door.close()
+        quiet = await self._dispatch.stop(until - time.monotonic()) and quiet
         for task in filter(None, (self._refreshing, *self._background)):
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -223,7 +235,8 @@ class Relay:
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
-        return (self._check_credentials(), self._check_policies(), self._check_delegates(), doors)
+        ours = (self._check_credentials(), self._check_policies(), self._check_delegates())
+        return (*ours, *self._dispatch.check(), doors)
 
     def _check_credentials(self) -> Check:
         state = None if self._credentials is None else self._credentials.state

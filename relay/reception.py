@@ -93,8 +93,10 @@ class Reception:
         walk: Reads, judges and rewrites.
         sender: The back door.
         gates: What is known of SES's troubles, shared with the courier.
-        keeping: Where messages are kept that SES does not take at once; None for mode ``direct``.
         pace: How fast mail may go.
+
+    ``keeping``: where messages are kept that SES does not take at once; None for mode ``direct``. Set before the street
+    door opens.
     """
 
     def __init__(
@@ -103,13 +105,12 @@ class Reception:
         sender: Sender,
         *,
         gates: Gates,
-        keeping: Keeping | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._walk = walk
         self._sender = sender
         self._gates = gates
-        self._keeping = keeping
+        self.keeping: Keeping | None = None
         self._pace: Pace = pace or AtOnce()
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
@@ -118,7 +119,7 @@ class Reception:
 
     def room(self, octets: int) -> Ending | None:
         """Refuse before 354 where 250 can only mean the spool, and it is full. In ``fallback`` SES may take it."""
-        keeping = self._keeping
+        keeping = self.keeping
         if keeping is None or keeping.mode != "spool":
             return None
         return None if keeping.spool.room(octets) is None else NO_ROOM
@@ -137,7 +138,7 @@ class Reception:
         return with_decision(ending, envelope.id)
 
     async def _deliver(self, message: _Message) -> Ending:
-        keeping = self._keeping
+        keeping = self.keeping
         if keeping is None:
             return await self._direct(message)
         if keeping.mode == "spool":
@@ -220,11 +221,11 @@ class Reception:
 
     async def _commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         """Make it durable. A commit that has begun is not given up half-way, whoever goes away meanwhile."""
-        if self._keeping is None:
+        if self.keeping is None:
             raise ValueError("nothing is kept in mode direct")
-        problem = await asyncio.shield(self._keeping.spool.commit(entry, raw))
+        problem = await asyncio.shield(self.keeping.spool.commit(entry, raw))
         if problem is None:
-            self._keeping.successor.look()
+            self.keeping.successor.look()
         else:
             told = {"why": problem.why, "id": entry.id}
             event = "spool.full" if isinstance(problem, Full) else "spool.unavailable"

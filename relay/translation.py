@@ -8,8 +8,11 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from relay import __version__
+from relay.courier.choice import Bounds
+from relay.courier.schedule import Schedule
 from relay.delegates.entries import Elsewhere, Entry
 from relay.delegates.tokens import Issuer
+from relay.dispatch import DispatchOptions
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Keeper, Owner
@@ -18,10 +21,12 @@ from relay.judgement.rules import Rules
 from relay.observe.events import Observer
 from relay.observe.log import LogOptions
 from relay.owner.policy_texts import PolicyTexts
+from relay.settings.aws import DEFAULT_SPOOL
 from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
+from relay.spool.sqlite_opening import path_of
 from relay.words.certificates import read_certificate_name
 from relay.words.delegates import Delegate
 
@@ -83,6 +88,30 @@ def keeper_of(settings: Settings) -> PolicyTexts | None:
     """Return where policy texts are kept; None where no file for them is named."""
     path = settings.journal.path
     return None if path is None else PolicyTexts(path)
+
+
+def dispatch_of(settings: Settings) -> DispatchOptions:
+    """Return how messages are kept: the mode, the spool's place, and when they are tried again."""
+    delivery, spool = settings.delivery, settings.spool
+    path = None if spool.url is None else path_of(spool.url.get_secret_value())
+    if path is None and delivery.mode != "direct":
+        path = DEFAULT_SPOOL
+    share = 1 if delivery.mode == "spool" else 2  # reception makes calls, too
+    return DispatchOptions(
+        mode=delivery.mode,
+        path=path,
+        is_asked_for=spool.url is not None or "mode" in delivery.model_fields_set,
+        max_bytes=spool.max_bytes,
+        budget=delivery.budget,
+        schedule=Schedule(
+            first=spool.retry_first,
+            longest=spool.retry_longest,
+            unsure=spool.retry_unsure,
+            max_age=spool.max_age,
+            keep_failed=spool.keep_failed,
+        ),
+        bounds=Bounds(calls=max(1, settings.ses.max_connections // share)),
+    )
 
 
 def limits_of(settings: Settings) -> Limits:

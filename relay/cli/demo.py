@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -90,6 +91,7 @@ def _settings(folder: Path, *, smtp: str, admin: str, ses: str) -> Settings:
         "SES_RELAY__LISTENER__ADDRESS": smtp,
         "SES_RELAY__ADMIN__ADDRESS": admin,
         "SES_RELAY__SES__ENDPOINT_URL": f"http://{ses}",
+        "SES_RELAY__SPOOL__URL": f"sqlite://{quote(str(folder / 'spool.db'))}",
         "SES_RELAY__LOG__FORMAT": "console",
     }
     reading = read_settings(folder / "relay.toml", environ)

@@ -18,9 +18,10 @@ from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
 from relay.smtp.listeners import ListenerProblem
+from relay.spool.problems import SpoolProblem
 
 #: What keeps a relay from starting and is the operator's to mend; the text says what it is.
-START_PROBLEMS: Final = (ListenerProblem, OSError, ssl.SSLError)
+START_PROBLEMS: Final = (ListenerProblem, SpoolProblem, OSError, ssl.SSLError)
 
 
 @click.command()

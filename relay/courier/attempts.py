@@ -14,7 +14,7 @@ from relay.observe.events import Incident, Observer
 from relay.sending.answers import MAYBE_SENT, TRY_LATER
 from relay.sending.gates import Gates
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
-from relay.sending.ports import NotNow, Pace, Sender, Turn
+from relay.sending.ports import NOT_MADE, NotNow, Pace, Sender, Turn
 from relay.sending.troubles import Lane, details_of
 from relay.spool.entries import Batch, Entry
 from relay.spool.ports import Damaged, Spool
@@ -63,9 +63,9 @@ class Attempts:
         self._chances = chances
         self._observe = observe
 
-    async def make(self, entry: Entry, lane: Lane) -> Report:
+    async def make(self, entry: Entry, turn: Turn) -> Report:
         """
-        Try *entry*, which is *sending* by now, admitted on *lane*.
+        Try *entry*, which is *sending* by now, admitted at the gates of *turn*, which was taken.
 
         Cancelled before the call it raises; cancelled during the call it reports that SES may have the message.
         """
@@ -75,13 +75,19 @@ class Attempts:
             self._observe(Incident(entry.id, entry.session.id, error))
             prepared = self._later(entry, Reason.INTERNAL, "an incident inside the relay; the log has it")
         if isinstance(prepared, Report):
-            self._door.gates.leave(lane)
+            self.leave(turn)
             return prepared
-        if prepared[0][1].lane != lane:
-            self._door.gates.leave(lane)
-            if not self._door.gates.admit(prepared[0][1].lane):
-                return self._elsewhere(entry, prepared[0][1].lane)
-        return await self._send(entry, prepared)
+        lane = prepared[0][1].lane
+        if lane != turn.lane:
+            self.leave(turn)
+            if not self._door.gates.admit(lane):
+                return self._elsewhere(entry, lane)
+        return await self._send(entry, prepared, is_taken=lane == turn.lane)
+
+    def leave(self, turn: Turn) -> None:
+        """Give back what was taken for a call that is not made."""
+        self._door.gates.leave(turn.lane)
+        self._door.pace.told(turn, NOT_MADE)
 
     # Judging
 
@@ -131,13 +137,18 @@ class Attempts:
 
     # Sending
 
-    async def _send(self, entry: Entry, parts: Sequence[tuple[int, Prepared]]) -> Report:
-        """Send what is open, one call a batch; the first that has to wait lets the others wait."""
+    async def _send(self, entry: Entry, parts: Sequence[tuple[int, Prepared]], *, is_taken: bool) -> Report:
+        """
+        Send what is open, one call a batch; the first that has to wait lets the others wait.
+
+        *is_taken*: the first call's turn was taken already.
+        """
         started, ses_ids = self._walk.clocks.monotonic(), []
         trouble: Deferred | Ambiguous | None = None
         for number, (place, prepared) in enumerate(parts):
             turn = Turn(prepared.lane, entry.delegate, len(entry.batches[place].recipients))
-            outcome = await self._call(prepared, turn, entry, is_first=number == 0)
+            is_taken = is_taken and number == 0
+            outcome = await self._call(prepared, turn, entry, is_taken=is_taken)
             if isinstance(outcome, Deferred | Ambiguous):
                 trouble = outcome
                 break
@@ -148,14 +159,14 @@ class Attempts:
         report = self.end(entry, trouble)
         return replace(report, ses_ids=tuple(ses_ids), seconds=seconds)
 
-    async def _call(self, prepared: Prepared, turn: Turn, entry: Entry, *, is_first: bool) -> Outcome:
-        if not is_first:
+    async def _call(self, prepared: Prepared, turn: Turn, entry: Entry, *, is_taken: bool) -> Outcome:
+        if not is_taken:
             not_now = await self._door.pace.take(turn, patience=PATIENCE)
             if not_now is not None:
+                self._door.gates.leave(turn.lane)
                 return _waits(not_now)
-        mail = prepared.mail
         try:
-            outcome = await self._door.sender.send(mail, prepared.permit.region)
+            outcome = await self._door.sender.send(prepared.mail, prepared.permit.region)
         except asyncio.CancelledError:
             outcome = STOPPED
             if (task := asyncio.current_task()) is not None:

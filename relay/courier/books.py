@@ -64,5 +64,10 @@ class Books:
 
 
 def _merged(ours: Entry, current: Entry) -> Entry:
+    """Ours on top of what is there; a fate that is written there already is never taken back."""
     is_held = current.state is State.HELD and ours.state is State.DUE
-    return replace(ours, version=current.version, state=current.state if is_held else ours.state)
+    batches = tuple(
+        mine if there.is_open else there for mine, there in zip(ours.batches, current.batches, strict=True)
+    )
+    state = current.state if is_held else ours.state
+    return replace(ours, version=current.version, state=state, batches=batches)

@@ -251,20 +251,23 @@ class Courier:
         batch = next((batch for batch in entry.batches if batch.is_open), entry.batches[0])
         turn = Turn(lane, entry.delegate, len(batch.recipients))
         begun: Entry | Unavailable | None = None
+        is_taken = False
         try:
             not_now = await self._door.pace.take(turn, patience=PATIENCE)
             if not_now is not None:
                 self._door.gates.leave(lane)
                 await self._books.write(self._put_off_by(entry, max(not_now.seconds, LOOK_AGAIN)))
                 return
+            is_taken = True
             begun = await self._spool.begin(entry, self._chances.now())
             if not isinstance(begun, Entry):
-                self._door.gates.leave(lane)
+                self._attempts.leave(turn)
                 self._not_begun(begun)
                 return
-            report = await self._attempts.make(begun, lane)
+            report = await self._attempts.make(begun, turn)
         except asyncio.CancelledError:  # broken off before the call: nothing left this house
-            self._door.gates.leave(lane)
+            if is_taken:
+                self._attempts.leave(turn)
             if isinstance(begun, Entry):
                 await self._books.write(self._put_off_by(begun, 0.0))
             raise

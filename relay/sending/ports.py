@@ -1,9 +1,10 @@
 """The back door as reception and courier see it."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from relay.sending.outcomes import Mail, Outcome
+from relay.sending.answers import TRY_LATER
+from relay.sending.outcomes import Deferred, Mail, Outcome
 from relay.sending.troubles import Lane
 from relay.words.endings import Reason
 from relay.words.replies import Reply
@@ -39,8 +40,16 @@ class NotNow:
     reason: Reason
 
 
+#: What a pace is told of a turn that was taken for nothing.
+NOT_MADE: Final = Deferred("NotMade", "no call was made", TRY_LATER, Reason.NONE)
+
+
 class Pace(Protocol):
-    """How fast mail may go: the account's rate and quota, the delegates' shares of it."""
+    """
+    How fast mail may go: the account's rate and quota, the delegates' shares of it.
+
+    Whoever has taken a turn tells what came of it, ``NOT_MADE`` if there was no call.
+    """
 
     async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds. None: send now."""

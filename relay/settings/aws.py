@@ -1,6 +1,7 @@
 """AWS and what becomes of mail: ``[policies]``, ``[authorization]``, ``[ses]``, ``[delivery]`` and their neighbours."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Final, Literal
 
 from relay.settings.forms import (
     Account,
@@ -18,9 +19,13 @@ from relay.settings.forms import (
     SecretUrl,
     SendRate,
     Size,
+    SpoolUrl,
     Text,
 )
 from relay.settings.keys import Section, option, required
+
+#: The spool where none is named: systemd, packages and images make its folder, and nobody else does.
+DEFAULT_SPOOL: Final = Path("/var/lib/ses-relay/spool.db")
 
 
 class OwnerSettings(Section):
@@ -136,7 +141,7 @@ class DeliverySettings(Section):
 
     mode: Literal["fallback", "direct", "spool"] = option(
         "fallback: SES took the message, or it is safe in the spool; direct: SES took it; spool: it is "
-        "safe in the spool. Unset without a spool: direct.",
+        "safe in the spool. Unset where no spool can be written: direct.",
         default="fallback",
     )
     budget: Duration = option(
@@ -148,11 +153,29 @@ class DeliverySettings(Section):
 
 
 class SpoolSettings(Section):
-    """Where messages wait."""
+    """Where messages wait, and how they are tried again."""
 
-    url: SecretUrl | None = option("sqlite:///var/lib/ses-relay/spool.db, or redis://HOST for a fleet.", default=None)
+    url: SpoolUrl | None = option(
+        "A file of this machine: sqlite:///var/lib/ses-relay/spool.db, which is also meant where delivery.mode needs a "
+        'spool and no url is given. redis://HOST for a fleet. With mode = "direct" what is still there is sent.',
+        default=None,
+    )
     max_age: Duration = option("Give up and notify after so long.", default="4d", ge=60, le=30 * 86400)
     max_bytes: Size = option("The room for waiting messages; past it 452.", default="1GiB", ge=1 << 20)
+    keep_failed: Duration = option(
+        "How long a message that could not be delivered is kept for people to see, retry or delete.",
+        default="14d",
+        ge=60,
+        le=365 * 86400,
+    )
+    retry_first: Duration = option("About the first pause before another attempt.", default="1s", ge=0.1, le=3600)
+    retry_longest: Duration = option("The longest pause between two attempts.", default="15m", ge=1, le=86400)
+    retry_unsure: Duration = option(
+        "The least pause where SES may have the message already: it did not answer, or the relay was killed.",
+        default="30s",
+        ge=0.1,
+        le=3600,
+    )
 
 
 class NotificationSettings(Section):

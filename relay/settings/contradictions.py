@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from relay.settings.authority import as_its_own, in_one_account, observing, observing_all, sealed_owners
+from relay.settings.aws import DEFAULT_SPOOL
 from relay.settings.door import I_KNOW, ListenerSettings
 from relay.settings.forms import HostPort
 from relay.settings.keys import KeyPath
@@ -175,12 +176,20 @@ def _policies(settings: Settings, written: Written) -> Iterator[Finding]:
 def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
     mode: KeyPath = ("delivery", "mode")
     url: KeyPath = ("spool", "url")
-    if not written.says(mode):
-        why = 'unset, and the spool of "fallback" is not built yet: runs as "direct", nothing is kept'
+    if not written.says(mode) and settings.delivery.mode == "direct":
+        why = f'unset, and {DEFAULT_SPOOL.parent} cannot be written: runs as "direct", nothing is kept'
         yield Finding(mode, why, reads=(url,), is_warning=True)
-    if settings.limits.recipients > _RECIPIENTS_OF_SES and settings.spool.url is None:
-        why = f"{settings.limits.recipients} is above {_RECIPIENTS_OF_SES}, SES's own limit, without a spool to split"
-        yield Finding(("limits", "recipients"), why, reads=(url,))
+    if settings.spool.url is not None and not settings.spool.url.get_secret_value().startswith("sqlite:"):
+        yield Finding(url, "not built yet (a spool for a fleet): use sqlite:///PATH")
+    if settings.spool.retry_longest < settings.spool.retry_first:
+        yield Finding(("spool", "retry_longest"), "below retry_first", reads=(("spool", "retry_first"),))
+    most = settings.limits.recipients
+    if most > _RECIPIENTS_OF_SES and settings.delivery.mode == "direct":
+        why = f"{most} is above {_RECIPIENTS_OF_SES}, SES's own limit, without a spool to split"
+        yield Finding(("limits", "recipients"), why, reads=(mode, url))
+    elif most > _RECIPIENTS_OF_SES:
+        why = f"{most} is above {_RECIPIENTS_OF_SES}, SES's own limit; not built yet (splitting messages)"
+        yield Finding(("limits", "recipients"), why, reads=(mode, url))
 
 
 def _admin(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """What the settings name on disk: that it is there, can be read, and is nobody else's to read."""
 
+import os
 import ssl
 import stat
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
     yield from _authorities(settings)
     if settings.policies.source == "directory" and settings.policies.directory is not None:
         yield from _policies(settings, settings.policies.directory)
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether *folder* is there and files can be made in it."""
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _password(path: KeyPath, delegate: DelegateSettings) -> Iterator[Finding]:

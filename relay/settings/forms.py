@@ -33,6 +33,7 @@ _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 _SECRET_ID = re.compile(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}", re.ASCII
 )
+_SQLITE = re.compile(r"//?[^/?#]+(?:/[^/?#]+)*")
 _ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
 
 #: What may sign a token: by a key pair only, for who can check a shared secret can also sign with it.
@@ -261,6 +262,16 @@ def _read_url(value: object) -> str:
     return text.rstrip("/")
 
 
+def _read_spool_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()  # never quoted: it may hold a password
+    scheme, _, rest = text.partition("://")
+    if scheme in ("redis", "rediss") and rest:
+        return value
+    if scheme != "sqlite" or not _SQLITE.fullmatch(rest) or not text.isprintable():
+        raise ValueError("no spool: write sqlite:///var/lib/ses-relay/spool.db, an absolute path, or redis://HOST")
+    return value
+
+
 def _read_send_rate(value: object) -> Any:
     if value == "auto":
         return value
@@ -342,6 +353,7 @@ Argon2 = Annotated[
 CertificateId = Annotated[str, BeforeValidator(_read_certificate), Form("sha256:, dns:, email:, uri: or cn:NAME")]
 Algorithm = Annotated[str, BeforeValidator(_read_algorithm), Form("a signature algorithm")]
 SecretId = Annotated[str, BeforeValidator(_read_secret_id), Form("the name or ARN of a secret")]
+SpoolUrl = Annotated[SecretStr, AfterValidator(_read_spool_url), Form("a URL", "secret")]
 SecretUrl = Annotated[SecretStr, Form("a URL", "secret")]
 FilePath = Annotated[Path, BeforeValidator(_read_path), Form("a path", "path")]
 SecretPath = Annotated[Path, BeforeValidator(_read_path), Form("a path to a secret", "path")]

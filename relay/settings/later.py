@@ -40,7 +40,6 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
 
 
 _ROLES: Final = "sending as the delegate's role"
-_SPOOL: Final = "the spool"
 _FROM_SES: Final = "reading policies from SES"
 _NOTICES: Final = "notices of failed delivery"
 _SHARED: Final = "sharing state between relays"
@@ -63,11 +62,6 @@ LATER: Final = (
     _harmless(
         "ses.max_send_rate", "pacing to a send rate", "SES itself throttles, and clients hear 454", default="auto"
     ),
-    _harmful("delivery.mode", _SPOOL, 'nothing would be kept; set mode = "direct"', built=("direct",)),
-    _harmless("delivery.budget", _SPOOL, "direct delivery waits for SES", default="8s"),
-    _harmful("spool.url", _SPOOL, "nothing would be kept"),
-    _harmless("spool.max_age", _SPOOL, "nothing is kept", default="4d"),
-    _harmless("spool.max_bytes", _SPOOL, "nothing is kept", default="1GiB"),
     _harmless("notifications.from", _NOTICES, "clients hear of a failure in the reply"),
     _harmless("notifications.role", _NOTICES, "clients hear of a failure in the reply"),
     _harmless("dns.nameservers", "asking the DNS", "nobody is asked", default=[]),

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from relay.settings.aws import DEFAULT_SPOOL
 from relay.settings.contradictions import contradictions
 from relay.settings.environment import overlay
-from relay.settings.files import look_at_files
+from relay.settings.files import can_be_written, look_at_files
 from relay.settings.keys import KeyPath
 from relay.settings.later import not_built
 from relay.settings.lines import lines_of
@@ -112,7 +113,8 @@ def _settled(settings: Settings) -> Settings:
             listener if "tls" in listener.model_fields_set else listener.model_copy(update={"tls": "starttls"})
             for listener in settings.listener
         )
-    if "mode" not in settings.delivery.model_fields_set:
+    is_asked_for = "mode" in settings.delivery.model_fields_set or settings.spool.url is not None
+    if not is_asked_for and not can_be_written(DEFAULT_SPOOL.parent):
         update["delivery"] = settings.delivery.model_copy(update={"mode": "direct"})
     return settings.model_copy(update=update)
 

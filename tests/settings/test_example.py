@@ -38,7 +38,7 @@ PROMISED = {
     "authorization": "mode observe_until source_arn x_ses_headers same_account reveal context",
     "ses": "endpoint_url region max_send_rate egress connect_timeout read_timeout max_connections",
     "delivery": "mode budget",
-    "spool": "url max_age max_bytes",
+    "spool": "url max_age max_bytes keep_failed retry_first retry_longest retry_unsure",
     "notifications": "from role",
     "limits": "message_bytes recipients over_recipients null_reverse_path connections connections_per_client "
     "auth_failures_per_minute auth_failures_per_day line_endings",

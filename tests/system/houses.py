@@ -26,6 +26,7 @@ class House:
         self.edit('"http://127.0.0.1:8579"', f'"{ses}"')
         self.edit('refresh_interval = "2s"', 'refresh_interval = "100ms"')
         self.edit("[tls]\n", IMPLICIT)
+        self.edit('mode = "fallback"', 'mode = "direct"')
 
     def show(self, certificate: tuple[Path, Path]) -> None:
         """Put another certificate and key in place."""
@@ -38,6 +39,19 @@ class House:
         text = self.settings.read_text()
         assert old in text, f"{old!r} is not in relay.toml"
         self.settings.write_text(text.replace(old, new, 1))
+
+    @property
+    def spool(self) -> Path:
+        """Where the spool is, if there is one."""
+        return self.folder / "spool" / "spool.db"
+
+    def keep(self, mode: str, **options: str) -> "House":
+        """Keep messages in a spool in mode *mode*, tried again soon; *options* are further keys of ``[spool]``."""
+        self.edit('mode = "direct"', f'mode = "{mode}"\nbudget = "{options.pop("budget", "8s")}"')
+        keys = {"url": f"sqlite://{self.spool}", "retry_first": "100ms", "retry_unsure": "500ms", **options}
+        lines = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
+        self.settings.write_text(f"{self.settings.read_text()}\n[spool]\n{lines}")
+        return self
 
     def policy(self, name: str) -> Path:
         """The file of a policy, such as ``example.com/billing``."""

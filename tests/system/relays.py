@@ -245,6 +245,10 @@ class EmbeddedSes:
     def forget(self) -> None:
         """Forget messages and faults."""
         http("DELETE", f"{self.url}/_local/messages")
+        self.forget_faults()
+
+    def forget_faults(self) -> None:
+        """Answer from now on as SES does."""
         http("DELETE", f"{self.url}/_local/faults")
 
     def suffer(self, *faults: dict[str, Any], operation: str = "SendRawEmail") -> None:

@@ -1,0 +1,144 @@
+"""Spool and courier, put together: opened before the street door, closed after it."""
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.console.readiness import Check
+from relay.courier.attempts import Attempts, Backdoor, Chances
+from relay.courier.choice import Bounds
+from relay.courier.clock import Steady
+from relay.courier.courier import Courier
+from relay.courier.ports import Notices
+from relay.courier.schedule import Schedule
+from relay.courier.upkeep import Upkeep
+from relay.observe.events import Noted, Observer
+from relay.reception import Keeping, Mode
+from relay.spool.ports import Spool
+from relay.spool.problems import SpoolProblem
+from relay.spool.sqlite import open_spool
+from relay.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchOptions:
+    """
+    How messages are kept. ``path``: the spool's file, None for none. ``is_asked_for``: a spool that cannot be used
+    keeps the relay from starting; else it goes on as ``direct``, and says so. ``budget`` in seconds.
+    """
+
+    mode: Mode
+    path: Path | None
+    is_asked_for: bool
+    max_bytes: int
+    budget: float
+    schedule: Schedule
+    bounds: Bounds
+
+
+class Dispatch:
+    """
+    What goes on with a message after 250.
+
+    ``now`` tells the time for stamps: as the wall clock, but without jumps.
+    """
+
+    def __init__(
+        self, options: DispatchOptions, walk: Walk, door: Backdoor, observe: Observer, notices: Notices | None = None
+    ) -> None:
+        self._options = options
+        self._walk = walk
+        self._door = door
+        self._observe = observe
+        self._notices = notices
+        self._chances = Chances(Steady(time.time, time.monotonic, observe).now, random.random)
+        self._spool: Spool | None = None
+        self._courier: Courier | None = None
+        self._upkeep: Upkeep | None = None
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> Keeping | None:
+        """
+        Open the spool and begin with what is in it.
+
+        Returns:
+            What reception keeps messages with; None when it is to keep none.
+
+        Raises:
+            SpoolProblem, OSError: The spool cannot be used.
+
+        """
+        options = self._options
+        self._spool = await self._opened()
+        mode = options.mode if self._spool is not None else "direct"
+        told = {"mode": mode, "spool": None if self._spool is None else str(options.path)}
+        self._observe(Noted("info" if mode == options.mode else "warning", "delivery.mode", told))
+        if self._spool is None:
+            return None
+        self._courier = self._make_courier(self._spool)
+        self._upkeep = Upkeep(
+            self._spool,
+            schedule=options.schedule,
+            chances=self._chances,
+            monotonic=time.monotonic,
+            observe=self._observe,
+        )
+        await self._courier.start()
+        self._keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
+        if mode == "direct":
+            return None
+        return Keeping(mode, self._spool, self._courier, self._chances.now, options.budget)
+
+    def halt(self) -> None:
+        """Take nothing more from the spool."""
+        if self._courier is not None:
+            self._courier.halt()
+
+    async def stop(self, seconds: float) -> bool:
+        """Let attempts end, *seconds* at most, and close the spool; tell whether all ended. Also half started."""
+        quiet = self._courier is None or await self._courier.stop(seconds)
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeping
+        if self._spool is not None:
+            await self._spool.close()
+        return quiet
+
+    def check(self) -> tuple[Check, ...]:
+        """Whether messages can be kept; nothing where none are."""
+        if self._upkeep is None:
+            return ()
+        return (Check("spool", self._upkeep.problem is None, self._upkeep.problem or ""),)
+
+    async def _opened(self) -> Spool | None:
+        options = self._options
+        if options.path is None:
+            return None
+        try:
+            return await open_spool(options.path, max_bytes=options.max_bytes)
+        except SpoolProblem as problem:
+            if options.is_asked_for:
+                raise
+            self._observe(Noted("warning", "spool.not-used", {"why": str(problem)}))
+            return None
+
+    def _make_courier(self, spool: Spool) -> Courier:
+        options, chances = self._options, self._chances
+        attempts = Attempts(
+            self._walk, self._door, spool, schedule=options.schedule, chances=chances, observe=self._observe
+        )
+        return Courier(
+            spool,
+            attempts,
+            door=self._door,
+            schedule=options.schedule,
+            chances=chances,
+            monotonic=time.monotonic,
+            observe=self._observe,
+            notices=self._notices,
+            bounds=options.bounds,
+        )
