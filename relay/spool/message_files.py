@@ -15,6 +15,7 @@ from typing import Final
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _NAME: Final = re.compile(rf"({_ID.pattern})\.[0-9a-f]{{16}}", re.ASCII)
 UNFINISHED: Final = ".new"
+PROBE: Final = "PROBE"  # a file that is never there for long
 _PIECE: Final = 1 << 20
 
 
@@ -69,11 +70,10 @@ class MessageFiles:
 
     def probe(self) -> None:
         """Write, sync and remove a file, to see whether the disk works."""
-        name = f"probe{UNFINISHED}"
-        self.remove(name + UNFINISHED)
-        self.write(name, b"")
+        self.remove(PROBE + UNFINISHED)
+        self.write(PROBE, b"?")
         self.sync()
-        self.remove(name)
+        self.remove(PROBE)
 
     def close(self) -> None:
         """Close the folder."""

@@ -201,8 +201,12 @@ class SqliteSpool:
         rows = await self._read(lambda connection: sqlite_queries.find(connection, wanted, limit, after))
         if isinstance(rows, Unavailable):
             return rows
-        found = [(row, sqlite_rows.read(row)) for row in rows]
-        return [sqlite_rows.stand_in(row, one.why) if isinstance(one, Unreadable) else one for row, one in found]
+        found = [sqlite_rows.read(row) for row in rows]
+        await self._set_aside(found)
+        return [
+            sqlite_rows.stand_in(row, one.why) if isinstance(one, Unreadable) else one
+            for row, one in zip(rows, found, strict=True)
+        ]
 
     async def census(self) -> Census | Unavailable:
         """Count, from totals that every transaction keeps."""
@@ -270,10 +274,13 @@ class SqliteSpool:
     async def _readable(self, rows: Sequence[Any]) -> list[Entry]:
         """Read *rows*, and set those aside that cannot be read."""
         read = [sqlite_rows.read(row) for row in rows]
+        await self._set_aside(read)
+        return [one for one in read if isinstance(one, Entry)]
+
+    async def _set_aside(self, read: Sequence[Entry | Unreadable]) -> None:
         for one in read:
             if isinstance(one, Unreadable):
                 await self._quarantined(one.id, one.why)
-        return [one for one in read if isinstance(one, Entry)]
 
     async def _quarantined(self, entry_id: str, why: str) -> Damaged:
         done = await self._written(lambda connection: sqlite_rows.quarantine(connection, entry_id, why))

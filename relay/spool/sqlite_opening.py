@@ -5,6 +5,7 @@ Opening the embedded spool: the lock first, then the database, then order among 
 that does not belong, ``spool.db.quarantine/``; SQLite adds ``spool.db-wal`` and ``spool.db-shm``.
 """
 
+import json
 import os
 import secrets
 import sqlite3
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from relay.spool import sqlite_schema
+from relay.spool import sqlite_rows, sqlite_schema
 from relay.spool.disk_errors import in_words
 from relay.spool.disk_room import DiskRoom
+from relay.spool.entries import State
 from relay.spool.lock import SpoolLock
-from relay.spool.message_files import UNFINISHED, MessageFiles, file_name, id_of_file
+from relay.spool.message_files import PROBE, UNFINISHED, MessageFiles, file_name, id_of_file
 from relay.spool.problems import SpoolProblem
 
 _MARK: Final = "SPOOL"  # names the spool whose messages lie in the folder
@@ -97,7 +99,7 @@ def _opened(path: Path, max_bytes: int, lock: SpoolLock | None) -> Opened:
         room = DiskRoom(path.parent, max_bytes)
         if lock is not None:
             sqlite_schema.begin_writing(writing, path, room.reserve)
-            findings = _put_in_order(path, name, writing)
+            findings = _put_in_order(path, name, writing) + _stateless(writing)
         room.count(*sqlite_schema.kept(writing))
         reading = sqlite_schema.connect(path, only_reading=True)
         return Opened(writing, reading, MessageFiles(_folder(path)), room, lock, findings)
@@ -138,6 +140,9 @@ def _put_file_in_order(path: Path, file: str, files: MessageFiles, connection: s
 
     A message without an entry was never acknowledged, or was settled: its row is committed after it and removed before.
     """
+    if file.removesuffix(UNFINISHED) == PROBE:
+        files.remove(file)
+        return []
     entry_id = id_of_file(file)
     if entry_id is None:
         return [_set_aside(path, file, "is none of the spool's files")]
@@ -147,6 +152,18 @@ def _put_file_in_order(path: Path, file: str, files: MessageFiles, connection: s
     elif file != file_name(entry_id, row[0]):
         return [_set_aside(path, file, "is not the message of the entry it is named after")]
     return []
+
+
+def _stateless(connection: sqlite3.Connection) -> list[str]:
+    """Quarantine rows in no state that there is: nobody else would ever come upon them."""
+    connection.execute("BEGIN IMMEDIATE")
+    found = connection.execute(
+        "SELECT id FROM entries WHERE state NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(State)),)
+    ).fetchall()
+    why = "its row is not what was written"
+    told = [f"{name}: quarantined, {why}" for (name,) in found if sqlite_rows.quarantine(connection, name, why)]
+    connection.execute("COMMIT")
+    return told
 
 
 def _set_aside(path: Path, file: str, why: str) -> str:

@@ -20,6 +20,7 @@ WITH RECURSIVE delegates (name) AS (
 SELECT name FROM delegates WHERE name IS NOT NULL
 """
 _UNSETTLED: Final = (State.DUE, State.SENDING, State.HELD)
+_MOST_AT_ONCE: Final = 1000  # failed entries that one sweep removes for each reason
 Row = Sequence[Any]
 
 
@@ -127,13 +128,13 @@ def census(connection: sqlite3.Connection) -> Census:
 def failed_long_enough(connection: sqlite3.Connection, now: float, most_octets: int) -> list[tuple[str, str]]:
     """Name the failed entries that are to go, each with why: past their retention, or the oldest of too many."""
     expired = connection.execute(
-        "SELECT id FROM entries WHERE state = 'failed' AND due_at <= ? LIMIT 1000", (now,)
+        "SELECT id FROM entries WHERE state = 'failed' AND due_at <= ? LIMIT ?", (now, _MOST_AT_ONCE)
     ).fetchall()
     found = {entry_id: "its retention has ended" for (entry_id,) in expired}
     (octets,) = connection.execute("SELECT octets FROM totals WHERE state = 'failed'").fetchone()
     oldest = connection.execute("SELECT id, size FROM entries WHERE state = 'failed' ORDER BY accepted_at")
     for entry_id, size in oldest if octets > most_octets else ():
-        if octets <= most_octets:
+        if octets <= most_octets or len(found) >= 2 * _MOST_AT_ONCE:
             break
         found.setdefault(entry_id, "failed mail may take a quarter of spool.max_bytes, and it is the oldest")
         octets -= size

@@ -17,7 +17,6 @@ from relay.spool.problems import SpoolProblem
 
 SCHEMA: Final = 1
 _APPLICATION: Final = 0x53455352  # "SESR"
-
 _PAGE: Final = 4096
 _LONGEST_LOG: Final = 8 << 20  # octets, before COMMIT itself brings it home
 
@@ -126,8 +125,8 @@ def begin_writing(connection: sqlite3.Connection, path: Path, reserve: int) -> N
 
 def kept(connection: sqlite3.Connection) -> tuple[int, int]:
     """Tell how many octets of messages are kept, and how many messages."""
-    octets, messages = connection.execute("SELECT sum(octets), sum(messages) FROM totals").fetchone()
-    return octets, messages
+    octets, messages = connection.execute("SELECT total(octets), total(messages) FROM totals").fetchone()
+    return int(octets), int(messages)
 
 
 def probe(connection: sqlite3.Connection) -> None:

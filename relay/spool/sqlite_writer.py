@@ -23,7 +23,6 @@ After: TypeAlias = Callable[[sqlite3.Connection, Exception | None], None]
 _Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
 
 _LARGEST_GROUP: Final = 64  # of 128 KiB each, at most, in memory until they are committed
-
 _MOST_IN_THE_LOG: Final = 100  # pieces of work, of 40 KiB of the log each, about
 
 
@@ -48,7 +47,7 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         *,
-        after: Callable[[sqlite3.Connection, Exception | None], None],
+        after: After,
         idle: float,
     ) -> None:
         """
@@ -111,7 +110,7 @@ class Writer:
         outcomes, trouble = self._committed(group)
         if trouble is not None and (is_full(trouble) or not is_of_the_disk(trouble)):
             outcomes = [self._committed_alone(asked, trouble) for asked in group]
-        self._after(self._connection, trouble)
+        self._tell(trouble)
         if group:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(_answer, group, outcomes)
@@ -125,7 +124,11 @@ class Writer:
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             except sqlite3.Error as error:  # nothing is lost: it stays in the log, which grows until this works
-                self._after(self._connection, error)
+                self._tell(error)
+
+    def _tell(self, trouble: Exception | None) -> None:
+        with contextlib.suppress(Exception):  # without this thread nobody would ever be answered again
+            self._after(self._connection, trouble)
 
     def _committed_alone(self, asked: _Asked, trouble: Exception) -> _Outcome:
         """On a full disk: bring the log home, which frees it to be written again, and see what fits."""

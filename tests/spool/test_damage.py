@@ -147,3 +147,31 @@ async def test_damaged_entry_that_was_sending_is_not_recovered(tmp_path, spool):
     disk_changes(tmp_path, "UPDATE entries SET entry = '' WHERE id = 'hurt'")
     assert await spool.recover(NOON) == []
     await assert_set_aside(spool, "its row is not what was written")
+
+
+async def test_row_put_off_for_ever_by_the_disk_is_found(tmp_path, spool):
+    """
+    An entry that is due in no time is come upon when the queue is listed.
+    """
+    disk_changes(tmp_path, "UPDATE entries SET due_at = 1e300 WHERE id = 'hurt'")
+    listed = await spool.find(Wanted(states=(State.DUE,)), limit=9)
+    assert [(one.id, one.state) for one in listed] == [("hurt", State.QUARANTINED), ("other", State.DUE)]
+    await assert_set_aside(spool, "its row is not what was written")
+
+
+async def test_row_in_no_state_is_found_by_the_next_start(tmp_path, spool):
+    disk_changes(tmp_path, "UPDATE entries SET state = 'dux' WHERE id = 'hurt'")
+    await spool.close()
+    spool = await open_spool(tmp_path / "spool.db", max_bytes=1 << 30, idle=60)
+    await assert_set_aside(spool, "its row is not what was written")
+    await spool.close()
+
+
+async def test_interrupted_probe_is_no_finding(tmp_path, spool):
+    await spool.close()
+    for name in ("PROBE", "PROBE.new"):
+        (tmp_path / "spool.db.messages" / name).write_bytes(b"?")
+    spool = await open_spool(tmp_path / "spool.db", max_bytes=1 << 30, idle=60)
+    assert await spool.sweep(0) == []
+    assert [one.name for one in (tmp_path / "spool.db.messages").iterdir()] == ["SPOOL"]
+    await spool.close()
