@@ -147,8 +147,8 @@ class KeyRing:
     async def keep(self) -> None:
         """Keep the keys fresh, until cancelled."""
         while True:
+            await asyncio.sleep(_AGAIN_SECONDS if self.why else FRESH_SECONDS / 2)
             await self.look()
-            await asyncio.sleep(FRESH_SECONDS / 2 if not self.why else _AGAIN_SECONDS)
 
     def _believed(self) -> _Keys | None:
         keys = self._keys

@@ -193,6 +193,7 @@ class SecretKeeper:
 
     async def _look_at(self, secret_id: str, known: _Known) -> None:
         known.looked_at = self._monotonic()
+        known.due = known.looked_at + self._interval
         try:
             known.hashes, changed = await asyncio.to_thread(self._fetch, secret_id, known.hashes or {})
         except Exception as error:  # noqa: BLE001 - whatever AWS or the network says, the others go on

@@ -122,7 +122,7 @@ class LimitSettings(Section):
     )
     auth_failures_per_minute: Count = option(
         "Wrong passwords from one IPv4 address or IPv6 /64 in a minute, over every way to AUTH; past it "
-        "454. 0 lifts the bound.",
+        "454, but for who was let in from there within a day. 0 lifts the bound.",
         default=10,
         ge=0,
         le=1_000_000_000,

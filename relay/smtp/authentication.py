@@ -198,11 +198,24 @@ class Authentication(Connection):
         if isinstance(verified, str) and bearer.authzid not in ("", verified):
             verified = None
         if verified is None:
-            # the client hears why in a challenge, and answers with nothing of interest (RFC 7628 section 3.2.3)
-            await self._challenge(sasl.TOKEN_FAILURES[mechanism])
+            await self._tell_why(mechanism)
             await self._refuse(mechanism)
         else:
             self._take(mechanism, verified)
+
+    async def _tell_why(self, mechanism: str) -> None:
+        """
+        Tell in a challenge why a token is not good; the answer is of no interest (RFC 7628 section 3.2.3).
+
+        Raises:
+            SaslProblem: It cancelled, which is a failure all the same.
+        """
+        try:
+            await self._challenge(sasl.TOKEN_FAILURES[mechanism])
+        except SaslProblem:
+            self._failures += 1
+            self._premises.guesses.failed(self.prefix, "")
+            raise
 
     # How it ends
 

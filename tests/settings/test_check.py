@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from relay.cli import main
 from relay.delegates.passwords import verify_argon2
 from relay.settings.example import example
-from relay.settings.forms import is_argon2
+from relay.words.hashes import is_argon2
 from tests.settings.conftest import completed
 
 

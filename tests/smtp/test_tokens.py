@@ -10,7 +10,7 @@ import pytest
 
 from relay.observe.events import AuthTried
 from relay.smtp.sasl import SaslProblem, oauthbearer, xoauth2
-from tests.smtp.stage import DEMO, IMPLICIT, b64, stage
+from tests.smtp.stage import DEMO, IMPLICIT, b64, plain, stage
 
 TOKEN = "canary-header.canary-claims.canary-signature"
 GOOD = {TOKEN: "app1"}
@@ -87,6 +87,17 @@ async def test_bad_tokens_use_up_the_budgets_and_good_ones_come_in_all_the_same(
         await again.says(bearer("wrong"))
         assert (await again.says("")).startswith("454 4.7.0")
         assert (await again.says(bearer())).startswith("235")
+
+
+async def test_who_hangs_up_on_the_challenge_has_failed_all_the_same(authority):
+    async with stage(authority, IMPLICIT, auth_failures_per_minute=2) as on:
+        on.delegates.tokens = GOOD
+        client = await on.greeted("implicit")
+        for _ in range(2):
+            await client.says(bearer("wrong"))
+            assert (await client.says("*")).startswith("501 5.7.0")
+
+        assert (await client.says(plain("app1", "s3cret-app1"))).startswith("454 4.7.0")
 
 
 async def test_without_the_issuers_keys_the_answer_is_temporary(authority):
