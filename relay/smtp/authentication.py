@@ -136,34 +136,30 @@ class Authentication(Connection):
             await self._refuse(mechanism)
             return
         await self._flush()
-        if self._is_regular(credentials):
-            await self._by_check(mechanism, credentials)
-        elif await self._finds_the_budget_spent():
+        if await self._finds_the_budget_spent() and not self._is_regular(credentials):
             self._throttle(mechanism)
-        else:
-            with self._premises.guesses.attempt(self.prefix):
-                await self._by_check(mechanism, credentials)
-
-    async def _by_check(self, mechanism: str, credentials: Credentials) -> None:
-        name, password = credentials.name, credentials.password
-        verified = await self._premises.delegates.verify(name, password, self._client)
-        if isinstance(verified, str):
-            self._premises.regulars.welcome(self.prefix, name, password)
-        elif verified is None:
-            self._premises.regulars.forget(self.prefix, name, password)
+            return
+        verified = await self._verify(credentials)
         if verified is None:
-            await self._answer_wrong(mechanism, name)
+            await self._answer_wrong(mechanism, credentials.name)
         else:
             self._take(mechanism, verified)
 
+    async def _verify(self, credentials: Credentials) -> str | Unavailable | None:
+        name, password, regulars = credentials.name, credentials.password, self._premises.regulars
+        with self._premises.guesses.attempt(self.prefix):
+            verified = await self._premises.delegates.verify(name, password, self._client)
+        if isinstance(verified, str):
+            regulars.welcome(self.prefix, name, password)
+        elif verified is None:
+            regulars.forget(self.prefix, name, password)
+        return verified
+
     def _is_regular(self, credentials: Credentials) -> bool:
-        """Whether these were right from this address before, now that its budget is spent."""
-        if not self._has_guessed_enough():
-            return False
+        """Whether these were right from this address before; asked once its budget is spent, for a no is a guess."""
         limits = self._limits
         most = limits.auth_failures_per_day or limits.auth_failures_per_minute or 1
-        regulars = self._premises.regulars
-        return regulars.knows(self.prefix, credentials.name, credentials.password, most=most)
+        return self._premises.regulars.knows(self.prefix, credentials.name, credentials.password, most=most)
 
     async def _exchange(self, mechanism: str, initial: bytes | None) -> Credentials:
         """

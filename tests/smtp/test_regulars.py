@@ -1,10 +1,13 @@
 """One pod with an old password, and the fifty applications behind the same address."""
 
+import asyncio
 import tracemalloc
 
 from relay.observe.events import AuthTried
 from relay.smtp.budgets import Guesses, Prefix
+from relay.smtp.ports import ClientAddress
 from relay.smtp.regulars import Regulars
+from relay.words.unavailable import Unavailable
 from tests.smtp.stage import PLAIN, b64, plain, stage
 
 NAT: Prefix = (4, 1)
@@ -43,6 +46,31 @@ async def test_one_pod_with_an_old_password_locks_nobody_out(authority):
     assert [answer[:9] for answer in answers] == ["454 4.7.0"] * 4
     assert on.delegates.asked[asked:] == ["app1"] * 50
     assert [event.result for event in on.of(AuthTried)][-4:] == ["throttled"] * 4
+
+
+async def test_who_waits_for_others_to_fail_is_not_locked_out_with_them(authority, monkeypatch):
+    """Guesses that are still open decide whether the budget is spent; who was let in before only waits for that."""
+    async with stage(authority, PLAIN, auth_failures_per_minute=4) as on:
+        await on.authenticated("plain")
+        verify, all_open, may_end = on.delegates.verify, asyncio.Barrier(5), asyncio.Event()
+
+        async def slowly(name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
+            if password == "old":
+                await all_open.wait()
+                await may_end.wait()
+            return await verify(name, password, client)
+
+        monkeypatch.setattr(on.delegates, "verify", slowly)
+        pods = [await on.greeted("plain") for _ in range(4)]
+        failing = [asyncio.create_task(pod.says(plain("app2", "old"))) for pod in pods]
+        await all_open.wait()
+        regular = await on.greeted("plain")
+        coming_in = asyncio.create_task(regular.says(plain("app1", "s3cret-app1")))
+        await asyncio.sleep(0.1)
+        may_end.set()
+
+        assert {answer[:3] for answer in await asyncio.gather(*failing)} == {"535"}
+        assert (await coming_in).startswith("235")
 
 
 async def test_the_same_by_login(authority):
