@@ -127,7 +127,7 @@ def _patterns(entry: Entry, key: Key) -> Iterator[Remark]:
         if habit is not None:
             meant = _as_pattern(value.text)
             fix = f"Write {quoted(meant)}, if that is meant." if meant != value.text else None
-            message = f"{entry.spelled_operator} takes no regular expressions, and {quoted(habit)} is out of one."
+            message = f"{entry.spelled_operator} takes no regular expressions, but {quoted(habit)} looks like one."
             yield Remark("regex-habit", value.path, message, fix)
         elif value.text and not value.text.strip("*"):
             yield Remark("matches-anything", value.path, f"{quoted(value.text)} matches whatever {key.name} holds.")
