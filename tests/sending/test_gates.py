@@ -80,7 +80,7 @@ def test_one_failure_is_no_outage_and_five_are(gates: Gates) -> None:
     """
     In a row: a success in between begins anew.
     """
-    told: list[Outcome] = [*[DOWN, SILENT] * 2, SENT, *[DOWN] * (OUTAGE_FAILURES - 1)]
+    told: list[Outcome] = [DOWN, SILENT, DOWN, SILENT, SENT, *[DOWN] * (OUTAGE_FAILURES - 1)]
     for outcome in told:
         assert gates.admit(LANE)
         gates.told(LANE, outcome)

@@ -7,6 +7,9 @@ from contextlib import suppress
 import pytest
 
 from relay.observe.events import MessageEnded, SessionClosed
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending
 from tests.smtp.stage import IMPLICIT, MESSAGE, PLAIN, Client, stage
 
 
@@ -208,3 +211,26 @@ async def test_w9_commands_that_lead_nowhere_end_somewhere(authority, command):
 async def bare(client: Client) -> str:
     await client.send(b"\n")
     return await client.reply()
+
+
+async def test_without_room_the_client_hears_so_instead_of_354(authority):
+    """
+    Before it sends anything, and with the size that it declared; the message has ended.
+    """
+    asked: list[int] = []
+
+    def full(octets: int) -> Ending | None:
+        asked.append(octets)
+        return Ending(Outcome.DEFERRED, Reason.SPOOL_FULL, Reply(452, (4, 3, 1), "No room")) if octets else None
+
+    async with stage(authority, PLAIN) as on:
+        on.reception.full = full
+        client = await on.authenticated("plain")
+        await client.says("MAIL FROM:<app1@example.com> SIZE=1000")
+        await client.says("RCPT TO:<bob@rcpt.example>")
+        assert (await client.says("DATA")).startswith("452 4.3.1 No room")
+        await client.says("MAIL FROM:<app1@example.com>")
+        await client.says("RCPT TO:<bob@rcpt.example>")
+        assert (await client.says("DATA")).startswith("354")
+
+    assert asked == [1000, 0]
