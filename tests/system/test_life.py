@@ -312,7 +312,7 @@ def healthcheck(relay: RunningRelay) -> "subprocess.CompletedProcess[bytes]":
 
 def test_ready_and_healthcheck_agrees(house: House) -> None:
     with house.serve() as relay:
-        assert relay.readiness() == "ok credentials\nok policies\nok listeners\nready\n"
+        assert relay.readiness() == "ok credentials\nok policies\nok delegates\nok listeners\nready\n"
         assert relay.get("/readyz") == "ready\n"
         assert relay.get("/livez") == "ok\n"
         done = healthcheck(relay)
