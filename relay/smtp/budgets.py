@@ -125,18 +125,26 @@ def _reaches(count: int, bound: int | None) -> bool:
 
 
 class Ledger:
-    """The octets of all messages that are being read or decided."""
+    """
+    The room in memory of all messages that are being read or decided, and who has some of it, the oldest first.
+
+    The oldest always finds room, past the bound if need be. Otherwise many that are half read could hold all of it
+    between them, each waiting for the others, and none would be taken.
+    """
 
     def __init__(self) -> None:
         self.used = 0
+        self._holders: dict[object, None] = {}
 
-    def take(self, octets: int, *, most: int) -> bool:
-        """Take room for *octets* if there is any; a single message always finds the first of it."""
-        if self.used and self.used + octets > most:
+    def take(self, holder: object, octets: int, *, most: int) -> bool:
+        """Take room for *octets* if there is any, or if nobody has had some for longer."""
+        if self.used + octets > most and next(iter(self._holders), holder) is not holder:
             return False
+        self._holders[holder] = None
         self.used += octets
         return True
 
-    def give_back(self, octets: int) -> None:
-        """Return what was taken."""
+    def give_back(self, holder: object, octets: int) -> None:
+        """Return all that *holder* took, which was *octets*."""
+        self._holders.pop(holder, None)
         self.used -= octets

@@ -248,12 +248,12 @@ class _Held:
         """Whether there is room for a message of *octets*; it is taken then."""
         more = _COPIES * octets - self._octets
         if more > 0:
-            if not self._ledger.take(more, most=self._most):
+            if not self._ledger.take(self, more, most=self._most):
                 return False
             self._octets += more
         return True
 
     def give_back(self) -> None:
         """Return the room."""
-        self._ledger.give_back(self._octets)
+        self._ledger.give_back(self, self._octets)
         self._octets = 0

@@ -114,10 +114,18 @@ def test_a_crowd_forgets_who_has_left():
     assert not crowd._by_prefix
 
 
-def test_a_ledger_lets_one_message_in_whatever_its_size():
+def test_the_oldest_message_finds_room_whatever_its_size():
+    """
+    So many that are half read do not wait for each other; room past the bound is that of one message.
+    """
     ledger = Ledger()
+    first, second = object(), object()
 
-    assert ledger.take(100, most=10)
-    assert not ledger.take(1, most=10)
-    ledger.give_back(100)
+    assert ledger.take(first, 6, most=10)
+    assert ledger.take(second, 4, most=10)
+    assert not ledger.take(second, 1, most=10)
+    assert ledger.take(first, 100, most=10)
+    ledger.give_back(first, 106)
+    assert ledger.take(second, 7, most=10)
+    ledger.give_back(second, 11)
     assert ledger.used == 0
