@@ -36,6 +36,8 @@ for _name in ("mail.log", "mail.debug"):
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
+#: Replies that wait to leave together, at most: a client may pipeline without end and read none of them.
+_REPLIES_HELD: Final = 64
 #: Pipelined commands that are obeyed before others get a turn of the loop.
 _TURN: Final = 8
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
@@ -209,10 +211,12 @@ class Connection(SMTP):
         return line
 
     async def _let_others(self) -> None:
-        """Give others a turn of the loop between the commands of one long segment."""
+        """Give others a turn of the loop between the commands of one long segment, and write what waits by then."""
         self._in_a_row += 1
         if self._in_a_row > _TURN:
             self._in_a_row = 0
+            if len(self._outgoing) >= _REPLIES_HELD:
+                await self._flush()
             await asyncio.sleep(0)
 
     async def _next_command(self) -> bytes | None:

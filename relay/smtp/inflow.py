@@ -3,7 +3,8 @@
 import asyncio
 from typing import Final
 
-#: Octets that may lie unread before the client is made to wait. The transport may add one read (256 KiB) to it.
+#: Octets that may lie unread before the client is made to wait, until fewer do. The transport may add one read
+#: (256 KiB) to it.
 _HIGH: Final = 16 * 1024
 #: Octets thrown away for a client that goes on talking after our last word; then it is not listened to any more.
 _DEAF_AFTER: Final = 1024 * 1024
@@ -33,13 +34,24 @@ class Inflow:
     caller's to check.
     """
 
-    __slots__ = ("_ended", "_interruption", "_loop", "_overlong", "_paused", "_pending", "_transport", "_waiter")
+    __slots__ = (
+        "_ended",
+        "_interruption",
+        "_loop",
+        "_octets",
+        "_overlong",
+        "_paused",
+        "_start",
+        "_transport",
+        "_waiter",
+    )
 
     _overlong: bytes | None  # the start of a line that is being thrown away
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._pending = b""
+        self._octets = b""  # unread from _start on: what was read is not moved away line by line
+        self._start = 0
         self._overlong = None
         self._ended = False
         self._paused = False
@@ -54,8 +66,8 @@ class Inflow:
 
     def feed(self, data: bytes) -> None:
         """Take what came. Asks the transport to pause when too much lies unread."""
-        self._pending = self._pending + data if self._pending else data
-        if len(self._pending) > _HIGH:
+        self._octets, self._start = self.pending + data if self._start < len(self._octets) else data, 0
+        if len(self._octets) > _HIGH:
             self._pause()
         self._wake()
 
@@ -72,11 +84,11 @@ class Inflow:
     @property
     def pending(self) -> bytes:
         """What lies unread."""
-        return self._pending
+        return self._octets[self._start :]
 
     def clear(self) -> None:
         """Forget what lies unread."""
-        self._pending = b""
+        self._octets, self._start = b"", 0
         self._resume()
 
     def line(self, longest: int) -> bytes | None:
@@ -86,14 +98,16 @@ class Inflow:
         Raises:
             LineTooLong: It has more than *longest* octets; raised once, when its end has come.
         """
-        end = self._pending.find(b"\n") + 1
+        end = self._octets.find(b"\n", self._start) + 1
         if not end:
-            if self._overlong is not None or len(self._pending) > longest:
-                self._overlong = self._overlong or self._pending[:5]
+            if self._overlong is not None or self._unread > longest:
+                self._overlong = self._overlong or self._octets[self._start : self._start + 5]
                 self.clear()
+            self._resume()
             return None
-        line, self._pending = self._pending[:end], self._pending[end:]
-        self._resume()
+        line, self._start = self._octets[self._start : end], end
+        if self._unread <= _HIGH:
+            self._resume()
         if self._overlong is None and len(line) <= longest:
             return line
         start, self._overlong = self._overlong or line[:5], None
@@ -102,17 +116,17 @@ class Inflow:
     @property
     def has_begun(self) -> bool:
         """Whether some of a line is there."""
-        return bool(self._pending) or self._overlong is not None
+        return self._unread > 0 or self._overlong is not None
 
     def block(self) -> bytes:
         """Take all that lies unread."""
-        block, self._pending = self._pending, b""
-        self._resume()
+        block = self.pending
+        self.clear()
         return block
 
     def give_back(self, octets: bytes) -> None:
         """Put back what was taken and belongs to the next reader."""
-        self._pending = octets + self._pending
+        self._octets, self._start = octets + self.pending, 0
 
     async def more(self) -> None:
         """
@@ -133,19 +147,35 @@ class Inflow:
         if self._interruption is not None:
             raise self._interruption
 
+    async def anything(self) -> None:
+        """
+        Wait until something lies unread.
+
+        Raises:
+            Interruption: As with :meth:`more`.
+        """
+        if not self._unread:
+            await self.more()
+        elif self._interruption is not None:
+            raise self._interruption
+
     async def exhaust(self) -> None:
         """Throw away what comes until nothing more will; of very much only the beginning."""
         left = _DEAF_AFTER
         while not self._ended:
-            left -= len(self._pending)
+            left -= self._unread
+            self._octets, self._start = b"", 0
             if left > 0:
-                self.clear()
+                self._resume()
             else:
-                self._pending = b""
                 self._pause()
             self._waiter = self._loop.create_future()
             await self._waiter
         self._waiter = None
+
+    @property
+    def _unread(self) -> int:
+        return len(self._octets) - self._start
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -198,7 +198,7 @@ class Transfer(Authentication):
                     self._dismiss(replies.TOO_BIG)
             await self._flush()
             self._allow(since + limits.data_seconds + content.seen / limits.data_rate - self.loop.time())
-            await self._inflow.more()
+            await self._inflow.anything()
 
     async def _hand_over(self, transaction: Transaction, raw: bytes) -> Ending:
         """Let the reception decide. Runs to its end, and is counted, also when the client is gone (W3)."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+import uvloop
 
 from relay.observe.events import MessageEnded, SessionClosed
 from relay.words.endings import Outcome, Reason
@@ -174,6 +175,8 @@ async def test_w5_a_client_that_never_reads_is_cut(authority):
             async with asyncio.timeout(10):
                 while True:
                     await loop.sock_sendall(deaf, b"HELP\r\n" * 1000)
+                    unread = [len(visitor._inflow.pending) for visitor in on.door._premises.visitors]  # type: ignore[attr-defined]
+                    assert max(unread, default=0) < 300 * KIBIBYTE
 
         await on.settled()
         assert on.of(SessionClosed)[0].why == "gone"
@@ -245,6 +248,31 @@ async def test_who_finds_no_room_waits_for_it(authority):
         assert (await first.reply()).startswith("250")
         assert (await second.reply()).startswith("250")
         assert (await third.reply()).startswith("354")
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_many_large_messages_at_once_are_taken_or_told_to_come_back(authority, loop):
+    """
+    Each is answered, within the time that it may wait for room; what was read meanwhile is not forgotten.
+    """
+
+    async def body() -> None:
+        async with stage(authority, PLAIN, message_bytes=1 << 20, inflight_bytes=8 << 20, inflight_seconds=0.5) as on:
+            on.reception.before = lambda: asyncio.sleep(0.05)
+
+            async def one() -> str:
+                client = await on.authenticated("plain")
+                await in_transaction(client)
+                await client.send(MESSAGE + b"x\r\n" * 300_000 + b".\r\n")
+                return (await client.reply(20))[:9]
+
+            answers = await asyncio.gather(*(one() for _ in range(24)))
+            assert "250 2.0.0" in answers
+            assert set(answers) <= {"250 2.0.0", "452 4.3.1"}
+            assert on.door._premises.ledger.used == 0
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(body())
 
 
 async def test_a_connection_has_an_end(authority):
