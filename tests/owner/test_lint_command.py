@@ -88,10 +88,14 @@ def test_a_file_that_may_not_be_read(run, tmp_path, monkeypatch):
     path.write_text(GOOD)
     monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
 
-    result = run("policy", "lint", "a.json")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(Path, "iterdir", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+
+    result = run("policy", "lint", "a.json", "folder")
 
     assert result.exit_code == 1
-    assert "a.json:1:1: error: It cannot be read: Permission denied. [unreadable-file]" in result.stdout
+    for name in ("a.json", "folder"):
+        assert f"{name}:1:1: error: It cannot be read: Permission denied. [unreadable-file]" in result.stdout
 
 
 # --- for people -------------------------------------------------------------------------------------------------------
