@@ -5,6 +5,7 @@ from textwrap import wrap
 from typing import Any, Final
 
 from relay.judgement.wording import alternatives, listed, wish
+from relay.words.apis import Api
 
 Json = Mapping[str, Any]
 
@@ -119,7 +120,8 @@ def _ending(explanation: Json) -> Iterator[str]:
         yield "  The delegate is observed: the message goes all the same."
         yield from _hanging([f"enforced, the client would hear: {unenforced}"], "  ")
     if permit:
-        yield f"  sent from {permit['region']} with Source {permit['source']}"
+        by = "" if permit["api"] == Api.RAW.action else f" by {permit['api'].partition(':')[2]}"
+        yield f"  sent{by} from {permit['region']} with Source {permit['source']}"
         yield f"    SourceArn     {permit['source_arn']}"
         yield f"    FromArn       {permit['from_arn']}"
         yield f"    ReturnPathArn {permit['return_path_arn']}"

@@ -6,8 +6,9 @@ from typing import Final
 from relay.judgement.context import caller_of
 from relay.judgement.misses import Miss
 from relay.judgement.wording import listed, wish
-from relay.policy.answers import Mismatch, PolicyProblem, StatementTrace
+from relay.policy.answers import PolicyProblem, StatementTrace
 from relay.words.addresses import Address
+from relay.words.apis import MOST_RECIPIENTS, Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 
@@ -40,16 +41,14 @@ def _by_sender_and_owner(
     owner = f"the owner of {arn.name} (account {arn.account})"
     trace = miss.trace
     if trace is None:
-        return (f"Ask {owner} for a policy on {arn} that lets {delegate.principal} use ses:SendRawEmail.",)
+        return (f"Ask {owner} for a policy on {arn} that lets {delegate.principal} use {miss.action}.",)
     if miss.denies:
         return (f"Only {owner} can lift the Deny {trace.statement}{_denied(trace)}.",)
     if miss.by_account:
         return _for_an_account(owner, trace, delegate)
     if trace.unknown:
         return tuple(dict.fromkeys(_to_know(key) for key in trace.unknown))
-    if trace.mismatch is None:
-        return ()
-    return _for_a_mismatch(trace.mismatch, owner, trace, delegate) + _for_a_reading(label, address)
+    return _for_a_mismatch(miss, owner, trace, delegate) + _for_a_reading(label, address)
 
 
 def advice_for_problems(problems: Iterable[PolicyProblem], *, doubtful: bool) -> tuple[str, ...]:
@@ -59,11 +58,14 @@ def advice_for_problems(problems: Iterable[PolicyProblem], *, doubtful: bool) ->
     return mend + look * doubtful
 
 
-def _for_a_mismatch(mismatch: Mismatch, owner: str, trace: StatementTrace, delegate: Delegate) -> tuple[str, ...]:
+def _for_a_mismatch(miss: Miss, owner: str, trace: StatementTrace, delegate: Delegate) -> tuple[str, ...]:
+    mismatch = trace.mismatch
+    if mismatch is None:
+        return ()
     if mismatch.element in {"Principal", "NotPrincipal"}:
         return (f"Ask {owner} to name {delegate.principal} as Principal of an Allow.",)
     if mismatch.element != "Condition":
-        return (f"Ask {owner} to allow ses:SendRawEmail on this identity in {trace.statement}.",)
+        return (f"Ask {owner} to allow {miss.action} on this identity in {trace.statement}.",)
     found = listed(mismatch.found or ()) or "a message without it"
     by_owner = f"Or ask {owner} to let {mismatch.key} of {trace.statement} match {found}."
     by_sender = _BY_THE_SENDER.get((mismatch.key or "").lower())
@@ -101,6 +103,10 @@ def _for_a_reading(label: str, address: Address) -> tuple[str, ...]:
         advice += (f"Write the domain of {address} in lower case in From.",)
     if "display name" in label:
         advice += ("Write the display name in plain ASCII with single blanks, so that it has one reading.",)
+    if Api.V2.action in label:
+        advice += (f"Or send less than 7.5 MiB: that goes by {Api.RAW}, and {Api.V2.action} is not asked for.",)
+    if "in one call" in label:
+        advice += (f"Or send to at most {MOST_RECIPIENTS} recipients at once: that is one call to SES.",)
     if "bare operator" in label:
         advice += ("Or ask the owner to write ForAllValues: or ForAnyValue: before the operator on ses:Recipients.",)
     return advice

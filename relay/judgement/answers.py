@@ -16,15 +16,18 @@ from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Role, Verdict
 from relay.judgement.wording import alternatives, listed, wish
 from relay.policy.answers import Mismatch
+from relay.words.apis import MOST_ENCODED, Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 
-ACTION: Final = "ses:SendRawEmail"
 LONGEST_TEXT: Final = 425
 LONGEST_WITH_ID: Final = 480
 
+TOO_LARGE: Final = Reply(
+    552, (5, 3, 4), f"Message is too long: SES takes {MOST_ENCODED[Api.V2] >> 20} MiB after base64 encoding"
+)
 NULL_REVERSE_PATH: Final = Reply(
     550, (5, 7, 1), "The null reverse-path is refused: SES needs a feedback address, give one in MAIL FROM"
 )
@@ -57,10 +60,10 @@ def with_id(reply: Reply, decision_id: str) -> Reply:
 def access_denied(arn: IdentityArn, miss: Miss, asker: Asker) -> Reply:
     """DENIED or NOT_ALLOWED, as SES words it, with who asked as what and the nearest miss."""
     who, where = asker.delegate.principal, str(arn)
-    frame = "Access denied: User `{}' is not authorized to perform `" + ACTION + "' on resource `{}'"
-    head = frame.format(who, where)
+    frame = "Access denied: User `{}' is not authorized to perform `{}' on resource `{}'"
+    head = frame.format(who, miss.action, where)
     if len(head) > LONGEST_TEXT - 100:
-        head = frame.format(_clip(who, 110), _clip(where, 110))
+        head = frame.format(_clip(who, 110), miss.action, _clip(where, 110))
     return _refuse(554, head, asker, missed(miss, full=asker.full))
 
 
@@ -155,6 +158,12 @@ def found(mismatch: Mismatch) -> str:
     if not key.lower().startswith("ses:"):
         return f"{key} does not match"
     return f"{key} is {listed(mismatch.found) or 'empty'}"
+
+
+def three_identities(names: Sequence[str]) -> Reply:
+    """A large message whose author, feedback address and MAIL FROM belong to an identity each."""
+    why = f"Message is too long: by {Api.V2}, as large messages go, SES takes two identities, not {', '.join(names)}"
+    return Reply(552, (5, 3, 4), _clip(f"{why}; let MAIL FROM and Return-Path belong to one", LONGEST_TEXT))
 
 
 def _refuse(code: int, head: str, asker: Asker, reason: str = "") -> Reply:

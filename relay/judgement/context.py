@@ -1,5 +1,5 @@
 """
-The request context of SendRawEmail: which condition keys are known, which are absent, which nobody here can know.
+The request context of a message: which condition keys are known, which are absent, which nobody here can know.
 
 Keys and their meaning: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SES"; SES
 Developer Guide, "Policy anatomy"; IAM User Guide, "AWS global condition context keys". A key that is not mentioned in
@@ -15,10 +15,12 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from relay.judgement.rules import Rules
+from relay.judgement.wording import listed
 from relay.mail.facts import DisplayName
 from relay.policy.principals import parse_caller
 from relay.policy.request import Caller, Context
 from relay.words.addresses import Address
+from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 
@@ -56,7 +58,8 @@ class Circumstances:
     """
     Everything a context is read from. ``author``, ``recipients`` and ``now`` are None while they are not known.
 
-    ``recipients`` and ``feedback`` are spelt as they will be sent; ``now`` is seconds since the epoch.
+    ``recipients`` and ``feedback`` are spelt as they will be sent; ``now`` is seconds since the epoch. ``batches``: the
+    recipients of each call, where one call does not take them all.
     """
 
     author: Address | None
@@ -68,6 +71,8 @@ class Circumstances:
     rules: Rules
     now: float | None
     tenant: str | None = None
+    api: Api = Api.RAW
+    batches: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class World:
     label: str
     author: Values
     name: Values
+    recipients: Values
     bare: Literal["any", "all"]
     egress: Mapping[str, Values]
 
@@ -161,10 +167,11 @@ def _worlds(seen: Circumstances, keys: frozenset[str], bare_keys: frozenset[str]
     several = seen.recipients is not None and len(seen.recipients) > 1 and "ses:recipients" in bare_keys
     bares: tuple[tuple[str, Literal["any", "all"]], ...] = _BOTH if several else _ANY
     routes = _ONE_ROUTE if keys.isdisjoint(EGRESS_KEYS) else _routes(seen.rules.egress)
-    for (of_author, author), (of_name, name), (of_bare, bare), (of_route, route) in product(
-        authors, names, bares, routes
+    for (of_author, author), (of_name, name), (of_call, call), (of_bare, bare), (of_route, route) in product(
+        authors, names, _calls(seen, keys), bares, routes
     ):
-        yield World("; ".join(filter(None, (of_author, of_name, of_bare, of_route))), author, name, bare, route)
+        label = "; ".join(filter(None, (of_author, of_name, of_call, of_bare, of_route)))
+        yield World(label, author, name, call, bare, route)
 
 
 _ANY: Final[tuple[tuple[str, Literal["any"]], ...]] = (("", "any"),)
@@ -173,6 +180,14 @@ _BOTH: Final[tuple[tuple[str, Literal["any", "all"]], ...]] = (
     ("a bare operator on ses:Recipients means all", "all"),
 )
 _ONE_ROUTE: Final = (("", _NOWHERE),)
+
+
+def _calls(seen: Circumstances, keys: frozenset[str]) -> list[tuple[str, Values]]:
+    """A message that goes in several calls is one to the owner of a policy, and several to SES."""
+    whole = ("", seen.recipients)
+    if not seen.batches or "ses:recipients" not in keys:
+        return [whole]
+    return [whole, *((f"to {listed(batch, most=1)} in one call", batch) for batch in seen.batches)]
 
 
 def _author_readings(seen: Circumstances, keys: frozenset[str]) -> tuple[tuple[str, Values], ...]:
@@ -242,7 +257,7 @@ _OF_THE_MESSAGE: Final[Mapping[str, Callable[[Circumstances, World], Values]]] =
     "ses:fromaddress": lambda _, world: world.author,
     "ses:fromdisplayname": lambda _, world: world.name,
     "ses:feedbackaddress": lambda seen, _: (seen.feedback,),
-    "ses:recipients": lambda seen, _: seen.recipients,
+    "ses:recipients": lambda _, world: world.recipients,
     "aws:currenttime": _current_time,
     "aws:epochtime": lambda seen, _: None if seen.now is None else (str(int(seen.now)),),
 }

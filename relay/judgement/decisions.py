@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from relay.judgement.advice import advice_for, advice_for_problems
-from relay.judgement.answers import ACTION, Asker, access_denied, missed, reason_of, undecided, ungoverned
+from relay.judgement.answers import Asker, access_denied, missed, reason_of, undecided, ungoverned
 from relay.judgement.catalog import Identity
 from relay.judgement.choice import Choice, Governing, Lack, Ungoverned
 from relay.judgement.context import Circumstances, contexts
@@ -19,6 +19,7 @@ from relay.policy.answers import Evaluation
 from relay.policy.document import Policy, UnreadablePolicy
 from relay.policy.evaluation import evaluate
 from relay.policy.request import Request
+from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 
 Evaluated = tuple[IdentityArn, str, Evaluation]
@@ -108,12 +109,14 @@ def _evaluate(question: Question, identity: Identity, hearing: Hearing) -> list[
         seen = replace(seen, feedback=str(question.feedback))
     keys, bare_keys = keys_of(identity.policies)
     answers = []
-    for label, context in contexts(seen, identity.arn, keys, bare_keys):
-        request = Request(seen.caller, ACTION, str(identity.arn), context)
-        answer = evaluate(request, identity.policies, trace=hearing.trace)
-        if not hearing.trace and verdict_of(answer, seen.delegate, identity.arn) is not Verdict.ALLOWED:
-            answer = evaluate(request, identity.policies, trace=True)
-        answers.append((identity.arn, label, answer))
+    for action in seen.api.actions:
+        asked = "" if seen.api is Api.RAW else action
+        for label, context in contexts(seen, identity.arn, keys, bare_keys):
+            request = Request(seen.caller, action, str(identity.arn), context)
+            answer = evaluate(request, identity.policies, trace=hearing.trace)
+            if not hearing.trace and verdict_of(answer, seen.delegate, identity.arn) is not Verdict.ALLOWED:
+                answer = evaluate(request, identity.policies, trace=True)
+            answers.append((identity.arn, "; ".join(filter(None, (asked, label))), answer))
     return answers
 
 

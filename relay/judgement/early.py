@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from relay.judgement.advice import advice_for
 from relay.judgement.answers import (
-    ACTION,
     NULL_REVERSE_PATH,
     Asker,
     access_denied,
@@ -32,6 +31,7 @@ from relay.judgement.verdicts import Decision, Judgement, Mode, Role, Verdict
 from relay.policy.evaluation import could_allow, evaluate
 from relay.policy.request import Request
 from relay.words.addresses import Address, NullPath, ReversePath
+from relay.words.apis import Api
 from relay.words.delegates import Delegate
 from relay.words.endings import Reason
 from relay.words.replies import Reply
@@ -81,7 +81,7 @@ def _refused_by(address: Address, governing: Governing, choice: Choice) -> Judge
     for identity in governing.agreeing:
         keys, bare_keys = keys_of(identity.policies)
         for label, context in contexts(seen, identity.arn, keys, bare_keys):
-            request = Request(seen.caller, ACTION, str(identity.arn), context)
+            request = Request(seen.caller, Api.RAW.action, str(identity.arn), context)
             if could_allow(request, identity.policies):
                 continue
             evaluation = evaluate(request, identity.policies, trace=True)

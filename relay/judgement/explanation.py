@@ -99,6 +99,7 @@ def _permit(permit: Permit) -> dict[str, Any]:
         "configuration_set": permit.configuration_set,
         "tags": dict(permit.tags),
         "tenant": permit.tenant,
+        "api": permit.api.action,
     }
 
 
@@ -122,6 +123,7 @@ def _asked(arn: IdentityArn, reading: str, answer: Evaluation, delegate: Delegat
     refused = verdict in {Verdict.DENIED, Verdict.NOT_ALLOWED}
     return {
         "identity": str(arn),
+        "action": answer.action,
         "reading": reading or None,
         "verdict": str(verdict),
         "because": [{"policy": ref.policy, "sid": ref.sid, "index": ref.index} for ref in answer.because],

@@ -5,9 +5,18 @@ Nothing here touches the world: facts, envelope, delegate, catalog, rules and th
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
-from relay.judgement.answers import NULL_REVERSE_PATH, Asker, not_verified, several_regions, ungoverned
+from relay.judgement.answers import (
+    NULL_REVERSE_PATH,
+    TOO_LARGE,
+    Asker,
+    not_verified,
+    several_regions,
+    three_identities,
+    ungoverned,
+)
 from relay.judgement.catalog import Catalog
 from relay.judgement.choice import Choice, Governing, Lack, Ungoverned
 from relay.judgement.context import Circumstances, caller_of
@@ -21,14 +30,40 @@ from relay.judgement.sealed import covers
 from relay.judgement.steering import Steering, steer
 from relay.judgement.verdicts import Decision, Judgement, Mode, Permit, Role, Verdict
 from relay.mail.facts import MessageFacts
+from relay.words.addresses import Address
+from relay.words.apis import MOST_RECIPIENTS, Api, apis_for
 from relay.words.delegates import Delegate
 from relay.words.endings import Reason
 from relay.words.replies import Reply
-from relay.words.transactions import Envelope
+from relay.words.transactions import Envelope, batches_of
 
-__all__ = ["judge_early", "judge_message"]
+__all__ = ["Bulk", "judge_early", "judge_message"]
 
 Answered = tuple[Question, Decision, Governing | Ungoverned]
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """
+    How much a message is: its ``octets`` as they came, and the recipients of each call to SES.
+
+    ``batches``: where they were divided already; None for how they would be divided now.
+    """
+
+    octets: int = 0
+    batches: tuple[tuple[str, ...], ...] | None = None
+
+    def calls(self, forward_paths: Sequence[Address]) -> tuple[tuple[str, ...], ...]:
+        """Return the recipients of each call, if there are several."""
+        if self.batches is not None:
+            return self.batches if len(self.batches) > 1 else ()
+        if len(forward_paths) <= MOST_RECIPIENTS:
+            return ()
+        return tuple(tuple(map(str, batch)) for batch in batches_of(forward_paths))
+
+
+#: A message of which nothing but its facts is known: it goes in one call of the first API.
+SMALL: Final = Bulk()
 
 
 def judge_message(
@@ -39,23 +74,42 @@ def judge_message(
     rules: Rules,
     now: float,
     *,
+    bulk: Bulk = SMALL,
     trace: bool = False,
 ) -> Judgement:
     """
-    Judge a whole message, its recipients together, as SES does.
+    Judge a whole message, its recipients together, as SES does; where they go in several calls, those of each as well.
 
     Every question must end in ALLOWED or SEALED. A permanent refusal of one is final, whatever the others say:
-    repeating the message could not help. For a delegate that is observed the verdicts of policies refuse nothing. With
-    *trace* every statement's fate is kept, otherwise only those of refusals. *now* is seconds since the epoch.
+    repeating the message could not help. For a delegate that is observed the verdicts of policies refuse nothing.
+
+    Args:
+        now: Seconds since the epoch.
+        bulk: Chooses the call to SES, and with it the actions that are judged.
+        trace: Keep every statement's fate, otherwise only those of refusals.
     """
     choice = Choice(delegate, catalog, rules, now)
     mode = mode_of(delegate, rules, now)
-    judgement = _judge(facts, envelope, choice, mode, trace=trace)
+    judgement = _refused((), TOO_LARGE, Reason.SIZE)
+    calls = bulk.calls(envelope.forward_paths)
+    for api in apis_for(bulk.octets):
+        judgement = _judge(facts, _Sending(envelope, api, calls), choice, mode, trace=trace)
+        if judgement.permit is not None and judgement.unenforced is None:
+            break  # the next one is less sure to be taken
     return judgement if mode is judgement.mode else replace(judgement, mode=mode)
 
 
-def _judge(facts: MessageFacts, envelope: Envelope, choice: Choice, mode: Mode, *, trace: bool) -> Judgement:
-    delegate, rules = choice.delegate, choice.rules
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """How a message would be sent; ``calls``: the recipients of each, if there are several."""
+
+    envelope: Envelope
+    api: Api
+    calls: tuple[tuple[str, ...], ...]
+
+
+def _judge(facts: MessageFacts, sending: _Sending, choice: Choice, mode: Mode, *, trace: bool) -> Judgement:
+    delegate, rules, envelope = choice.delegate, choice.rules, sending.envelope
     steering = steer(facts.x_ses, delegate, rules)
     if isinstance(steering, Reply):
         return _refused((), steering, Reason.MESSAGE_FORM)
@@ -75,14 +129,24 @@ def _judge(facts: MessageFacts, envelope: Envelope, choice: Choice, mode: Mode, 
         rules,
         choice.now,
         steering.tenant,
+        sending.api,
+        sending.calls,
     )
     hearing = Hearing(choice, circumstances, trace)
     answered = [(question, *decide(question, hearing)) for question in questions]
     final = [each for each in answered if mode is Mode.ENFORCE or not is_spared(each[1].verdict, each[2])]
-    return _conclude(answered, final, steering, choice)
+    return _conclude(answered, final, _Way(steering, sending.api), choice)
 
 
-def _conclude(answered: Sequence[Answered], final: Sequence[Answered], steering: Steering, choice: Choice) -> Judgement:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a permit says beside addresses and identities."""
+
+    steering: Steering
+    api: Api
+
+
+def _conclude(answered: Sequence[Answered], final: Sequence[Answered], way: _Way, choice: Choice) -> Judgement:
     """Put the answers together; *final* are those that may refuse the message."""
     decisions = tuple(decision for _, decision, _ in answered)
     refused = max(final, key=_severity, default=None)
@@ -93,11 +157,14 @@ def _conclude(answered: Sequence[Answered], final: Sequence[Answered], steering:
     regions = tuple((role, found.identity.arn.region) for role, found in governing.items())
     if len({region for _, region in regions}) > 1:
         return _refused(decisions, several_regions(regions), Reason.IDENTITY_UNKNOWN)
-    permit = _permit(answered, governing, steering)
+    identities = tuple(dict.fromkeys(str(found.identity.arn) for found in governing.values()))
+    if way.api is Api.V2 and len(identities) > 2:  # it has a parameter for the author's, and one for feedback
+        return _refused(decisions, three_identities([arn.partition("/")[2] for arn in identities]), Reason.SIZE)
+    permit = _permit(answered, governing, way)
     return Judgement(decisions, permit, None, Reason.NONE, unenforced=max(answered, key=_severity)[1].refusal)
 
 
-def _permit(answered: Sequence[Answered], governing: dict[Role, Governing], steering: Steering) -> Permit:
+def _permit(answered: Sequence[Answered], governing: dict[Role, Governing], way: _Way) -> Permit:
     author, feedback = governing[Role.FROM].identity.arn, governing[Role.FEEDBACK].identity.arn
     return Permit(
         region=author.region,
@@ -106,10 +173,11 @@ def _permit(answered: Sequence[Answered], governing: dict[Role, Governing], stee
         source_arn=str(feedback),
         from_arn=str(author),
         return_path_arn=str(feedback),
-        configuration_set=steering.configuration_set,
-        tags=steering.tags,
-        tenant=steering.tenant,
+        configuration_set=way.steering.configuration_set,
+        tags=way.steering.tags,
+        tenant=way.steering.tenant,
         sealed=any(decision.verdict is Verdict.SEALED for _, decision, _ in answered),
+        api=way.api,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from relay.policy.answers import Decision as Answer
 from relay.policy.answers import Evaluation, StatementTrace, Truth
+from relay.words.apis import Api
 
 _STEPS = ("NotPrincipal", "Principal", "NotAction", "Action", "NotResource", "Resource", "Condition")
 
@@ -14,12 +15,13 @@ class Miss:
     What kept a message from passing.
 
     ``trace``: the statement concerned, None when there is none at all. ``by_account``: it applies, but grants only the
-    caller's account. ``denies``: it is a Deny that applies.
+    caller's account. ``denies``: it is a Deny that applies. ``action``: what was asked for.
     """
 
     trace: StatementTrace | None
     by_account: bool = False
     denies: bool = False
+    action: str = Api.RAW.action
 
 
 def nearest_miss(evaluation: Evaluation) -> Miss:
@@ -31,11 +33,12 @@ def nearest_miss(evaluation: Evaluation) -> Miss:
     """
     if evaluation.decision is Answer.EXPLICIT_DENY:
         denies = (trace for trace in evaluation.traces if trace.effect == "Deny" and trace.applies is not Truth.NO)
-        return Miss(next(denies, None), denies=True)
+        return Miss(next(denies, None), denies=True, action=evaluation.action)
     allows = [trace for trace in evaluation.traces if trace.effect == "Allow"]
     if evaluation.decision is Answer.ALLOW:
-        return Miss(next((trace for trace in allows if trace.applies is Truth.YES), None), by_account=True)
-    return Miss(max(allows, key=_progress, default=None))
+        granting = next((trace for trace in allows if trace.applies is Truth.YES), None)
+        return Miss(granting, by_account=True, action=evaluation.action)
+    return Miss(max(allows, key=_progress, default=None), action=evaluation.action)
 
 
 def certain_miss(evaluation: Evaluation) -> Miss:

@@ -7,12 +7,12 @@ that names the relay's principal says less.
 
 from collections.abc import Iterable, Iterator
 
-from relay.judgement.answers import ACTION
 from relay.judgement.catalog import Catalog
 from relay.judgement.context import caller_of
 from relay.policy.answers import StatementRef
 from relay.policy.document import Policy
 from relay.policy.statements import Statement
+from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 
@@ -36,4 +36,4 @@ def _grants(statement: Statement, account: str) -> bool:
     """Whether it is an Allow of sending that names the whole account, under whatever condition."""
     principals = statement.principals
     names_it = not principals.negated and any(named == account for _, named in principals.accounts)
-    return statement.effect == "Allow" and names_it and bool(statement.actions.match(ACTION.lower()))
+    return statement.effect == "Allow" and names_it and bool(statement.actions.match(Api.RAW.action.lower()))

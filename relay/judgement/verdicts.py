@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from relay.policy.answers import Evaluation
 from relay.words.addresses import Address
+from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 from relay.words.endings import Reason
 from relay.words.replies import Reply
@@ -71,7 +72,7 @@ class Permit:
 
     ``account`` owns the identity of the author's address. ``tenant`` is None unless the operator granted one:
     SendRawEmail has no parameter for it, so a sender that cannot pass it on must not send. ``sealed``: SES is the judge
-    of some of it, and its no is final.
+    of some of it, and its no is final. ``api``: the call that takes it, whose actions were judged.
     """
 
     region: str
@@ -84,6 +85,7 @@ class Permit:
     tags: tuple[tuple[str, str], ...]
     tenant: str | None = None
     sealed: bool = False
+    api: Api = Api.RAW
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class Evaluation:
 
     ``because``: the statements that decided (empty for an implicit deny). ``grant``: ``direct`` when any applying Allow
     names the caller or everyone, ``account`` when all of them name only the account, None unless allowed. ``traces`` is
-    empty unless asked for.
+    empty unless asked for. ``action`` is the one that was asked about.
     """
 
     decision: Decision
@@ -100,3 +100,4 @@ class Evaluation:
     unknown: tuple[str, ...] = ()
     traces: tuple[StatementTrace, ...] = ()
     problems: tuple[PolicyProblem, ...] = ()
+    action: str = ""

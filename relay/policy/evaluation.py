@@ -5,7 +5,7 @@ Guide, "Policy evaluation logic").
 
 from collections.abc import Sequence
 
-from relay.policy.answers import Decision, Evaluation, PolicyProblem, StatementTrace
+from relay.policy.answers import Decision, Evaluation, Grant, PolicyProblem, StatementTrace
 from relay.policy.document import Policy, UnreadablePolicy
 from relay.policy.explanation import trace_of
 from relay.policy.request import Request
@@ -23,18 +23,20 @@ def evaluate(request: Request, policies: Sequence[Policy | UnreadablePolicy], *,
     """
     denies, allows, perhaps, problems = _applying(request, policies)
     traces = _traces(request, policies) if trace else ()
+    action = request.action
     if denies:
         because = tuple([statement.ref for statement in denies])
         unknown = _unknown(denies, request)
-        return Evaluation(Decision.EXPLICIT_DENY, because, None, unknown, traces, problems)
+        return Evaluation(Decision.EXPLICIT_DENY, because, None, unknown, traces, problems, action)
     if problems:
-        return Evaluation(Decision.UNDECIDED, traces=traces, problems=problems)
+        return Evaluation(Decision.UNDECIDED, traces=traces, problems=problems, action=action)
     if allows:
         because = tuple([statement.ref for statement in allows])
         grants = [statement.principals.grant(request.caller) for statement in allows]
-        return Evaluation(Decision.ALLOW, because, "direct" if "direct" in grants else "account", (), traces)
+        grant: Grant = "direct" if "direct" in grants else "account"
+        return Evaluation(Decision.ALLOW, because, grant, (), traces, (), action)
     unknown = _unknown(perhaps, request) if perhaps else ()
-    return Evaluation(Decision.IMPLICIT_DENY, (), None, unknown, traces)
+    return Evaluation(Decision.IMPLICIT_DENY, (), None, unknown, traces, (), action)
 
 
 def could_allow(request: Request, policies: Sequence[Policy | UnreadablePolicy]) -> bool:

@@ -1,10 +1,11 @@
 """What the street door hands on: who speaks (Session), to whom the mail goes (Envelope), and how it ended (Ending)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from relay.words.addresses import Address, ReversePath
+from relay.words.apis import MOST_RECIPIENTS
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 
@@ -36,6 +37,12 @@ class Envelope:
     reverse_path: ReversePath
     forward_paths: tuple[Address, ...]
     id: str = ""
+
+
+def batches_of(forward_paths: Sequence[Address]) -> tuple[tuple[Address, ...], ...]:
+    """Divide recipients, in their order, into the calls to SES that a message for all of them takes."""
+    starts = range(0, len(forward_paths), MOST_RECIPIENTS)
+    return tuple(tuple(forward_paths[start : start + MOST_RECIPIENTS]) for start in starts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -351,7 +351,8 @@ def told(scene: str) -> str:
     explained = to_json(judgement, TRUSTED if "operator's word" in scene else delegate())
     lines = [f"{explained['verdict']} ({explained['reason']}, {explained['mode']})"]
     lines += [f"{name}: {explained[name]}" for name in ("reply", "unenforced") if explained[name]]
-    lines += [f"permit: {' '.join(map(str, explained['permit'].values()))}"] if explained["permit"] else []
+    permit = [value for key, value in (explained["permit"] or {}).items() if key != "api"]
+    lines += [f"permit: {' '.join(map(str, permit))}"] if permit else []
     before = None
     for question in explained["questions"]:
         lines.append(f"{question['role']} {question['address']}")

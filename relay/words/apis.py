@@ -1,0 +1,54 @@
+"""The two calls that send a message through SES, and which of them a message fits."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Api(StrEnum):
+    """An operation that takes whole messages: of SES's first API, and of its second for large ones."""
+
+    RAW = "SendRawEmail"
+    V2 = "SendEmail"
+
+    @property
+    def action(self) -> str:
+        """What a policy calls it."""
+        return _ACTIONS[self][-1]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """
+        Every action that a policy must allow for it.
+
+        The Service Authorization Reference names ``ses:SendEmail`` for v2 whatever the content; with raw content SES
+        was seen to ask for ``ses:SendRawEmail``. Both must be allowed.
+        """
+        return _ACTIONS[self]
+
+
+_ACTIONS: Final = {Api.RAW: ("ses:SendRawEmail",), Api.V2: ("ses:SendRawEmail", "ses:SendEmail")}
+
+#: Octets that each takes "after base64 encoding" (SES Developer Guide, "Service quotas in Amazon SES").
+MOST_ENCODED: Final = {Api.RAW: 10 << 20, Api.V2: 40 << 20}
+#: Octets that the relay adds to a message at most: its Received field, and a mark when SES may have it already.
+ADDED: Final = 2048
+#: The largest message that goes through SES at all, as it comes, in octets.
+LARGEST: Final = MOST_ENCODED[Api.V2] // 4 * 3 - ADDED
+#: Recipients that SES takes in one call (SES Developer Guide, "Service quotas in Amazon SES").
+MOST_RECIPIENTS: Final = 50
+
+
+def apis_for(octets: int) -> tuple[Api, ...]:
+    """
+    Name the calls that may take a message of so many *octets* as it came, the surer first; none if it is too large.
+
+    Between 7.5 and 10 MiB AWS says two things: its quota for v1 counts base64, its error text counts the message's own
+    octets. There v2 is sure and v1 is worth trying.
+    """
+    sent = octets + ADDED
+    encoded = -(-sent // 3) * 4
+    if encoded <= MOST_ENCODED[Api.RAW]:
+        return (Api.RAW,)
+    if encoded > MOST_ENCODED[Api.V2]:
+        return ()
+    return (Api.V2, Api.RAW) if sent <= MOST_ENCODED[Api.RAW] else (Api.V2,)
