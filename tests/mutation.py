@@ -46,8 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what no mutant could fail."""
-    items[:] = [item for item in items if item.name not in NOT_ASKED]
+    """Leave out what no mutant could fail; and lint, which is no part of the judge, and is not mutated."""
+    items[:] = [item for item in items if item.name not in NOT_ASKED and "policy/lint/" not in item.nodeid]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
