@@ -35,8 +35,7 @@ def _is_about_strangers(statement: StatementView) -> bool:
     if statement.principal == "NotPrincipal":
         return not statement.entries and bool(statement.principals)
     is_about_all = any((one.kind, one.text) == ("AWS", "*") for one in statement.principals)
-    strangers = [entry for entry in statement.entries if not _is_of_people(entry)]
-    return is_about_all and bool(strangers) and all(map(_spares_the_known, strangers))
+    return is_about_all and all(_is_of_people(entry) or _spares_the_known(entry) for entry in statement.entries)
 
 
 def _asks_who(entry: Entry) -> bool:
