@@ -183,10 +183,10 @@ def _arns() -> Sequence[bytes]:
 
 
 TARGETS: Final = (
-    Target("reader", reader, _small, (*TOKENS,)),
+    Target("reader", reader, _small, (*TOKENS,), longest=1500),
     Target("from", from_field, _from_values, (*TOKENS,)),
     Target("return-path", return_path, _addresses, tokens("return-path")),
-    Target("repairs", repairs, _worn, (*TOKENS, *tokens("repairs"))),
+    Target("repairs", repairs, _worn, (*TOKENS, *tokens("repairs")), longest=1500),
     Target("address", address, _addresses, tokens("address")),
     Target("arn", arn, _arns, tokens("arn")),
 )

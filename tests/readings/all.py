@@ -25,7 +25,7 @@ READINGS: Final[Mapping[str, Reading]] = {
 
 def disagreements(raw: bytes, sent: bytes, facts: MessageFacts) -> list[str]:
     """
-    Say who reads a message otherwise than it was judged: as it came (*raw*), or as it is *sent*.
+    Say who reads a message otherwise than it was judged: as it came (*raw*), or as it is *sent*. Nobody may give up.
 
     Judged are one author, the feedback address of Return-Path, and the values of the X-SES fields; sent is none of
     those but the author.
