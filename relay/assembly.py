@@ -33,6 +33,7 @@ from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.sending.ports import AtOnce
 from relay.settings.model import Settings
+from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
 from relay.translation import (
     CALLER,
@@ -51,6 +52,7 @@ from relay.translation import (
     rules_of,
     tls_of,
     tokens_of,
+    with_tls,
 )
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import Delegate
@@ -127,6 +129,7 @@ class Relay:
             make_record=Recorder(clock=_wall, principal_of=self._principal_of),
             new_id=new_id,
         )
+        self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
         self._admin = AdminServer(
             self._metrics.render, self.readiness, tokens=tokens_of(settings), console=settings.admin.console
         )
@@ -156,6 +159,7 @@ class Relay:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
         self._tell_who_is_observed()
+        self._certificate.look_at(self._settings.tls.certificate)
         self._reception.keeping = await self._dispatch.start()
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
         await self._door.open()
@@ -165,6 +169,7 @@ class Relay:
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
             asyncio.create_task(self._tell_when_observing_ends(), name="observing"),
+            asyncio.create_task(self._certificate.run(), name="certificate"),
         ]
         listeners = [address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
         addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
@@ -214,6 +219,7 @@ class Relay:
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._door.renew(limits=limits_of(settings), tls_context=context)
+        self._certificate.look_at(settings.tls.certificate)
         self._tell_who_is_observed()
         self.directory.refresh_soon()
         await self._registry.start()
@@ -236,7 +242,7 @@ class Relay:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
         ours = (self._check_credentials(), self._check_policies(), self._check_delegates())
-        return (*ours, *self._dispatch.check(), doors)
+        return (*ours, *self._dispatch.check(), *self._check_certificate(), doors)
 
     def _check_credentials(self) -> Check:
         state = None if self._credentials is None else self._credentials.state
@@ -247,6 +253,11 @@ class Relay:
         """Tell whose credentials cannot be read. The relay is ready all the same: the others send as ever."""
         troubles = self._registry.troubles()
         return Check("delegates", ok=True, why="; ".join(f"{what}: {why}" for what, why in troubles.items()))
+
+    def _check_certificate(self) -> Readiness:
+        """Tell of an end that is near. The relay is ready all the same: who does not look at it sends as ever."""
+        why = self._certificate.why
+        return (Check("certificate", ok=True, why=why),) if why else ()
 
     def _check_policies(self) -> Check:
         catalog, rules, now = self.directory.catalog, self._walk.house.rules, time.time()

@@ -162,6 +162,11 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
     )
 
 
+def with_tls(settings: Settings) -> tuple[str, ...]:
+    """Name the listeners that show a certificate."""
+    return tuple(str(each.address) for each in settings.listener if each.tls != "off")
+
+
 def hostname_of(settings: Settings) -> str:
     """Return our name, asked of the machine once if need be."""
     return settings.server.hostname or _name_of_this_machine()

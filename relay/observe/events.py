@@ -39,6 +39,14 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateShown:
+    """The *listeners* show a certificate from now on that ends at ``expires_at``, in seconds since the epoch."""
+
+    listeners: tuple[str, ...]
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class AuthTried:
     """
     One AUTH exchange ended.
@@ -240,6 +248,7 @@ Event: TypeAlias = (
     SessionOpened
     | SessionClosed
     | Replied
+    | CertificateShown
     | AuthTried
     | MessageReceived
     | MessageEnded

@@ -69,6 +69,7 @@ class Metrics:
             events.SessionOpened: self._session_opened,
             events.SessionClosed: self._session_closed,
             events.Replied: self._replied,
+            events.CertificateShown: self._certificate_shown,
             events.AuthTried: self._auth_tried,
             events.MessageReceived: self._message_received,
             events.MessageEnded: self._message_ended,
@@ -131,6 +132,7 @@ class Metrics:
         self._refreshes = Children(self._counter("ses_relay_policy_refreshes_total").labels)
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
         self._sessions = Children(self._gauge("ses_relay_sessions").labels)
+        self._certificates = Children(self._gauge("ses_relay_tls_certificate_expires_seconds").labels)
         self._replies = Children(self._counter("ses_relay_smtp_replies_total").labels)
         self._spool = SpoolContents(
             _ROW["ses_relay_spool_messages"], _ROW["ses_relay_spool_oldest_seconds"], clock=clock
@@ -179,6 +181,10 @@ class Metrics:
 
     def _replied(self, event: events.Replied) -> None:
         self._replies[self._command(event.command), self._code.get(event.code, labels.OTHER)].inc()
+
+    def _certificate_shown(self, event: events.CertificateShown) -> None:
+        for listener in event.listeners:
+            self._certificates[self._listener(listener),].set(event.expires_at)
 
     def _auth_tried(self, event: events.AuthTried) -> None:
         self._auth[self._mechanism(event.mechanism), self._auth_result(event.result)].inc()

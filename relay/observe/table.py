@@ -138,6 +138,12 @@ ROWS: Final = (
         "SMTP sessions open now.",
     ),
     Row(
+        "ses_relay_tls_certificate_expires_seconds",
+        "gauge",
+        ("listener",),
+        "When the certificate that a listener shows comes to its end, in seconds since the epoch.",
+    ),
+    Row(
         "ses_relay_smtp_replies_total",
         "counter",
         ("command", "code"),
