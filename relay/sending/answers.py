@@ -4,14 +4,14 @@ What SES's answers mean: the table. Code and text decide, never the HTTP status 
 Reasons: ``ses-credentials`` when SES does not know who we are (key, token, signature, clock), ``ses-refused`` when it
 knows us and says no, ``ses-throttled`` when it says later, ``ses-unavailable`` when it says nothing of use.
 
-Codes: SES API Reference, "SendRawEmail" and "Common Errors"; texts: SES Developer Guide, "Amazon SES email sending
-errors" and "Errors related to the sending quotas".
+Codes: SES API Reference, "SendRawEmail" and "Common Errors", SES API v2 Reference, "SendEmail", whose codes end in
+"Exception"; texts: SES Developer Guide, "Amazon SES email sending errors" and "Errors related to the sending quotas".
 """
 
 import re
 from typing import Final, Literal
 
-from relay.sending.documents import read_fields
+from relay.sending.documents import read_fields, read_object
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
 from relay.words.endings import Reason
 from relay.words.replies import Reply
@@ -26,14 +26,25 @@ MAYBE_SENT: Final = Reply(451, (4, 4, 2), "SES did not confirm the message in ti
 
 ACCESS_DENIED: Final = frozenset({"AccessDenied", "NotAuthorized", "UnauthorizedOperation"})
 THROTTLED: Final = frozenset(
-    {"Throttling", "Throttled", "RequestThrottled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"}
+    {
+        "LimitExceeded",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttled",
+        "Throttling",
+        "TooManyRequests",
+    }
 )
 ACCOUNT_NOT_READY: Final = frozenset(
     {
         "AccountSendingPaused",
+        "AccountSuspended",
         "ConfigurationSetDoesNotExist",
         "ConfigurationSetSendingPaused",
         "MailFromDomainNotVerified",
+        "NotFound",  # v2: the configuration set
+        "SendingPaused",
     }
 )
 CLOCK_OR_KEY: Final = frozenset(
@@ -45,6 +56,10 @@ NOT_SIGNED_IN: Final = (
     | STALE_KEY
     | {"IncompleteSignature", "MissingAuthenticationToken", "OptInRequired", "SubscriptionRequired"}
 )
+
+#: The message's own fault; what v1 calls an invalid parameter is a bad request to v2.
+REJECTED: Final = frozenset({"BadRequest", "MessageRejected"})
+OF_THE_MESSAGE: Final = REJECTED | {"InvalidParameterValue"}
 
 #: A gateway's own words for "I asked and heard nothing": SES behind it may have the message.
 _GATEWAY_HEARD_NOTHING: Final = (502, 504)
@@ -76,6 +91,26 @@ def outcome_of(status: int, body: bytes, *, own: bool = True) -> Outcome:
     code, text = fields.get("Error/Code", ""), _clean(fields.get("Error/Message", ""))
     if not _CODE.fullmatch(code):
         return _of_no_answer(status)
+    return _of_error(code, text, own=own, broken=status >= 500)
+
+
+def outcome_of_v2(status: int, body: bytes, kind: str, *, own: bool = True) -> Outcome:
+    """
+    Return what SES's answer to SendEmail of v2 means.
+
+    Args:
+        status, body, own: As of :func:`outcome_of`.
+        kind: The header ``x-amzn-ErrorType``, empty without; what follows its first colon is an address.
+
+    """
+    fields = read_object(body) or {}
+    if status // 100 == 2:
+        return _of_success(fields.get("MessageId", ""))
+    named = kind or fields.get("__type", "") or fields.get("code", "")
+    code = named.partition(":")[0].rpartition("#")[2]
+    if not _CODE.fullmatch(code):
+        return _of_no_answer(status)
+    text = _clean(fields.get("message", "") or fields.get("Message", ""))
     return _of_error(code, text, own=own, broken=status >= 500)
 
 
@@ -120,9 +155,9 @@ def _of_error(code: str, text: str, *, own: bool, broken: bool) -> Outcome:
         return Deferred(code, text, _reply(454, (4, 7, 0), "Throttling failure", text), Reason.SES_THROTTLED)
     if bare in NOT_SIGNED_IN:
         return Deferred(code, text, NOT_KNOWN, Reason.SES_CREDENTIALS)
-    if bare in ACCOUNT_NOT_READY or (bare == "MessageRejected" and _ACCOUNT_PAUSED.search(text)):
+    if bare in ACCOUNT_NOT_READY or (bare in REJECTED and _ACCOUNT_PAUSED.search(text)):
         return Deferred(code, text, NOT_LET, Reason.SES_REFUSED)
-    if bare in ("MessageRejected", "InvalidParameterValue"):
+    if bare in OF_THE_MESSAGE:
         return Refused(code, text, _of_message(bare, text), Reason.SES_REFUSED)
     reply, reason = (TRY_LATER, Reason.SES_UNAVAILABLE) if broken else (UNKNOWN_ANSWER, Reason.SES_REFUSED)
     return Deferred(code, text, reply, reason)
@@ -152,7 +187,7 @@ def _bare(code: str) -> str:
 
 
 def _is_not_verified(bare: str, text: str) -> bool:
-    return bare == "MessageRejected" and "not verified" in text.lower()
+    return bare in REJECTED and "not verified" in text.lower()
 
 
 def _clean(text: str) -> str:

@@ -1,5 +1,6 @@
-"""The XML that AWS's Query protocol answers with, read without trust."""
+"""What AWS answers with, XML from the Query protocol and JSON from others, read without trust."""
 
+import json
 from typing import Final
 from xml.parsers import expat
 
@@ -48,3 +49,14 @@ def read_fields(document: bytes) -> dict[str, str] | None:
     except (expat.ExpatError, ValueError, LookupError):
         return None
     return fields
+
+
+def read_object(document: bytes) -> dict[str, str] | None:
+    """Return the texts of a JSON object by name, or None when *document* is no object of a bounded size."""
+    if len(document) > LONGEST_DOCUMENT:
+        return None
+    try:
+        read = json.loads(document)
+    except (ValueError, RecursionError):
+        return None
+    return {name: text for name, text in read.items() if isinstance(text, str)} if isinstance(read, dict) else None

@@ -1,5 +1,5 @@
 """
-The back door: SendRawEmail, signed, at most one request a call.
+The back door: SendRawEmail, or SendEmail of v2 for large messages; signed, at most one request a call.
 
 When a call fails the question is whether SES may have the message. :mod:`relay.sending.uploads` knows: before the last
 piece was handed over the failure is Deferred, after it Ambiguous.
@@ -15,16 +15,25 @@ from typing import Final
 
 from relay.observe.events import Noted, Observer, SesCalled
 from relay.sending import endpoints
-from relay.sending.answers import MAYBE_SENT, NOT_KNOWN, TRY_LATER, is_clock_or_key, is_stale_key, outcome_of
+from relay.sending.answers import (
+    MAYBE_SENT,
+    NOT_KNOWN,
+    TRY_LATER,
+    is_clock_or_key,
+    is_stale_key,
+    outcome_of,
+    outcome_of_v2,
+)
 from relay.sending.callers import QUESTION as WHO
 from relay.sending.callers import Caller, caller_of
-from relay.sending.encoding import ENCODED_TWICE, Pieces
+from relay.sending.encoding import CONTENT_TYPES, ENCODED_TWICE, PATHS, Pieces
 from relay.sending.keys import AccessKey, KeySource, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Sent
 from relay.sending.pace.quota import QUESTION as HOW_MUCH
 from relay.sending.pace.quota import SendQuota, quota_of
 from relay.sending.signing import Target, sign
 from relay.sending.wire import Answer, NoAnswer, Wire
+from relay.words.apis import Api
 from relay.words.endings import Reason
 
 #: Less than this is no reason for a refused signature: SES takes 5 minutes on either side of its own clock.
@@ -94,7 +103,8 @@ class SesDoor:
             key = await self._credentials.get()
             if isinstance(key, Unusable):
                 return Deferred("NoCredentials", key.why, NOT_KNOWN, Reason.SES_CREDENTIALS)
-            return await self._send(mail, key, endpoints.target(endpoints.SES, region, self._endpoint_url))
+            target = endpoints.target(endpoints.SES, region, self._endpoint_url).below(PATHS[mail.api])
+            return await self._send(mail, key, target)
         finally:
             self._turns.release()
 
@@ -130,15 +140,13 @@ class SesDoor:
         now = asyncio.get_running_loop().time
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
-            headers = sign(key, target, body_hash, self._clock() + self._skew)
+            content_type = CONTENT_TYPES[mail.api]
+            headers = sign(key, target, body_hash, self._clock() + self._skew, content_type=content_type)
             answer = await self._wire.post(target.url, headers, body, size)
-            if isinstance(answer, NoAnswer):
-                outcome = _of_silence(answer)
-            else:
-                outcome = outcome_of(answer.status, answer.body, own=mail.own)
+            outcome = _of_silence(answer) if isinstance(answer, NoAnswer) else _of_answer(answer, mail)
             result = _result_of(outcome)
         finally:
-            self._observe(SesCalled(target.region, "SendRawEmail", result, now() - began))
+            self._observe(SesCalled(target.region, mail.api.value, result, now() - began))
         if isinstance(answer, Answer):
             self._learn(outcome, answer, key)
         return outcome
@@ -174,6 +182,12 @@ async def _encode(mail: Mail) -> tuple[Iterable[bytes], int, str]:
         if not is_large:
             held.append(piece)
     return pieces if is_large else held, size, digest.hexdigest()
+
+
+def _of_answer(answer: Answer, mail: Mail) -> Outcome:
+    if mail.api is Api.RAW:
+        return outcome_of(answer.status, answer.body, own=mail.own)
+    return outcome_of_v2(answer.status, answer.body, answer.error, own=mail.own)
 
 
 def _of_silence(silence: NoAnswer) -> Outcome:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from relay.words.apis import Api
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 
@@ -10,10 +11,11 @@ from relay.words.replies import Reply
 @dataclass(frozen=True, slots=True)
 class Mail:
     """
-    Everything SendRawEmail is told (SES API Reference, "SendRawEmail"); nothing of it is left to SES to infer.
+    Everything SES is told (SES API Reference, "SendRawEmail"; v2, "SendEmail"); nothing of it is left to SES to infer.
 
-    ``source`` is the feedback address; ``destinations`` the envelope's recipients; ``raw`` the message's bytes.
+    ``source`` is the feedback address; ``destinations`` the recipients of this call; ``raw`` the message's bytes.
     ``own``: SES judges the relay, whose operator is to blame for a no; else the delegate itself, and no is its answer.
+    ``api``: the call that takes it.
     """
 
     source: str
@@ -25,6 +27,7 @@ class Mail:
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     own: bool = True
+    api: Api = Api.RAW
 
 
 @dataclass(frozen=True, slots=True)

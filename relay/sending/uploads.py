@@ -15,8 +15,6 @@ from typing import Final
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
 
-from relay.sending.encoding import CONTENT_TYPE
-
 #: Asked for alone it is set only when the peer has shut down: a TLS session ticket waiting to be read is no hang-up.
 #: Linux has it; elsewhere only a broken connection is seen.
 _HUNG_UP: Final[int] = getattr(select, "POLLRDHUP", 0)
@@ -36,7 +34,7 @@ class Upload(Payload):
     """
 
     def __init__(self, pieces: Iterable[bytes], size: int, progress: Callable[[], None]) -> None:
-        super().__init__(pieces, content_type=CONTENT_TYPE)
+        super().__init__(pieces)  # whoever signs says what the content is
         self._pieces = pieces
         self._progress = progress
         self._size = size

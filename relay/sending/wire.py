@@ -27,11 +27,15 @@ _LONGEST_WHY: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``body`` is empty when it did not come whole, or was longer than any answer of AWS."""
+    """
+    What came back. ``body`` is empty when it did not come whole, or was longer than any answer of AWS; ``error`` is the
+    kind of error that a header names, where AWS answers in JSON.
+    """
 
     status: int
     body: bytes
     date: str
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,8 @@ class Wire:
         if self._http is None:
             raise RuntimeError("the wire was not started")
         async with self._http.post(url, headers=headers, data=upload, allow_redirects=False) as response:
-            return Answer(response.status, await _read_bounded(response), response.headers.get("Date", ""))
+            body, said = await _read_bounded(response), response.headers
+            return Answer(response.status, body, said.get("Date", ""), said.get("x-amzn-ErrorType", ""))
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -1,16 +1,20 @@
+import json
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from botocore.serialize import QuerySerializer
+from botocore.serialize import QuerySerializer, RestJSONSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sending.encoding import RAW_OCTETS_OF_PIECE, body, pieces
+from relay.sending.encoding import PATHS, RAW_OCTETS_OF_PIECE, body, pieces
 from relay.sending.outcomes import Mail
+from relay.words.apis import Api
 
 MODEL = ServiceModel(Loader().load_service_model("ses", "service-2")).operation_model("SendRawEmail")
+MODEL_V2 = ServiceModel(Loader().load_service_model("sesv2", "service-2")).operation_model("SendEmail")
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 MAILS = st.builds(
     Mail,
@@ -41,9 +45,27 @@ def by_botocore(mail: Mail) -> bytes:
     return urlencode(QuerySerializer().serialize_to_request(parameters, MODEL)["body"]).encode()
 
 
+def by_botocore_v2(mail: Mail) -> bytes:
+    parameters: dict[str, object] = {
+        "FromEmailAddressIdentityArn": mail.from_arn,
+        "Destination": {"ToAddresses": list(mail.destinations)},
+        "FeedbackForwardingEmailAddress": mail.source,
+        "FeedbackForwardingEmailAddressIdentityArn": mail.return_path_arn,
+    }
+    if mail.tags:
+        parameters["EmailTags"] = [{"Name": name, "Value": value} for name, value in mail.tags]
+    if mail.configuration_set is not None:
+        parameters["ConfigurationSetName"] = mail.configuration_set
+    parameters["Content"] = {"Raw": {"Data": mail.raw}}
+    request = RestJSONSerializer().serialize_to_request(parameters, MODEL_V2)
+    assert (request["method"], request["url_path"]) == ("POST", PATHS[Api.V2])
+    return bytes(request["body"])
+
+
 @given(MAILS)
 def test_the_body_is_botocores_byte_for_byte(mail):
     assert body(mail) == by_botocore(mail)
+    assert body(replace(mail, api=Api.V2)) == by_botocore_v2(mail)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +75,11 @@ def test_a_message_of_several_pieces_is_the_same_message(size):
     raw = (bytes(range(256)) * (size // 256 + 1))[:size]
     mail = Mail("a@b.example", ("c@d.example",), "arn:s", "arn:f", "arn:r", raw)
 
+    large = replace(mail, api=Api.V2)
+
     assert b"".join(pieces(mail)) == by_botocore(mail)
-    assert len(list(pieces(mail))) == max(1, -(-size // RAW_OCTETS_OF_PIECE))
+    assert b"".join(pieces(large)) == by_botocore_v2(mail)
+    assert len(list(pieces(mail))) == len(list(pieces(large))) == max(1, -(-size // RAW_OCTETS_OF_PIECE))
 
 
 def test_the_three_arns_are_always_said():
@@ -73,4 +98,19 @@ def test_the_three_arns_are_always_said():
         "Tags.member.1.Value": "v",
         "ConfigurationSetName": "set",
         "RawMessage.Data": "bQ==",
+    }
+
+
+def test_v2_is_told_both_identities_and_leaves_the_from_field_alone():
+    """With FromEmailAddress SES would write it over the author."""
+    mail = Mail("a@b.example", ("c@d.example",), "arn:r", "arn:f", "arn:r", b"m", "set", (("k", "v"),), api=Api.V2)
+
+    assert json.loads(body(mail)) == {
+        "FromEmailAddressIdentityArn": "arn:f",
+        "Destination": {"ToAddresses": ["c@d.example"]},
+        "FeedbackForwardingEmailAddress": "a@b.example",
+        "FeedbackForwardingEmailAddressIdentityArn": "arn:r",
+        "EmailTags": [{"Name": "k", "Value": "v"}],
+        "ConfigurationSetName": "set",
+        "Content": {"Raw": {"Data": "bQ=="}},
     }

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.sending import endpoints
-from relay.sending.encoding import CONTENT_TYPE
+from relay.sending.encoding import FORM, JSON
 from relay.sending.keys import AccessKey
 from relay.sending.signing import Target, sign
 
@@ -30,8 +30,8 @@ URLS = st.sampled_from(
 )
 
 
-def by_botocore(key: AccessKey, target: Target, body: bytes, at: datetime) -> dict[str, str]:
-    request = AWSRequest("POST", target.url, headers={"Content-Type": CONTENT_TYPE}, data=body)
+def by_botocore(key: AccessKey, target: Target, body: bytes, at: datetime, content_type: str) -> dict[str, str]:
+    request = AWSRequest("POST", target.url, headers={"Content-Type": content_type}, data=body)
     request.context["timestamp"] = None
     with patch("botocore.auth.get_current_datetime", lambda: at.astimezone(UTC)):
         SigV4Auth(Credentials(key.id, key.secret, key.token), target.service, target.region).add_auth(request)
@@ -46,14 +46,16 @@ def by_botocore(key: AccessKey, target: Target, body: bytes, at: datetime) -> di
     body=st.binary(max_size=50),
     at=st.builds(datetime.fromtimestamp, st.integers(0, 4_000_000_000), st.sampled_from([UTC, WEST])),
     service=st.sampled_from([endpoints.SES, endpoints.STS]),
+    call=st.sampled_from([("", FORM), ("/v2/email/outbound-emails", JSON)]),
 )
-def test_headers_are_botocores_byte_for_byte(url, key_id, secret, token, body, at, service):
-    """With and without a session token, at any time, for any endpoint."""
-    key, target = AccessKey(key_id, secret, token), endpoints.target(service, "eu-west-1", url)
+def test_headers_are_botocores_byte_for_byte(url, key_id, secret, token, body, at, service, call):
+    """With and without a session token, at any time, for any endpoint, either API."""
+    path, content_type = call
+    key, target = AccessKey(key_id, secret, token), endpoints.target(service, "eu-west-1", url).below(path)
 
-    ours = sign(key, target, sha256(body).hexdigest(), at)
+    ours = sign(key, target, sha256(body).hexdigest(), at, content_type=content_type)
 
-    assert {**by_botocore(key, target, body, at), "host": target.host} == ours
+    assert {**by_botocore(key, target, body, at, content_type), "host": target.host} == ours
 
 
 def test_the_key_changes_with_day_region_service_and_secret():
