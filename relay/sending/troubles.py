@@ -17,7 +17,10 @@ _OF_AN_IDENTITY: Final = ACCESS_DENIED | {
     "ConfigurationSetDoesNotExist",
     "ConfigurationSetSendingPaused",
     "MailFromDomainNotVerified",
+    "NotFound",
 }
+_OF_AN_ACCOUNT: Final = frozenset({"AccountSendingPaused", "AccountSuspended", "SendingPaused"})
+_CONFIGURATION_SET: Final = re.compile(r"\bconfiguration set\b", re.IGNORECASE)
 _ACCOUNT_PAUSED: Final = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
 
 
@@ -38,9 +41,17 @@ _OF_A_REASON: Final = {
 }
 
 
+#: The account that the relay's own credentials belong to, whichever it is.
+OWN: Final = "own"
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The way of a message through SES, as far as others share it; ``identity`` is the ARN of the author's."""
+    """
+    The way of a message through SES, as far as others share it.
+
+    ``account`` is the one that calls SES, whose quota and rate count; ``identity`` is the ARN of the author's.
+    """
 
     account: str
     region: str
@@ -66,14 +77,21 @@ def trouble_of(outcome: Outcome) -> Trouble | None:
     if not isinstance(outcome, Deferred | Ambiguous) or outcome.code == _BUSY:
         return None
     if outcome.reason is Reason.SES_THROTTLED:
-        return Trouble.QUOTA if _DAILY.search(outcome.message) else Trouble.RATE
+        is_spent = _bare(outcome) == "LimitExceeded" or _DAILY.search(outcome.message)
+        return Trouble.QUOTA if is_spent else Trouble.RATE
     if outcome.reason is Reason.SES_REFUSED:
         return _of_refusal(outcome)
     return _OF_A_REASON.get(outcome.reason)
 
 
 def _of_refusal(outcome: Deferred | Ambiguous) -> Trouble | None:
-    bare = outcome.code.removesuffix("Exception")
-    if bare == "AccountSendingPaused" or _ACCOUNT_PAUSED.search(outcome.message):
+    bare = _bare(outcome)
+    if bare == "SendingPaused" and _CONFIGURATION_SET.search(outcome.message):  # v2 has one word for both
+        return Trouble.NOT_LET
+    if bare in _OF_AN_ACCOUNT or _ACCOUNT_PAUSED.search(outcome.message):
         return Trouble.PAUSED
     return Trouble.NOT_LET if bare in _OF_AN_IDENTITY or disagreement(outcome) else None
+
+
+def _bare(outcome: Deferred | Ambiguous) -> str:
+    return outcome.code.removesuffix("Exception")
