@@ -17,6 +17,7 @@ from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
+from relay.observe import labels
 from relay.observe.events import DelegatesObserved, Noted, Observer
 from relay.observe.libraries import take_over_logging
 from relay.observe.lines import Lines
@@ -31,7 +32,6 @@ from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
 from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey, Unusable
-from relay.sending.ports import AtOnce
 from relay.settings.model import Settings
 from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
@@ -48,17 +48,21 @@ from relay.translation import (
     listeners_of,
     log_options,
     observed_of,
+    pacer_of,
     pinned_of,
+    postmaster_of,
     rules_of,
+    shares_of,
     tls_of,
     tokens_of,
     with_tls,
 )
 from relay.walk import Clocks, House, Walk
-from relay.words.delegates import Delegate
+from relay.words.delegates import NOTIFICATIONS, Delegate
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
 CALLER_RETRY_SECONDS = 2.0
+CALLER_RARELY_SECONDS = 60.0
 CALLER_PATIENCE_SECONDS = 3.0
 #: The sections that a reload takes over; the others are read at the start only.
 RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "tls")
@@ -89,6 +93,7 @@ class Relay:
         """
         self._settings = settings
         self._caller: str | None = None
+        self._account = labels.UNKNOWN
         self._observed: dict[str, float] = {}
         self._lines = Lines()
         self._log = Log(log_options(settings), write=self._lines.write, key=secrets.token_bytes(32))
@@ -114,10 +119,10 @@ class Relay:
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
-        self._reception = Reception(self._walk, self._ses, gates=self._gates)
-        self._dispatch = Dispatch(
-            dispatch_of(settings), self._walk, Backdoor(self._ses, self._gates, AtOnce()), self.observe
-        )
+        self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe)
+        self._reception = Reception(self._walk, self._ses, gates=self._gates, pace=self._pacer)
+        door = Backdoor(self._ses, self._gates, self._pacer)
+        self._dispatch = Dispatch(dispatch_of(settings), self._walk, door, self.observe)
         self._door = StreetDoor(
             listeners_of(settings),
             limits=limits_of(settings),
@@ -156,8 +161,9 @@ class Relay:
             await self._credentials.start()
         await self._registry.start()
         await asyncio.to_thread(self.directory.refresh)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
+        if self._needs_caller():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
         self._tell_who_is_observed()
         self._certificate.look_at(self._settings.tls.certificate)
         self._reception.keeping = await self._dispatch.start()
@@ -168,6 +174,7 @@ class Relay:
         self._background = [
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
+            asyncio.create_task(self._pacer.run(), name="pace"),
             asyncio.create_task(self._tell_when_observing_ends(), name="observing"),
             asyncio.create_task(self._certificate.run(), name="certificate"),
         ]
@@ -189,6 +196,7 @@ class Relay:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await self._pacer.close()
         await self._admin.stop()
         if self._credentials is not None:
             await self._credentials.close()
@@ -218,6 +226,7 @@ class Relay:
         self._metrics.admit([each.name for each in settings.delegate])
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
+        self._pacer.shares.shares = shares_of(settings)
         self._door.renew(limits=limits_of(settings), tls_context=context)
         self._certificate.look_at(settings.tls.certificate)
         self._tell_who_is_observed()
@@ -276,6 +285,8 @@ class Relay:
 
     def _delegate(self, name: str) -> Delegate | None:
         """Find who is to be judged; nobody as long as STS has not told who the caller is."""
+        if name == NOTIFICATIONS:
+            return None if self._caller is None else postmaster_of(self._settings, self._caller)
         delegate = self._registry.get(name)
         return None if delegate is None or delegate.principal == CALLER else delegate
 
@@ -284,17 +295,20 @@ class Relay:
         return delegate.principal if delegate else None
 
     async def _learn_caller(self) -> None:
-        """Ask STS who the relay is, where a delegate is the relay itself."""
-        if self._caller is not None or all(each.principal != CALLER for each in self._settings.delegate):
-            return
+        """Ask STS who the relay is."""
         found = await self._ses.caller_identity(self._settings.ses.region or "us-east-1")
         if isinstance(found, Caller):
-            self._caller = found.arn
+            self._caller, self._account = found.arn, found.account
             self._registry.replace(entries_of(self._settings, found.arn))
             self.observe(Noted("info", "caller.known", {"arn": found.arn}))
             self._warn_of_grants(found.account)
-        else:
+        elif self._needs_caller():
             self.observe(Noted("warning", "caller.unknown", {"why": found.why}))
+
+    def _needs_caller(self) -> bool:
+        """Whether mail waits for it: of a delegate that is the relay itself, or notifications. Else it is a label."""
+        delegates = self._settings.delegate
+        return self._settings.notifications.sender is not None or any(each.principal == CALLER for each in delegates)
 
     def _warn_of_grants(self, account: str) -> None:
         delegates = living_in(account, (entry.delegate for entry in entries_of(self._settings, self._caller)))
@@ -303,9 +317,11 @@ class Relay:
             self.observe(Noted("warning", "policy.grants-own-account", told))
 
     async def _keep_asking_for_caller(self) -> None:
+        pause = CALLER_RETRY_SECONDS if self._needs_caller() else 0.0
         while self._caller is None:
-            await asyncio.sleep(CALLER_RETRY_SECONDS)
+            await asyncio.sleep(pause)
             await self._learn_caller()
+            pause = CALLER_RETRY_SECONDS if self._needs_caller() else CALLER_RARELY_SECONDS
 
     def _tell_who_is_observed(self) -> None:
         now = time.time()

@@ -12,7 +12,7 @@ from relay.courier.attempts import Attempts, Backdoor, Chances
 from relay.courier.choice import Bounds
 from relay.courier.clock import Steady
 from relay.courier.courier import Courier
-from relay.courier.ports import Notices
+from relay.courier.notices import Letterhead, Postmaster
 from relay.courier.schedule import Schedule
 from relay.courier.upkeep import Upkeep
 from relay.observe.events import Noted, Observer
@@ -37,6 +37,7 @@ class DispatchOptions:
     budget: float
     schedule: Schedule
     bounds: Bounds
+    letterhead: Letterhead
 
 
 class Dispatch:
@@ -46,19 +47,16 @@ class Dispatch:
     ``now`` tells the time for stamps: as the wall clock, but without jumps.
     """
 
-    def __init__(
-        self, options: DispatchOptions, walk: Walk, door: Backdoor, observe: Observer, notices: Notices | None = None
-    ) -> None:
+    def __init__(self, options: DispatchOptions, walk: Walk, door: Backdoor, observe: Observer) -> None:
         self._options = options
         self._walk = walk
         self._door = door
         self._observe = observe
-        self._notices = notices
         self._chances = Chances(Steady(time.time, time.monotonic, observe).now, random.random)
         self._spool: Spool | None = None
         self._courier: Courier | None = None
         self._upkeep: Upkeep | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> Keeping | None:
         """
@@ -78,7 +76,8 @@ class Dispatch:
         self._observe(Noted("info" if mode == options.mode else "warning", "delivery.mode", told))
         if self._spool is None:
             return None
-        self._courier = self._make_courier(self._spool)
+        postmaster = self._make_postmaster(self._spool)
+        self._courier = self._make_courier(self._spool, postmaster)
         self._upkeep = Upkeep(
             self._spool,
             schedule=options.schedule,
@@ -87,7 +86,10 @@ class Dispatch:
             observe=self._observe,
         )
         await self._courier.start()
-        self._keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
+        self._background = [
+            asyncio.create_task(self._upkeep.run(), name="upkeep"),
+            asyncio.create_task(postmaster.run(), name="notices"),
+        ]
         if mode == "direct":
             return None
         return Keeping(mode, self._spool, self._courier, self._chances.now, options.budget)
@@ -100,10 +102,10 @@ class Dispatch:
     async def stop(self, seconds: float) -> bool:
         """Let attempts end, *seconds* at most, and close the spool; tell whether all ended. Also half started."""
         quiet = self._courier is None or await self._courier.stop(seconds)
-        if self._keeping is not None:
-            self._keeping.cancel()
+        for task in self._background:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._keeping
+                await task
         if self._spool is not None:
             await self._spool.close()
         return quiet
@@ -126,7 +128,22 @@ class Dispatch:
             self._observe(Noted("warning", "spool.not-used", {"why": str(problem)}))
             return None
 
-    def _make_courier(self, spool: Spool) -> Courier:
+    def _make_postmaster(self, spool: Spool) -> Postmaster:
+        return Postmaster(
+            spool,
+            self._options.letterhead,
+            feedback_of=lambda entry, raw: self._walk.bounces_to(entry.session, entry.envelope, raw),
+            now=self._chances.now,
+            monotonic=time.monotonic,
+            committed=self._look,
+            observe=self._observe,
+        )
+
+    def _look(self) -> None:
+        if self._courier is not None:
+            self._courier.look()
+
+    def _make_courier(self, spool: Spool, postmaster: Postmaster) -> Courier:
         options, chances = self._options, self._chances
         attempts = Attempts(
             self._walk, self._door, spool, schedule=options.schedule, chances=chances, observe=self._observe
@@ -139,6 +156,6 @@ class Dispatch:
             chances=chances,
             monotonic=time.monotonic,
             observe=self._observe,
-            notices=self._notices,
+            notices=postmaster,
             bounds=options.bounds,
         )

@@ -28,6 +28,8 @@ from relay.words.unavailable import Unavailable
 Mode: TypeAlias = Literal["direct", "fallback", "spool"]
 
 API: Final = "ses:SendRawEmail"
+#: Seconds that a client waits for its turn where nothing is kept; then it hears that there was none.
+PATIENCE: Final = 5.0
 NO_ROOM: Final = Ending(
     Outcome.DEFERRED, Reason.SPOOL_FULL, Reply(452, (4, 3, 1), "No room to keep a message, try again later")
 )
@@ -149,7 +151,7 @@ class Reception:
 
     async def _direct(self, message: _Message) -> Ending:
         """The client waits for SES, however long it takes, and hears what it said."""
-        not_now = await self._pace.take(message.turn, patience=0.0)
+        not_now = await self._pace.take(message.turn, patience=PATIENCE)
         if not_now is not None:
             ending = _postponed(not_now)
             return replace(ending, facts=message.prepared.known)

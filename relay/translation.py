@@ -3,12 +3,14 @@
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from urllib.parse import urlsplit
 
 from relay import __version__
 from relay.courier.choice import Bounds
+from relay.courier.notices import Letterhead
 from relay.courier.schedule import Schedule
 from relay.delegates.entries import Elsewhere, Entry
 from relay.delegates.tokens import Issuer
@@ -21,6 +23,12 @@ from relay.judgement.rules import Rules
 from relay.observe.events import Observer
 from relay.observe.log import LogOptions
 from relay.owner.policy_texts import PolicyTexts
+from relay.sending.door import SesDoor
+from relay.sending.keys import Unusable
+from relay.sending.pace.pacer import Pacer
+from relay.sending.pace.quota import SendQuota
+from relay.sending.pace.shares import Share
+from relay.sending.troubles import OWN
 from relay.settings.aws import DEFAULT_SPOOL
 from relay.settings.model import Settings
 from relay.smtp.limits import Limits
@@ -28,7 +36,7 @@ from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
 from relay.spool.sqlite_opening import path_of
 from relay.words.certificates import read_certificate_name
-from relay.words.delegates import Delegate
+from relay.words.delegates import NOTIFICATIONS, Delegate
 
 USER_AGENT = f"ses-relay/{__version__}"
 #: The principal of a delegate that is the relay itself.
@@ -111,6 +119,50 @@ def dispatch_of(settings: Settings) -> DispatchOptions:
             keep_failed=spool.keep_failed,
         ),
         bounds=Bounds(calls=max(1, settings.ses.max_connections // share)),
+        letterhead=Letterhead(settings.notifications.sender, hostname_of(settings)),
+    )
+
+
+def pacer_of(settings: Settings, ses: SesDoor, account: Callable[[], str], observe: Observer) -> Pacer:
+    """Return the pace of all mail; *account* names the relay's own, as far as STS told it."""
+
+    async def ask(_account: str, region: str) -> SendQuota | Unusable:
+        return await ses.send_quota(region)
+
+    rate = settings.ses.max_send_rate
+    return Pacer(
+        ask,
+        wanted=None if rate == "auto" else float(rate),
+        shares=shares_of(settings),
+        named=lambda key: account() if key == OWN else key,
+        observe=observe,
+        clock=time.monotonic,
+    )
+
+
+def shares_of(settings: Settings) -> dict[str, Share]:
+    """Return the delegates' limits."""
+    return {each.name: Share(each.rate, each.daily_recipients) for each in settings.delegate}
+
+
+def postmaster_of(settings: Settings, caller: str) -> Delegate | None:
+    """
+    Return whom notifications are judged as: the relay itself.
+
+    In its own account IAM lets it send under the identities of their author, unless a policy denies it.
+    """
+    author = settings.notifications.sender
+    if author is None:
+        return None
+    labels = author.domain.split(".")
+    names = (str(author), *(".".join(labels[number:]) for number in range(len(labels) - 1)))
+    return Delegate(
+        NOTIFICATIONS,
+        caller,
+        is_caller=True,
+        same_account="allow-unless-denied",
+        allow_identities=names,
+        mode="enforce",
     )
 
 

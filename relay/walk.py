@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from relay.identities.ports import Directory
 from relay.judgement.answers import with_id
 from relay.judgement.message import judge_early, judge_message
+from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
@@ -26,7 +27,8 @@ from relay.observe.events import Judged, JudgementTimed, MessageRepaired, Noted,
 from relay.sending.answers import disagreement
 from relay.sending.outcomes import Mail
 from relay.sending.outcomes import Outcome as SesOutcome
-from relay.sending.troubles import Lane
+from relay.sending.troubles import OWN, Lane
+from relay.words.addresses import Address, NullPath
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
@@ -83,7 +85,7 @@ class Prepared:
     @property
     def lane(self) -> Lane:
         """The way it takes through SES."""
-        return Lane(self.permit.account, self.permit.region, self.permit.from_arn)
+        return Lane(OWN, self.permit.region, self.permit.from_arn)
 
 
 class Walk:
@@ -181,6 +183,18 @@ class Walk:
             self.observe(Noted("error", "ses.not-let", {"identity": identity, "kind": kind}))
         elif all(decision.verdict is Verdict.ALLOWED for decision in prepared.judgement.decisions):
             self.observe(SesDisagreed(identity, kind))
+
+    def bounces_to(self, session: Session, envelope: Envelope, raw: bytes) -> Address | None:
+        """Name the address that bounces of a message go to; None for the null reverse-path: nobody is told."""
+        house, reverse_path = self.house, envelope.reverse_path
+        delegate = house.delegate(session.delegate)
+        if reverse_path is NullPath.NULL or delegate is None:
+            return reverse_path if isinstance(reverse_path, Address) else None
+        facts = read_facts(raw[: raw.find(b"\r\n\r\n") + 4], house.profile)
+        if isinstance(facts, MessageProblem):
+            return reverse_path
+        mail_from = reverse_path_of(reverse_path, facts.author, delegate, house.rules) or reverse_path
+        return questions_of(facts, mail_from, delegate)[0].feedback
 
     def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, house: House) -> Judgement:
         started = self.clocks.monotonic()

@@ -18,11 +18,10 @@ from relay.sending.pace.bucket import Bucket
 from relay.spool.entries import Batch, Entry, Kind, State
 from relay.spool.ports import Damaged, Spool, Wanted
 from relay.words.addresses import Address
+from relay.words.delegates import NOTIFICATIONS
 from relay.words.transactions import Envelope, Session
 from relay.words.unavailable import Unavailable
 
-#: The delegate that notifications are judged as: the relay itself. No configured name has parentheses.
-NOTIFICATIONS: Final = "(notifications)"
 #: A detail of a failed entry: ``owed``, the queue id of its notification, or why there is none.
 NOTICE: Final = "notice"
 OWED: Final = "owed"

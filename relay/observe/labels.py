@@ -39,6 +39,8 @@ STATES: Final = ("due", "sending", "held", "failed", "quarantined")
 LONGEST_NAME: Final = 64
 MOST_REGIONS: Final = 64
 MOST_ACCOUNTS: Final = 200
+#: An account before STS told it.
+UNKNOWN: Final = "unknown"
 MOST_OPERATIONS: Final = 64
 
 _Child = TypeVar("_Child")

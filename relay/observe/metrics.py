@@ -140,8 +140,8 @@ class Metrics:
         self.registry.register(self._spool)
         self._deliveries = Children(self._counter("ses_relay_deliveries_total").labels)
         self._possible_duplicates = self._counter("ses_relay_possible_duplicates_total")
-        self._rate_limit = Children(self._gauge("ses_relay_send_rate_limit").labels)
-        self._quota_remaining = Children(self._gauge("ses_relay_quota_remaining").labels)
+        rates, remaining = self._gauge("ses_relay_send_rate_limit"), self._gauge("ses_relay_quota_remaining")
+        self._paced = (rates, Children(rates.labels)), (remaining, Children(remaining.labels))
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -238,10 +238,17 @@ class Metrics:
 
     def _sending_paced(self, event: events.SendingPaced) -> None:
         where = self._account(event.account), self._region(event.region)
-        if event.rate is not None:
-            self._rate_limit[where].set(event.rate)
-        if event.remaining is not None:
-            self._quota_remaining[where].set(event.remaining)
+        if event.account != labels.UNKNOWN:
+            self._forget_pace(labels.UNKNOWN, where[1])
+        for (_, children), value in zip(self._paced, (event.rate, event.remaining), strict=True):
+            if value is not None:
+                children[where].set(value)
+
+    def _forget_pace(self, *where: str) -> None:
+        """The account has a name by now: two series of it would be added up."""
+        for gauge, children in self._paced:
+            if children.pop(where, None) is not None:
+                gauge.remove(*where)
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._loop_lag.observe(event.seconds)

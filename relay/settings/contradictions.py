@@ -13,6 +13,7 @@ from relay.settings.people import DelegateSettings
 from relay.settings.problems import Finding, Written
 from relay.settings.proofs import certificates, credentials, knows_without_auth, tokens
 from relay.words.arns import parse_identity_arn
+from relay.words.delegates import NOTIFICATIONS
 
 _RECIPIENTS_OF_SES = 50
 
@@ -23,6 +24,8 @@ def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
     yield from _tls(settings)
     yield from _delegates(settings)
     for index, delegate in enumerate(settings.delegate):
+        if delegate.name == NOTIFICATIONS:
+            yield Finding(("delegate", index, "name"), f"{NOTIFICATIONS} is the relay itself, where it sends notices")
         yield from credentials(index, delegate, settings)
         yield from _principal(index, delegate, written)
         yield from _identities(index, delegate, settings)

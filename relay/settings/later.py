@@ -41,10 +41,8 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
 
 _ROLES: Final = "sending as the delegate's role"
 _FROM_SES: Final = "reading policies from SES"
-_NOTICES: Final = "notices of failed delivery"
 _SHARED: Final = "sharing state between relays"
 _TENANTS: Final = "SES tenants"
-_QUOTAS: Final = "limits per delegate"
 
 LATER: Final = (
     _harmless("server.workers", "several workers", "one process serves all", default=1),
@@ -52,18 +50,12 @@ LATER: Final = (
     _harmless("delegate.external_id", _ROLES, "it is not used"),
     _harmful("delegate.tenant", _TENANTS, "mail would be sent without"),
     _harmful("delegate.allow_tenants", _TENANTS, "mail would be sent without", default=[]),
-    _harmful("delegate.rate", _QUOTAS, "nothing would hold the delegate back"),
-    _harmful("delegate.daily_recipients", _QUOTAS, "nothing would hold the delegate back"),
     _harmful("policies.source", _FROM_SES, 'set source = "directory" and directory', built=("directory",)),
     _harmless("policies.snapshot", "the snapshot", "policies are read again at start"),
     _harmless("policies.owner.role_arn", _FROM_SES, "policies come from the folder"),
     _harmless("policies.owner.external_id", _FROM_SES, "policies come from the folder"),
     _harmful("policies.owner.source", _FROM_SES, "use the folder", built=("directory", "sealed")),
-    _harmless(
-        "ses.max_send_rate", "pacing to a send rate", "SES itself throttles, and clients hear 454", default="auto"
-    ),
-    _harmless("notifications.from", _NOTICES, "clients hear of a failure in the reply"),
-    _harmless("notifications.role", _NOTICES, "clients hear of a failure in the reply"),
+    _harmless("notifications.role", _ROLES, "notices are sent as the relay"),
     _harmless("dns.nameservers", "asking the DNS", "nobody is asked", default=[]),
     _harmful("dns.check_recipient_domains", "the check of recipient domains", "all are accepted", default=False),
     _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),

@@ -1,9 +1,12 @@
 """A delegate as the judge knows it: who it is to AWS, and what the operator granted it. No secrets."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from relay.words.addresses import Address
+
+#: Whom notifications of ours are judged as: the relay itself. No configured delegate may have the name.
+NOTIFICATIONS: Final = "ses-relay-notifications"
 
 SameAccount: TypeAlias = Literal["policy", "allow-unless-denied"]
 #: What may be repaired in a delegate's messages before they are judged (docs/how-to/old-software.md).

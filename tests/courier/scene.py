@@ -24,6 +24,7 @@ from relay.sending.answers import MAYBE_SENT, NOT_KNOWN, TRY_LATER
 from relay.sending.gates import Gates
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Refused, Sent
 from relay.sending.ports import AtOnce, Pace
+from relay.sending.troubles import OWN
 from relay.spool.entries import Entry, State
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import Delegate
@@ -35,7 +36,7 @@ from tests.spool.memory import MemorySpool
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 OWNED = Path("888888888888") / "us-east-1"
-LANE = {"account": "888888888888", "region": "us-east-1"}
+LANE = {"account": OWN, "region": "us-east-1"}
 LANE["identity"] = "arn:aws:ses:us-east-1:888888888888:identity/example.com"
 DELEGATES = {
     "billing": Delegate("billing", "arn:aws:iam::111111111111:user/billing"),

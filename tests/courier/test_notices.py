@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from relay.courier.notices import AT_ONCE, NOTICE, NOTIFICATIONS, OWED, Letterhead, Postmaster
+from relay.courier.notices import AT_ONCE, NOTICE, OWED, Letterhead, Postmaster
 from relay.observe.events import Event
 from relay.spool.entries import Batch, Entry, Kind, State
 from relay.spool.ports import Full, Wanted
 from relay.words.addresses import Address, NullPath
+from relay.words.delegates import NOTIFICATIONS
 from relay.words.unavailable import Unavailable
 from tests.spool import building
 from tests.spool.building import RAW

@@ -10,8 +10,6 @@ NOT_YET = {
     "a spool": "the spool",
     "policies read from the SES API": "reading policies from SES",
     "sending as the delegate's own role": "sending as the delegate's role",
-    "pacing to SES's send rate": "pacing to a send rate",
-    "rates and quotas per delegate": "limits per delegate",
     "several workers": "several workers",
     "the PROXY protocol": "the PROXY protocol",
     "SES tenants": "SES tenants",

@@ -153,6 +153,7 @@ def test_every_event_is_known(written):
         MessageRepaired,
         JudgementTimed,
         SpoolCounted,
+        events.SendingPaced,
         LoopLagged,
     }
 

@@ -61,6 +61,8 @@ CONTRACT = [
     ("ses_relay_deliveries_total", "counter", {"result"}),
     ("ses_relay_repairs_total", "counter", {"delegate", "kind"}),
     ("ses_relay_possible_duplicates_total", "counter", set()),
+    ("ses_relay_send_rate_limit", "gauge", {"account", "region"}),
+    ("ses_relay_quota_remaining", "gauge", {"account", "region"}),
     ("ses_relay_loop_lag_seconds", "histogram", set()),
 ]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -110,6 +112,7 @@ def one_of_each() -> Metrics:
         Delivered("billing", "sent", {"queue_id": "q"}),
         AttemptsFound(("q",)),
         SpoolCounted({"due": 2}, 300, 990.0),
+        events.SendingPaced("111111111111", "us-east-1", 14.0, 200.0),
         LoopLagged(0.001),
         SessionClosed(LISTENER, "s", "quit"),
     ):
@@ -172,6 +175,23 @@ def test_registered_at_start():
 
     for name, kind, _ in CONTRACT:
         assert f"# TYPE {name} {kind}\n" in page
+
+
+def test_an_account_that_has_a_name_by_now_is_not_counted_twice():
+    """
+    What was told under ``unknown`` goes when the same region's account has been learnt.
+    """
+    metrics = make()
+    metrics(events.SendingPaced("unknown", "us-east-1", 14.0, 200.0))
+    metrics(events.SendingPaced("unknown", "eu-west-1", 14.0, None))
+    metrics(events.SendingPaced("111111111111", "us-east-1", 12.0, None))
+
+    samples = list(families(metrics)["ses_relay_send_rate_limit"].samples)
+    assert {(sample.labels["account"], sample.labels["region"]): sample.value for sample in samples} == {
+        ("unknown", "eu-west-1"): 14.0,
+        ("111111111111", "us-east-1"): 12.0,
+    }
+    assert families(metrics)["ses_relay_quota_remaining"].samples == []
 
 
 def test_nothing_else_is_registered():

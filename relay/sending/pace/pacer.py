@@ -28,6 +28,7 @@ class Pacer:
         ask: Asks SES for the quota of an account and region.
         wanted: The most recipients a second in each account and region; None for what SES tells.
         shares: The delegates' limits.
+        named: What people call an account.
         clock: Monotonic seconds.
     """
 
@@ -37,11 +38,13 @@ class Pacer:
         *,
         wanted: float | None,
         shares: Mapping[str, Share],
+        named: Callable[[str], str] = str,
         observe: Observer,
         clock: Callable[[], float],
     ) -> None:
         self._ask = ask
         self._wanted = wanted
+        self._named = named
         self._observe = observe
         self._clock = clock
         self._lanes: dict[tuple[str, str], PacedLane] = {}
@@ -78,7 +81,7 @@ class Pacer:
         lane.sent_since -= turn.recipients
         trouble = trouble_of(outcome)
         if trouble is Trouble.RATE and lane.slow_down():
-            told = {"account": turn.lane.account, "region": turn.lane.region}
+            told = {"account": self._named(turn.lane.account), "region": turn.lane.region}
             self._observe(Noted("warning", "pace.throttled", {**told, "rate": round(lane.speed.now(now), 1)}))
             self._tell(turn.lane.account, turn.lane.region, lane)
 
@@ -114,11 +117,16 @@ class Pacer:
             lane.learn(quota)
         elif (account, region) not in self._unanswered:
             self._unanswered.add((account, region))
-            told = {"account": account, "region": region, "why": quota.why, "fix": "allow ses:GetSendQuota"}
+            told = {
+                "account": self._named(account),
+                "region": region,
+                "why": quota.why,
+                "fix": "allow ses:GetSendQuota",
+            }
             self._observe(Noted("warning", "pace.quota-unknown", told))
         self._tell(account, region, lane)
 
     def _tell(self, account: str, region: str, lane: PacedLane) -> None:
         rate = lane.speed.now(self._clock()) if lane.speed.is_known else None
         remaining = None if lane.remaining is None else max(0.0, lane.remaining)
-        self._observe(SendingPaced(account, region, rate, remaining))
+        self._observe(SendingPaced(self._named(account), region, rate, remaining))
