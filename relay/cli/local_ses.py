@@ -15,8 +15,8 @@ from relay.localses.store import StateProblem, Store
 HELP = """\
 A small Amazon SES for laptops and tests. Nothing it accepts is delivered.
 
-It serves SendRawEmail, GetSendQuota and STS GetCallerIdentity with SES's checks and SES's words: signatures,
-sizes, recipients, addresses, duplicate headers. No AWS account is needed.
+It serves SendRawEmail, v2 SendEmail (raw), GetSendQuota and STS GetCallerIdentity with SES's checks and SES's
+words: signatures, sizes, recipients, addresses, duplicate headers. No AWS account is needed.
 
 \b
 Send with boto3 (keys of the demo):

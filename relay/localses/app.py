@@ -17,7 +17,8 @@ from relay.localses.desk import Desk
 from relay.localses.faults import Fault, Faults
 from relay.localses.keys import Key
 from relay.localses.listening import is_loopback
-from relay.localses.operations import OPERATIONS, House, find_operation, service_of
+from relay.localses.operations import OPERATIONS, House, find_operation, send_email, service_of
+from relay.localses.outbound_email import OUTBOUND_EMAILS
 from relay.localses.query import error_xml, new_request_id, read_parameters, result_xml
 from relay.localses.quota import Allowance, Quota
 from relay.localses.refusals import Refused
@@ -26,7 +27,8 @@ from relay.localses.store import Store
 from relay.localses.wire import Wire
 
 LARGEST_REQUEST: Final = 44 * 1024 * 1024
-"""Octets of a request: 10 MiB in base64 of nothing but ``+``, each written ``%2B``, and the other parameters."""
+"""Octets of a request: by v1 10 MiB in base64 of nothing but ``+``, each written ``%2B``; by v2 40 MiB in base64; and
+the other parameters."""
 
 READ_TIMEOUT: Final = 60.0
 WELCOME: Final = """\
@@ -36,13 +38,20 @@ DELETE /_local/messages   forget them
 PUT    /_local/faults     {"SendRawEmail": [{"code": "Throttling", "message": "Maximum sending rate exceeded."}]}
 """
 
+#: Codes of the Query API in the words of v2; Throttling has a status of its own there.
 _REST_CODES: Final = {
+    "AccessDenied": "AccessDeniedException",
     "IncompleteSignature": "IncompleteSignatureException",
     "InternalFailure": "InternalServiceErrorException",
     "InvalidClientTokenId": "UnrecognizedClientException",
+    "InvalidParameterValue": "BadRequestException",
+    "MalformedInput": "BadRequestException",
     "MissingAuthenticationToken": "MissingAuthenticationTokenException",
     "SignatureDoesNotMatch": "InvalidSignatureException",
+    "Throttling": "TooManyRequestsException",
+    "ValidationError": "BadRequestException",
 }
+_V2: Final = "SendEmail"
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +95,7 @@ class LocalSes:
         tell: Callable[[Served], None] | None = None,
     ) -> None:
         self.store = store if store is not None else Store()
-        self.faults = Faults([action for _, action in OPERATIONS])
+        self.faults = Faults([*(action for _, action in OPERATIONS), _V2])
         self._keys = {key.id: key for key in keys}
         self._verify = verify_signatures
         self._house = House(self.store, Quota(allowance), clock)
@@ -144,11 +153,17 @@ class LocalSes:
             _log.exception("request %s failed", visit.id)
             return self._refuse(visit, Refused("InternalFailure", "Internal failure."))
         self._tell(Served(visit.operation, 200, visit.principal, message_id=result.get("MessageId", "")))
+        if visit.rest:
+            return self._respond_json(visit, 200, result)
         return self._respond(visit, 200, result_xml(visit.service, visit.operation, result, visit.id))
 
     async def _serve(self, request: web.Request, visit: "_Visit") -> dict[str, str]:
         wire = await _read(request)
         visit.operation = f"{wire.method} {wire.path}"
+        if (wire.method, wire.path) == OUTBOUND_EMAILS:
+            visit.operation = _V2
+            caller = self._identify(wire, visit)
+            return await self._carry_out(request, visit, lambda: send_email(self._house, caller, wire.body))
         if visit.rest or wire.path != "/":
             self._identify(wire, visit)
             raise Refused("UnknownOperationException", f"This embedded SES does not serve {visit.operation}")
@@ -157,10 +172,16 @@ class LocalSes:
         visit.service = _service(wire, visit.operation)
         caller = self._identify(wire, visit)
         operation = find_operation(visit.service, parameters)
+        return await self._carry_out(request, visit, lambda: operation(self._house, caller, parameters))
+
+    async def _carry_out(
+        self, request: web.Request, visit: "_Visit", work: Callable[[], dict[str, str]]
+    ) -> dict[str, str]:
+        """Do the *work*, but for the fault that this call meets."""
         fault = self.faults.take(visit.operation)
         try:
             await self._suffer(request, fault)
-            return operation(self._house, caller, parameters)
+            return work()
         finally:
             if fault is not None and fault.drop == "after":
                 _hang_up(request)
@@ -190,9 +211,14 @@ class LocalSes:
         self._tell(Served(visit.operation, refused.status, visit.principal, refused.code, refused.message))
         if not visit.rest:
             return self._respond(visit, refused.status, error_xml(visit.service, refused, visit.id))
-        response = self._respond(visit, refused.status, json.dumps({"message": refused.message}))
-        response.content_type = "application/json"
+        status = 429 if refused.code == "Throttling" else refused.status
+        response = self._respond_json(visit, status, {"message": refused.message})
         response.headers["x-amzn-ErrorType"] = _REST_CODES.get(refused.code, refused.code)
+        return response
+
+    def _respond_json(self, visit: "_Visit", status: int, body: dict[str, str]) -> web.Response:
+        response = self._respond(visit, status, json.dumps(body))
+        response.content_type = "application/json"
         return response
 
     def _respond(self, visit: "_Visit", status: int, body: str) -> web.Response:

@@ -11,6 +11,9 @@ from relay.localses.refusals import invalid
 LONGEST_MESSAGE: Final = 10_485_760
 """Octets of a v1 message (SES Developer Guide, "Service quotas in Amazon SES")."""
 
+LONGEST_ENCODED: Final = 40 * 1024 * 1024
+"""Octets of a v2 message in base64 (the same page)."""
+
 LONGEST_LINE: Final = 998
 """Octets of a line without its end (SendRawEmail: 1000 with it)."""
 
@@ -41,17 +44,26 @@ class Field:
 
 def check_message(raw: bytes) -> list[Field]:
     """
-    Check size, header fields and lines of *raw*; return its header fields.
+    Check header fields and lines of *raw*; return its header fields.
 
     Raises:
         Refused: InvalidParameterValue with what is wrong.
     """
-    if len(raw) > LONGEST_MESSAGE:
-        raise invalid(f"Message length is more than {LONGEST_MESSAGE} bytes long: '{len(raw)}'.")
     fields = read_fields(raw)
     _check_names(fields)
     _check_lines(raw)
     return fields
+
+
+def check_length(octets: int, longest: int = LONGEST_MESSAGE) -> None:
+    """
+    Check how many *octets* a message has.
+
+    Raises:
+        Refused: InvalidParameterValue.
+    """
+    if octets > longest:
+        raise invalid(f"Message length is more than {longest} bytes long: '{octets}'.")
 
 
 def read_fields(raw: bytes) -> list[Field]:

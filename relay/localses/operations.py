@@ -1,4 +1,4 @@
-"""What each action does: SendRawEmail and GetSendQuota of SES, GetCallerIdentity of STS."""
+"""What each action does: SendRawEmail, SendEmail and GetSendQuota of SES, GetCallerIdentity of STS."""
 
 import base64
 import hashlib
@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from uuid import uuid4
 
 from relay.localses.keys import Key
+from relay.localses.outbound_email import read_outbound_email
 from relay.localses.quota import Quota
 from relay.localses.raw_email import RawEmail, read_raw_email
 from relay.localses.refusals import Refused
@@ -31,7 +32,15 @@ Operation: TypeAlias = Callable[[House, Caller, Mapping[str, str]], dict[str, st
 
 def send_raw_email(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:
     """Accept a raw message: keep it, count its recipients, name it."""
-    email = read_raw_email(parameters)
+    return _accept(house, caller, read_raw_email(parameters))
+
+
+def send_email(house: House, caller: Caller, body: bytes) -> dict[str, str]:
+    """Accept a raw message that came by v2."""
+    return _accept(house, caller, read_outbound_email(body))
+
+
+def _accept(house: House, caller: Caller, email: RawEmail) -> dict[str, str]:
     now = house.clock()
     account = (caller.key.account, caller.region)
     house.quota.check(account, len(email.destinations), now)

@@ -3,12 +3,12 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.localses.addresses import one_address
-from relay.localses.message import authors_of, check_message, recipients_of
+from relay.localses.message import authors_of, check_length, check_message, recipients_of
 from relay.localses.query import read_list, read_structures
 from relay.localses.refusals import Refused, invalid
 
@@ -45,34 +45,50 @@ def read_raw_email(parameters: Mapping[str, str]) -> RawEmail:
         Refused: ValidationError, MalformedInput or InvalidParameterValue, in SES's words where they are known.
     """
     raw = _raw(parameters)
-    source = parameters.get("Source")
-    if source is not None:
-        one_address(source)
-    destinations = read_list(parameters, "Destinations")
-    _check_count(destinations)
-    for destination in destinations:
-        one_address(destination)
-    arns = {name: _arn(parameters, name) for name in ("SourceArn", "FromArn", "ReturnPathArn")}
-    configuration_set = _configuration_set(parameters)
-    tags = _tags(parameters)
-    fields = check_message(raw)
-    if not authors_of(fields) and source is None:
-        raise invalid("Missing required header 'From'.")
-    if not destinations:
-        destinations = recipients_of(fields)
-        _check_count(destinations)
-    if not destinations:
-        raise invalid("Missing required header 'To'.")
-    return RawEmail(
-        source=source,
-        source_arn=arns["SourceArn"],
-        from_arn=arns["FromArn"],
-        return_path_arn=arns["ReturnPathArn"],
-        destinations=tuple(destinations),
-        configuration_set=configuration_set,
-        tags=tags,
-        raw=raw,
+    check_length(len(raw))
+    return checked(
+        RawEmail(
+            source=parameters.get("Source"),
+            source_arn=parameters.get("SourceArn"),
+            from_arn=parameters.get("FromArn"),
+            return_path_arn=parameters.get("ReturnPathArn"),
+            destinations=tuple(read_list(parameters, "Destinations")),
+            configuration_set=parameters.get("ConfigurationSetName"),
+            tags=read_tags(read_structures(parameters, "Tags", {"Name", "Value"})),
+            raw=raw,
+        )
     )
+
+
+def checked(asked: RawEmail) -> RawEmail:
+    """
+    Check what both APIs check, and find the recipients where none were named.
+
+    Raises:
+        Refused: InvalidParameterValue, in SES's words where they are known.
+    """
+    if asked.source is not None:
+        one_address(asked.source)
+    _check_count(asked.destinations)
+    for destination in asked.destinations:
+        one_address(destination)
+    for name, arn in (
+        ("SourceArn", asked.source_arn),
+        ("FromArn", asked.from_arn),
+        ("ReturnPathArn", asked.return_path_arn),
+    ):
+        _check_arn(name, arn)
+    _check_configuration_set(asked.configuration_set)
+    fields = check_message(asked.raw)
+    if not authors_of(fields) and asked.source is None:
+        raise invalid("Missing required header 'From'.")
+    if asked.destinations:
+        return asked
+    named = recipients_of(fields)
+    _check_count(named)
+    if not named:
+        raise invalid("Missing required header 'To'.")
+    return replace(asked, destinations=tuple(named))
 
 
 def _raw(parameters: Mapping[str, str]) -> bytes:
@@ -84,40 +100,52 @@ def _raw(parameters: Mapping[str, str]) -> bytes:
             f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "
             "Member must not be null",
         )
+    return decoded(text, "RawMessage.Data")
+
+
+def decoded(text: str, name: str) -> bytes:
+    """
+    Decode a message; blanks and line ends between its letters are nothing.
+
+    Raises:
+        Refused: MalformedInput or InvalidParameterValue.
+    """
     try:
         raw = base64.b64decode(text.translate(_BLANKS), validate=True)
     except (binascii.Error, ValueError):
-        raise Refused("MalformedInput", "RawMessage.Data is not base64.") from None
+        raise Refused("MalformedInput", f"{name} is not base64.") from None
     if not raw:
         raise invalid("The raw message is empty.")
     return raw
 
 
-def _check_count(destinations: list[str]) -> None:
+def _check_count(destinations: Sequence[str]) -> None:
     if len(destinations) > MOST_RECIPIENTS:
         raise invalid(f"Recipient count exceeds {MOST_RECIPIENTS}.")
 
 
-def _arn(parameters: Mapping[str, str], name: str) -> str | None:
-    arn = parameters.get(name)
+def _check_arn(name: str, arn: str | None) -> None:
     if arn is not None and not _IDENTITY_ARN.fullmatch(arn):
         raise invalid(f"{name} is not the ARN of an SES identity.")
-    return arn
 
 
-def _configuration_set(parameters: Mapping[str, str]) -> str | None:
-    name = parameters.get("ConfigurationSetName")
+def _check_configuration_set(name: str | None) -> None:
     if name is not None and (not _NAME.fullmatch(name) or len(name) > 64):
         raise invalid(
             f"Invalid configuration set name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, "
             "64 at most."
         )
-    return name
 
 
-def _tags(parameters: Mapping[str, str]) -> dict[str, str]:
+def read_tags(structures: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """
+    Read name and value of each tag.
+
+    Raises:
+        Refused: ValidationError or InvalidParameterValue.
+    """
     tags: dict[str, str] = {}
-    for number, tag in enumerate(read_structures(parameters, "Tags", {"Name", "Value"}), start=1):
+    for number, tag in enumerate(structures, start=1):
         for member in ("Name", "Value"):
             if member not in tag:
                 raise Refused(

@@ -4,16 +4,20 @@ from typing import Final
 
 STATUS: Final = {
     "AccessDenied": 403,
+    "AccessDeniedException": 403,
     "ExpiredToken": 403,
     "InternalFailure": 500,
+    "InternalServiceErrorException": 500,
     "InvalidClientTokenId": 403,
     "MalformedQueryString": 404,
     "MissingAuthenticationToken": 403,
+    "NotFoundException": 404,
     "OptInRequired": 403,
     "RequestEntityTooLarge": 413,
     "RequestTimeout": 408,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
+    "TooManyRequestsException": 429,
     "UnknownOperationException": 404,
 }
 """HTTP status by error code; every other code is a 400 (SES API Reference, "Common Errors")."""

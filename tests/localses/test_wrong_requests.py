@@ -41,7 +41,7 @@ def test_no_answer_repeats_a_signature_or_a_secret(door):
     assert b"demo-owner-secret" not in body
 
 
-@pytest.mark.parametrize("path", ["/v2/email/outbound-emails", "/v2/email/account"])
+@pytest.mark.parametrize("path", ["/v2/email/outbound-bulk-emails", "/v2/email/account"])
 def test_v2_is_refused_in_its_own_form(door, path):
     """What a v2 client asks is refused with a code and a message it can read."""
     headers = door.signed("POST", path, b"{}", {"content_type": "application/json"})
