@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint bench differential fuzz mutate format docs image help clean
+.PHONY: run test lint attacks bench differential fuzz mutate format docs image help clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ lint: .venv/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+attacks: .venv/.dev ## every attack cut at every place, and the time-outs that ship waited out: an hour
+	ATTACKS=full $(BIN)/pytest -n auto --dist worksteal --timeout 0 tests/attacks $(PYTEST_ARGS)
 
 bench: .venv/.dev ## what is fast, measured (docs/performance.md)
 	$(BIN)/python -m bench

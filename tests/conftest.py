@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.attacks.figures import NAME, table
+
 # Shared machines are slow at times: how long an example takes says nothing about us.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Every mutant meets the same few examples (make mutate).
@@ -26,3 +28,13 @@ def tool() -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the attacks cost, if they ran."""
+    reports = terminalreporter.getreports("passed")
+    rows = [value for report in reports for name, value in report.user_properties if name == NAME]
+    if rows:
+        terminalreporter.section("attacks")
+        for line in table(rows):
+            terminalreporter.write_line(line)

@@ -10,10 +10,10 @@ import pytest
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.reading import read_facts
 from relay.mail.repairs import repair
+from tests.attacks.cases import Case
 from tests.mail.letters import CASES, attacks, messages
 from tests.mail.test_properties import OCTETS, TOKENS, check_one_reading
 from tests.mail.test_repairs import EVERY, plan
-from tests.system.test_attacks import raw_of
 
 #: Refused as they come, and taken when repaired; each with what was wrong with it.
 MENDED = {
@@ -35,7 +35,7 @@ AUTHOR = "app1@example.com"
 
 def more_attacks() -> list[dict[str, Any]]:
     cases = [json.loads(line) for line in (CASES / "more_attacks.jsonl").read_text().splitlines()]
-    return [case | {"raw": raw_of(case)} for case in cases if case["kind"] == "message"]
+    return [case | {"raw": Case(case).raw} for case in cases if case["kind"] == "message"]
 
 
 ALL = [*attacks(), *more_attacks(), *messages()]

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.system.attack_field import write_settings
 from tests.system.houses import House
 from tests.system.recording_ses import RecordingSes
-from tests.system.relays import EmbeddedSes, RunningRelay, started, started_demo, started_ses
+from tests.system.relays import EmbeddedSes, RunningRelay, started_demo, started_ses
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,6 @@ def make_certificate(the_authority: trustme.CA, tmp_path_factory: pytest.TempPat
 def certificate(make_certificate: MakeCertificate) -> tuple[Path, Path]:
     """A certificate and key for loopback."""
     return make_certificate()
-
-
-@pytest.fixture(scope="session")
-def attacked(
-    certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[RunningRelay, RecordingSes]]:
-    """The relay of the attack field, and the recording SES behind it."""
-    folder = tmp_path_factory.mktemp("attacked")
-    with RecordingSes() as ses:
-        settings = write_settings(folder, certificate=certificate[0], key=certificate[1], ses=ses.url)
-        with started(["serve", "-c", str(settings)], folder) as relay:
-            yield relay, ses
 
 
 @pytest.fixture(scope="session")
