@@ -64,6 +64,8 @@ from relay.words.delegates import NOTIFICATIONS, Delegate
 CALLER_RETRY_SECONDS = 2.0
 CALLER_RARELY_SECONDS = 60.0
 CALLER_PATIENCE_SECONDS = 3.0
+#: Of drain_timeout, what is kept for telling those who still wait for SES.
+LAST_WORDS_SECONDS = 2.0
 #: The sections that a reload takes over; the others are read at the start only.
 RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "tls")
 
@@ -188,9 +190,7 @@ class Relay:
         was_open, self._is_open = self._is_open, False
         until = time.monotonic() + self._settings.server.drain_timeout
         self._dispatch.halt()
-        quiet = not was_open or await self._door.drain(self._settings.server.drain_timeout)
-        if not quiet:
-            await self._door.close()
+        quiet = not was_open or await self._drain_door(self._settings.server.drain_timeout)
         quiet = await self._dispatch.stop(until - time.monotonic()) and quiet
         for task in filter(None, (self._refreshing, *self._background)):
             task.cancel()
@@ -205,6 +205,20 @@ class Relay:
         self.observe(Noted("info", "relay.stopped", {"quiet": quiet}))
         self._lines.close()
         self._put_back_logging()
+
+    async def _drain_door(self, patience: float) -> bool:
+        """
+        Drain the street door in *patience* seconds at most; return whether all came to its own end.
+
+        Who waits for SES until then is told, and counted, as one whose message may have been sent.
+        """
+        reserve = min(LAST_WORDS_SECONDS, patience / 4)
+        if await self._door.drain(patience - reserve):
+            return True
+        await self._ses.close()
+        await self._door.drain(reserve)
+        await self._door.close()
+        return False
 
     async def reload(self, settings: Settings) -> None:
         """

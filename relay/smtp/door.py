@@ -107,7 +107,7 @@ class StreetDoor:
         Close in order: no new client; idle sessions hear 421 4.3.2; open transactions finish and hear it then.
 
         Args:
-            timeout: Seconds after which whoever is not inside the reception hears 421 4.3.2 too.
+            timeout: Seconds for all of it. Near their end whoever is not inside the reception hears 421 4.3.2 too.
 
         Returns:
             Whether all is quiet. If not, some message is still inside the reception: :meth:`close` leaves it there.
@@ -116,11 +116,12 @@ class StreetDoor:
         self._stop_listening()
         for visitor in tuple(self._premises.visitors):
             visitor.wind_down()
-        if await self._is_empty_within(timeout):
+        leave = min(self._premises.limits.linger_seconds, timeout / 4)
+        if await self._is_empty_within(timeout - leave):
             return True
         for visitor in tuple(self._premises.visitors):
             visitor.cut_short()
-        return await self._is_empty_within(self._premises.limits.linger_seconds)
+        return await self._is_empty_within(leave)
 
     async def close(self) -> None:
         """Close now. Messages inside the reception run on and are counted when they end."""

@@ -1,13 +1,21 @@
 """Start, reload, drain, trouble and recovery of ``ses-relay serve``, told by signals as a supervisor tells them."""
 
+import itertools
 import json
+import re
 import signal
 import socket
+import struct
 import subprocess
 import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import trustme
 from argon2 import PasswordHasher
 
 from relay.localses.keys import DEMO_KEYS
@@ -144,6 +152,23 @@ def test_a_new_certificate_is_shown_to_new_sessions_only(house: House, make_cert
         assert relay.reload()["event"] == "relay.reloaded"
 
 
+def test_the_end_of_a_certificate_is_seen_coming(house: House, the_authority: trustme.CA) -> None:
+    """As a figure always; in the log and in the readiness for the last three weeks; the relay stays ready."""
+    metric = "ses_relay_tls_certificate_expires_seconds"
+    with house.serve() as relay:
+        assert relay.count(metric, listener="127.0.0.1:0") > time.time() + 21 * 86400
+        assert "certificate" not in relay.readiness()
+        ends = datetime.now(UTC) + timedelta(days=9, hours=1)
+        issued = the_authority.issue_cert("localhost", not_after=ends)
+        (house.folder / "certificate.pem").write_bytes(issued.cert_chain_pems[0].bytes())
+        (house.folder / "key.pem").write_bytes(issued.private_key_pem.bytes())
+        assert relay.reload()["event"] == "relay.reloaded"
+        assert relay.count(metric, listener="127.0.0.1:0") == int(ends.timestamp())
+        assert "\nok certificate: expires in 9 days\n" in relay.readiness()
+        assert relay.is_ready()
+        assert relay.wait_for("tls.certificate-expires")["level"] == "warning"
+
+
 def test_many_reloads_drop_nobody(house: House) -> None:
     with house.serve() as relay, relay.client("billing", secret_of("billing")) as client:
         for _ in range(5):
@@ -199,12 +224,15 @@ def test_sigterm_ends_idle_sessions_and_takes_no_new_ones(house: House, ses: Emb
 
 def test_a_drain_without_end_is_ended_and_the_books_are_closed(house: House, ses: EmbeddedSes) -> None:
     """Past drain_timeout a message that is still inside SES is told and counted as one that may have been sent."""
-    house.edit("[server]\n", '[server]\ndrain_timeout = "200ms"\n')
+    house.edit("[server]\n", '[server]\ndrain_timeout = "2s"\n')
     with house.serve() as relay, relay.client("billing", secret_of("billing")) as client:
         ses.suffer({"delay": "30s"})
         begin(client)
         relay.wait_until(lambda: relay.count("ses_relay_messages_received_total") == 1)
         relay.process.send_signal(signal.SIGTERM)
+        assert client.reply().startswith("451 4.4.")
+        assert client.reply().startswith("421 4.3.2 ")
+        client.close()
         assert relay.process.wait(20) == 0
         (line,) = relay.lines("message")
         assert (line["outcome"], line["reason"]) == ("deferred", "ses-unavailable")
@@ -221,6 +249,104 @@ def test_a_second_sigterm_is_immediate(house: House, ses: EmbeddedSes) -> None:
         began = time.monotonic()
         assert relay.signalled(signal.SIGTERM) == -signal.SIGTERM
         assert time.monotonic() - began < 5  # not the 20 s of the drain
+
+
+def test_who_is_in_the_middle_of_a_message_is_told_to_come_back(house: House) -> None:
+    """421 4.3.2 before drain_timeout is over, and the message is counted as ours to have given up."""
+    house.edit("[server]\n", '[server]\ndrain_timeout = "2s"\n')
+    with house.serve() as relay, relay.client("billing", secret_of("billing")) as client:
+        for words in (f"MAIL FROM:<{MINE.mail_from}>", f"RCPT TO:<{MINE.recipients[0]}>", "DATA"):
+            client.command(words)
+        client.socket.sendall(b"From: billing@example.com\r\n\r\nhalf")
+        relay.process.send_signal(signal.SIGTERM)
+        assert client.reply().startswith("421 4.3.2 ")
+        client.close()
+        assert relay.process.wait(20) == 0
+        assert [(line["outcome"], line["reason"]) for line in relay.lines("message")] == [("deferred", "shutting-down")]
+
+
+class Sending(Thread):
+    """Sends one message after the other, each with a number of its own, until the relay takes leave."""
+
+    def __init__(self, relay: RunningRelay, name: str) -> None:
+        super().__init__(daemon=True)
+        self.client = relay.client("billing", secret_of("billing"))
+        self.name = name
+        #: What was heard of each message that was sent whole.
+        self.heard: dict[str, str] = {}
+        self.last = ""
+
+    def run(self) -> None:
+        for number in itertools.count():
+            self.last = self.client.command(f"MAIL FROM:<{MINE.mail_from}>")
+            for words in (f"RCPT TO:<{MINE.recipients[0]}>", "DATA"):
+                if self.last[0] in "23":
+                    self.last = self.client.command(words)
+            if not self.last.startswith("354"):
+                break
+            subject = f"{self.name}-{number}."
+            raw = f"From: billing@example.com\r\nSubject: {subject}\r\n\r\ntext\r\n.\r\n"
+            self.heard[subject] = self.last = self.client.data(raw.encode())
+        while self.last != "CLOSED":
+            self.last = self.client.reply()
+        self.client.close()
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.4, 0.9])
+def test_sigterm_among_many_senders_loses_nothing_and_repeats_nothing(
+    moment: float, house: House, ses: EmbeddedSes
+) -> None:
+    """What was answered 250 is at SES once, what was refused is not; nobody hears of a message twice (C26)."""
+    ses.suffer({"delay": "150ms", "times": 100_000})
+    with house.serve() as relay:
+        senders = [Sending(relay, f"s{number}") for number in range(24)]
+        idle = [relay.client("billing", secret_of("billing")) for _ in range(6)]
+        for sender in senders:
+            sender.start()
+        time.sleep(moment)
+        relay.process.send_signal(signal.SIGTERM)
+        assert all(client.reply().startswith("421 4.3.2 ") for client in idle)
+        for client in idle:
+            client.close()
+        for sender in senders:
+            sender.join(20)
+        assert relay.process.wait(20) == 0
+        subjects = Counter(re.search(rb"Subject: (\S+)", each["raw"])[1].decode() for each in ses.messages())  # type: ignore[index]
+        heard = {subject: reply for sender in senders for subject, reply in sender.heard.items()}
+        assert heard
+        assert {reply[:3] for reply in heard.values()} <= {"250", "421", "451"}
+        assert subjects == Counter(subject for subject, reply in heard.items() if reply.startswith("250"))
+        told = [line["outcome"] for line in relay.lines("message")]
+        assert told.count("accepted") == sum(subjects.values())
+        assert all(reply[:3] in ("421", "CLO") for sender in senders for reply in sender.client.heard[-2:])
+        assert relay.lines("relay.stopped")[0]["quiet"] is True
+
+
+def reset(client: Client) -> None:
+    """Hang up as a machine that was switched off and on again: by a reset, not a word."""
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@pytest.mark.parametrize("listener", [0, 1], ids=["starttls", "implicit"])
+@pytest.mark.parametrize("leave", [Client.close, reset], ids=["closed", "reset"])
+def test_who_hangs_up_while_ses_answers_has_sent_a_message(
+    leave: Callable[[Client], None], listener: int, house: House, ses: EmbeddedSes
+) -> None:
+    """It is SES's by then: the record says accepted, under SES's id, and it is counted once."""
+    with house.serve() as relay:
+        ses.suffer({"delay": "700ms"})
+        client = relay.client("billing", secret_of("billing"), listener=listener)
+        begin(client)
+        relay.wait_until(lambda: relay.count("ses_relay_messages_received_total") == 1)
+        leave(client)
+        (line,) = relay.wait_for_messages(1)
+        (message,) = ses.messages()
+        assert (line["outcome"], line["ses_id"]) == ("accepted", message["id"])
+        assert relay.count("ses_relay_messages_total") == 1
+        assert relay.count("ses_relay_messages_total", outcome="accepted") == 1
+        assert relay.count("ses_relay_possible_duplicates_total") == 0
+        relay.wait_until(lambda: relay.count("ses_relay_sessions") == 0)
 
 
 def test_a_signal_during_the_start_is_not_lost(house: House) -> None:
