@@ -20,20 +20,26 @@ from relay.sending.troubles import details_of
 from relay.spool.entries import Batch, Entry, State
 from relay.spool.ports import Full, Spool
 from relay.walk import Prepared, Walk, with_decision
+from relay.words.apis import MOST_RECIPIENTS
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
-from relay.words.transactions import Ending, Envelope, Session
+from relay.words.transactions import Ending, Envelope, Session, batches_of
 from relay.words.unavailable import Unavailable
 
 Mode: TypeAlias = Literal["direct", "fallback", "spool"]
 
-API: Final = "ses:SendRawEmail"
 #: Seconds that a client waits for its turn where nothing is kept; then it hears that there was none.
 PATIENCE: Final = 5.0
 NO_ROOM: Final = Ending(
     Outcome.DEFERRED, Reason.SPOOL_FULL, Reply(452, (4, 3, 1), "No room to keep a message, try again later")
 )
 SHUT: Final = Ending(Outcome.DEFERRED, Reason.SES_UNAVAILABLE, TRY_LATER)
+#: Where nothing is kept nobody remembers which recipients SES took: all go in one call, or none.
+TOO_MANY: Final = Ending(
+    Outcome.REJECTED,
+    Reason.RECIPIENTS,
+    Reply(550, (5, 5, 3), f"Too many recipients: at most {MOST_RECIPIENTS} a message; send it in parts"),
+)
 NOT_KEPT: Final = Ending(
     Outcome.DEFERRED, Reason.INTERNAL, Reply(451, (4, 3, 0), "The message could not be kept, try again later")
 )
@@ -79,6 +85,11 @@ class _Message:
     session: Session
     envelope: Envelope
     prepared: Prepared
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether it takes several calls: one reply could not tell what became of each."""
+        return len(self.envelope.forward_paths) > MOST_RECIPIENTS
 
     @property
     def turn(self) -> Turn:
@@ -143,7 +154,7 @@ class Reception:
         keeping = self.keeping
         if keeping is None:
             return await self._direct(message)
-        if keeping.mode == "spool":
+        if keeping.mode == "spool" or message.is_divided:
             return await self._keep(_entry(message, keeping), message, NOT_KEPT)
         return await self._fallback(message, keeping)
 
@@ -151,6 +162,8 @@ class Reception:
 
     async def _direct(self, message: _Message) -> Ending:
         """The client waits for SES, however long it takes, and hears what it said."""
+        if message.is_divided:
+            return replace(TOO_MANY, facts=message.prepared.known)
         not_now = await self._pace.take(message.turn, patience=PATIENCE)
         if not_now is not None:
             ending = _postponed(not_now)
@@ -162,7 +175,7 @@ class Reception:
         clock, prepared = self._walk.clocks.monotonic, message.prepared
         started = clock()
         outcome = await self._sender.send(prepared.mail, prepared.permit.region)
-        prepared.known["api"] = API
+        prepared.known["api"] = prepared.mail.api.action
         prepared.known["timings"]["ses"] = clock() - started
         self._gates.told(prepared.lane, outcome)
         self._pace.told(message.turn, outcome)
@@ -237,14 +250,15 @@ class Reception:
 
 def _entry(message: _Message, keeping: Keeping, *, reason: Reason = Reason.NONE, pause: float = 0.0) -> Entry:
     """Make what is kept: the message as it was accepted, due *pause* seconds from now."""
-    now, recipients = keeping.now(), tuple(map(str, message.envelope.forward_paths))
+    now = keeping.now()
+    batches = tuple(Batch(tuple(map(str, paths))) for paths in batches_of(message.envelope.forward_paths))
     return Entry(
         id=message.envelope.id,
         session=message.session,
         envelope=message.envelope,
         accepted_at=now,
         size=len(message.prepared.judged),
-        batches=(Batch(recipients),),
+        batches=batches,
         due_at=now + pause,
         reason=reason,
         details=details_of(message.prepared.lane),

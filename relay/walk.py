@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from relay.identities.ports import Directory
 from relay.judgement.answers import with_id
-from relay.judgement.message import judge_early, judge_message
+from relay.judgement.message import Bulk, judge_early, judge_message
 from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
@@ -29,6 +29,7 @@ from relay.sending.outcomes import Mail
 from relay.sending.outcomes import Outcome as SesOutcome
 from relay.sending.troubles import OWN, Lane
 from relay.words.addresses import Address, NullPath
+from relay.words.apis import Api
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
@@ -72,7 +73,8 @@ class Prepared:
     """
     What may go to SES: the call, the judgement that permits it, and what the decision record knows by now.
 
-    ``known`` grows while the message goes on. ``judged`` are the octets that were judged: what came, repaired.
+    ``mail`` is for all recipients: one call, or as many as :meth:`to` makes of it. ``known`` grows while the message
+    goes on. ``judged`` are the octets that were judged: what came, repaired.
     """
 
     mail: Mail
@@ -84,8 +86,13 @@ class Prepared:
 
     @property
     def lane(self) -> Lane:
-        """The way it takes through SES."""
-        return Lane(OWN, self.permit.region, self.permit.from_arn)
+        """The way it takes through SES. Who lacks ``ses:SendEmail`` alone may send small messages all the same."""
+        permit = self.permit
+        return Lane(OWN, permit.region, permit.from_arn if permit.api is Api.RAW else f"{permit.from_arn} {permit.api}")
+
+    def to(self, recipients: tuple[str, ...]) -> "Prepared":
+        """Return the same message, as it goes to some of its recipients."""
+        return replace(self, mail=replace(self.mail, destinations=recipients))
 
 
 class Walk:
@@ -124,12 +131,13 @@ class Walk:
         received_at: datetime | None = None,
         *,
         maybe_sent: bool = False,
+        batches: tuple[tuple[str, ...], ...] | None = None,
     ) -> Prepared | Ending:
         """
         Repair, read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
 
         ``received_at`` is when it was accepted, now if None. ``maybe_sent``: SES may have it from an earlier attempt,
-        and a field of it says so.
+        and a field of it says so. ``batches``: the recipients of each call, where they were divided already.
         """
         house = self.house
         delegate = house.delegate(session.delegate)
@@ -141,7 +149,7 @@ class Walk:
         if isinstance(facts, MessageProblem):
             return _malformed(explained(facts, repaired), repairs)
         started = self.clocks.monotonic()
-        judgement = self._judge(facts, envelope, delegate, house)
+        judgement = self._judge(facts, envelope, delegate, Bulk(len(raw), batches))
         known = repairs | _record_of(facts, judgement, envelope, seconds=self.clocks.monotonic() - started)
         if judgement.permit is None:
             return _refusal(judgement, known)
@@ -196,10 +204,10 @@ class Walk:
         mail_from = reverse_path_of(reverse_path, facts.author, delegate, house.rules) or reverse_path
         return questions_of(facts, mail_from, delegate)[0].feedback
 
-    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, house: House) -> Judgement:
+    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk) -> Judgement:
         started = self.clocks.monotonic()
-        now = self.clocks.wall().timestamp()
-        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, house.rules, now)
+        now, rules = self.clocks.wall().timestamp(), self.house.rules
+        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, rules, now, bulk=bulk)
         self.observe(JudgementTimed(self.clocks.monotonic() - started))
         self._tell(judgement, delegate)
         return judgement
@@ -229,6 +237,7 @@ def _mail(envelope: Envelope, raw: bytes, permit: Permit) -> Mail:
         configuration_set=permit.configuration_set,
         tags=permit.tags,
         own=not permit.sealed,
+        api=permit.api,
     )
 
 

@@ -1,7 +1,7 @@
 """One attempt: the message is read from the spool, judged again as if it came now, and sent; what came of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, assert_never
@@ -16,12 +16,11 @@ from relay.sending.gates import Gates
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
 from relay.sending.ports import NOT_MADE, NotNow, Pace, Sender, Turn
 from relay.sending.troubles import Lane, details_of
-from relay.spool.entries import Batch, Entry
+from relay.spool.entries import Entry
 from relay.spool.ports import Damaged, Spool
 from relay.walk import Prepared, Walk
 from relay.words.endings import Outcome as Ended
 from relay.words.endings import Reason
-from relay.words.replies import Reply
 from relay.words.transactions import Ending
 from relay.words.unavailable import Unavailable
 
@@ -77,7 +76,10 @@ class Attempts:
         if isinstance(prepared, Report):
             self.leave(turn)
             return prepared
-        lane = prepared[0][1].lane
+        if not open_batches(entry):
+            self.leave(turn)
+            return self.end(entry, None)
+        lane = prepared.lane
         if lane != turn.lane:
             self.leave(turn)
             if not self._door.gates.admit(lane):
@@ -91,34 +93,22 @@ class Attempts:
 
     # Judging
 
-    async def _prepare(self, entry: Entry) -> "list[tuple[int, Prepared]] | Report":
-        """Judge the whole, and each batch where there are several; return what may go, by the batch's place."""
+    async def _prepare(self, entry: Entry) -> Prepared | Report:
+        """Judge the message as if it came now: the whole, and where there are several batches, each open one."""
         raw = await self._spool.body(entry)
         if isinstance(raw, Damaged):
             return quarantined(entry, raw.why)
         if isinstance(raw, Unavailable):
             return self._later(entry, Reason.INTERNAL, raw.why)
-        whole = await self._judge(entry, raw, None)
-        if isinstance(whole, Ending):
-            return self._not_permitted(entry, whole)
-        if len(entry.batches) == 1:
-            return [(0, whole)]
-        parts = []
-        for place, batch in enumerate(entry.batches):
-            if batch.is_open:
-                part = await self._judge(entry, raw, batch)
-                if isinstance(part, Ending):
-                    return self._not_permitted(entry, part)
-                parts.append((place, part))
-        return parts
-
-    async def _judge(self, entry: Entry, raw: bytes, batch: Batch | None) -> Prepared | Ending:
-        envelope, accepted = entry.envelope, datetime.fromtimestamp(entry.accepted_at, UTC)
-        if batch is not None:
-            chosen = frozenset(batch.recipients)
-            paths = tuple(path for path in envelope.forward_paths if str(path) in chosen)
-            envelope = replace(envelope, forward_paths=paths)
-        return await self._walk.prepare(entry.session, envelope, raw, accepted, maybe_sent=entry.maybe > 0)
+        prepared = await self._walk.prepare(
+            entry.session,
+            entry.envelope,
+            raw,
+            datetime.fromtimestamp(entry.accepted_at, UTC),
+            maybe_sent=entry.maybe > 0,
+            batches=tuple(batch.recipients for batch in entry.batches if batch.is_open) if entry.is_divided else None,
+        )
+        return self._not_permitted(entry, prepared) if isinstance(prepared, Ending) else prepared
 
     def _not_permitted(self, entry: Entry, ending: Ending) -> Report:
         """What the policies allowed at 250 and do not allow now is never sent; what nobody can decide waits."""
@@ -137,34 +127,41 @@ class Attempts:
 
     # Sending
 
-    async def _send(self, entry: Entry, parts: Sequence[tuple[int, Prepared]], *, is_taken: bool) -> Report:
+    async def _send(self, entry: Entry, prepared: Prepared, *, is_taken: bool) -> Report:
         """
         Send what is open, one call a batch; the first that has to wait lets the others wait.
 
         *is_taken*: the first call's turn was taken already.
         """
         started, ses_ids = self._walk.clocks.monotonic(), []
-        trouble: Deferred | Ambiguous | None = None
-        for number, (place, prepared) in enumerate(parts):
-            turn = Turn(prepared.lane, entry.delegate, len(entry.batches[place].recipients))
-            is_taken = is_taken and number == 0
-            outcome = await self._call(prepared, turn, entry, is_taken=is_taken)
-            if isinstance(outcome, Deferred | Ambiguous):
+        trouble: Deferred | Ambiguous | NotNow | None = None
+        places = open_batches(entry)
+        for place in places:
+            part = prepared.to(entry.batches[place].recipients)
+            turn = Turn(part.lane, entry.delegate, len(part.mail.destinations))
+            not_now = None if place == places[0] and is_taken else await self._take(turn, is_first=place == places[0])
+            outcome = not_now or await self._call(part, turn, entry)
+            if isinstance(outcome, Deferred | Ambiguous | NotNow):
                 trouble = outcome
                 break
             if isinstance(outcome, Sent):
                 ses_ids.append(outcome.message_id)
-            entry = await self._remember(entry, place, outcome, is_last=number == len(parts) - 1)
+            entry = await self._remember(entry, place, outcome, is_last=place == places[-1])
         seconds = self._walk.clocks.monotonic() - started
-        report = self.end(entry, trouble)
+        report = self._waits(entry, trouble) if isinstance(trouble, NotNow) else self.end(entry, trouble)
         return replace(report, ses_ids=tuple(ses_ids), seconds=seconds)
 
-    async def _call(self, prepared: Prepared, turn: Turn, entry: Entry, *, is_taken: bool) -> Outcome:
-        if not is_taken:
-            not_now = await self._door.pace.take(turn, patience=PATIENCE)
-            if not_now is not None:
-                self._door.gates.leave(turn.lane)
-                return _waits(not_now)
+    async def _take(self, turn: Turn, *, is_first: bool) -> NotNow | None:
+        """Take a turn; for the first call its gates have been passed already."""
+        gates = self._door.gates
+        if not is_first and not gates.admit(turn.lane):
+            return NotNow(max(gates.wait(turn.lane), 1.0), TRY_LATER, gates.reason(turn.lane))
+        not_now = await self._door.pace.take(turn, patience=PATIENCE)
+        if not_now is not None:
+            gates.leave(turn.lane)
+        return not_now
+
+    async def _call(self, prepared: Prepared, turn: Turn, entry: Entry) -> Outcome:
         try:
             outcome = await self._door.sender.send(prepared.mail, prepared.permit.region)
         except asyncio.CancelledError:
@@ -201,6 +198,12 @@ class Attempts:
         report = self.end(_with_fate(entry, 0, outcome), None)
         return replace(report, ses_ids=(outcome.message_id,)) if isinstance(outcome, Sent) else report
 
+    def _waits(self, entry: Entry, not_now: NotNow) -> Report:
+        """What waits for its turn has not failed: its pauses do not grow."""
+        told = replace(entry, reason=not_now.reason, last="waits for its turn")
+        waits = schedules.put_off_by(told, self._schedule, self._chances.now(), max(not_now.seconds, 1.0))
+        return self._unless_too_old(Result.DEFERRED, waits)
+
     def _after(self, entry: Entry, trouble: Deferred | Ambiguous) -> Report:
         now, chance = self._chances.now(), self._chances.draw()
         result = Result.AMBIGUOUS if isinstance(trouble, Ambiguous) else Result.DEFERRED
@@ -216,6 +219,17 @@ class Attempts:
         return Report(Result.EXPIRED, schedules.failed(entry, self._schedule, now), entry.last)
 
 
+def open_batches(entry: Entry, *, is_begun: bool = True) -> list[int]:
+    """
+    Return the places of the batches that are to be sent now, in their order.
+
+    Each attempt begins with another one: a batch that fails again and again does not keep the others back for ever.
+    """
+    places = [place for place, batch in enumerate(entry.batches) if batch.is_open]
+    turned = (entry.attempts - is_begun) % len(places) if places else 0
+    return places[turned:] + places[:turned]
+
+
 def _with_fate(entry: Entry, place: int, outcome: Sent | Refused) -> Entry:
     batches = list(entry.batches)
     match outcome:
@@ -227,7 +241,3 @@ def _with_fate(entry: Entry, place: int, outcome: Sent | Refused) -> Entry:
             return replace(entry, batches=tuple(batches), reason=outcome.reason)
         case _ as unreachable:
             assert_never(unreachable)
-
-
-def _waits(not_now: NotNow) -> Deferred:
-    return Deferred("NotNow", "waits for its turn", Reply(454, (4, 7, 0), "Throttling failure"), not_now.reason)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from relay.courier import schedule as schedules
-from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor, Chances
+from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor, Chances, open_batches
 from relay.courier.books import Books
 from relay.courier.choice import Bounds, UnderWay, choose
 from relay.courier.ports import NoNotices, Notices
@@ -248,8 +248,8 @@ class Courier:
 
     async def _try_in_turn(self, entry: Entry, lane: Lane) -> None:
         """Wait for the turn, register the attempt, make it, settle it."""
-        batch = next((batch for batch in entry.batches if batch.is_open), entry.batches[0])
-        turn = Turn(lane, entry.delegate, len(batch.recipients))
+        first = next(iter(open_batches(entry, is_begun=False)), 0)
+        turn = Turn(lane, entry.delegate, len(entry.batches[first].recipients))
         begun: Entry | Unavailable | None = None
         is_taken = False
         try:
@@ -277,10 +277,11 @@ class Courier:
         await self._settling.settle(report)
 
     def _not_begun(self, problem: Unavailable | None) -> None:
-        """An attempt that cannot be registered is not made: give the disk a moment."""
+        """An attempt that cannot be registered is not made: give the disk, or whoever has the entry, a moment."""
         if problem is not None:
             self._observe(Noted("error", "spool.unavailable", {"why": problem.why}))
-            self._disk_rests_until = self._monotonic() + DISK_RESTS
+        rest = MOMENT if problem is None else DISK_RESTS
+        self._disk_rests_until = self._monotonic() + rest
 
     async def _finish(self, entry: Entry, call: "asyncio.Task[Outcome]") -> None:
         """Wait for the end of a call that was handed over, and settle its entry."""

@@ -56,7 +56,7 @@ class Bulk:
     def calls(self, forward_paths: Sequence[Address]) -> tuple[tuple[str, ...], ...]:
         """Return the recipients of each call, if there are several."""
         if self.batches is not None:
-            return self.batches if len(self.batches) > 1 else ()
+            return self.batches
         if len(forward_paths) <= MOST_RECIPIENTS:
             return ()
         return tuple(tuple(map(str, batch)) for batch in batches_of(forward_paths))

@@ -79,3 +79,8 @@ class Entry:
     def delegate(self) -> str:
         """Whose mail it is."""
         return self.session.delegate
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether it goes to SES in several calls."""
+        return len(self.batches) > 1
