@@ -1,16 +1,13 @@
 """A certificate for loopback, made once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.attacks.field import Field
+from tests.attacks.field import Field, open_relay
 from tests.attacks.figures import Figures
-from tests.system.attack_field import write_settings
-from tests.system.recording_ses import RecordingSes
-from tests.system.relays import started
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +31,14 @@ def figures(record_property: Callable[[str, object], None]) -> Figures:
 
 
 @pytest.fixture(scope="session")
-def attacked(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+def the_field(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     """The field with its relay in a process of its own."""
-    folder = tmp_path_factory.mktemp("attacked")
-    with RecordingSes() as ses:
-        settings = write_settings(folder, certificate=certificate[0], key=certificate[1], ses=ses.url)
-        with started(["serve", "-c", str(settings)], folder) as relay:
-            starttls, implicit = relay.addresses["listeners"][:2]
-            yield Field(relay, ses, starttls, implicit, clear="")
+    with open_relay(tmp_path_factory.mktemp("attacked"), certificate) as field:
+        yield field
+
+
+@pytest.fixture
+async def attacked(the_field: Field) -> AsyncIterator[Field]:
+    """The same; who is still connected when a test ends leaves."""
+    yield the_field
+    await the_field.leave()

@@ -30,7 +30,7 @@ from tests.attacks.cases import FIXTURE
 from tests.smtp import stage
 from tests.system.attack_field import write_settings
 from tests.system.recording_ses import RecordingSes, Taken
-from tests.system.relays import RunningRelay, plain_response, split
+from tests.system.relays import RunningRelay, plain_response, split, started
 
 _CLIENT: Final = re.compile(rb"\(\[(127\.\d+\.\d+\.\d+)\]\)")
 
@@ -204,6 +204,16 @@ async def open_field(
             yield Field(relay, ses, starttls, implicit, in_clear, segments, incidents)
         finally:
             await relay.stop()
+
+
+@contextmanager
+def open_relay(folder: Path, certificate: tuple[Path, Path], environ: dict[str, str] | None = None) -> Iterator[Field]:
+    """Open the field with its relay in a process of its own."""
+    with RecordingSes() as ses:
+        settings = write_settings(folder, certificate=certificate[0], key=certificate[1], ses=ses.url)
+        with started(["serve", "-c", str(settings)], folder, environ) as relay:
+            starttls, implicit = relay.addresses["listeners"][:2]
+            yield Field(relay, ses, starttls, implicit, clear="")
 
 
 @contextmanager
