@@ -35,6 +35,7 @@ from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.settings.model import Settings
 from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
+from relay.smtp.limits import Limits
 from relay.translation import (
     CALLER,
     USER_AGENT,
@@ -44,6 +45,7 @@ from relay.translation import (
     entries_of,
     hostname_of,
     keeper_of,
+    largest_of,
     limits_of,
     listeners_of,
     log_options,
@@ -169,6 +171,7 @@ class Relay:
         self._tell_who_is_observed()
         self._certificate.look_at(self._settings.tls.certificate)
         self._reception.keeping = await self._dispatch.start()
+        self._door.renew(limits=self._limits())
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
         await self._door.open()
         self._is_open = True
@@ -241,7 +244,7 @@ class Relay:
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
-        self._door.renew(limits=limits_of(settings), tls_context=context)
+        self._door.renew(limits=self._limits(), tls_context=context)
         self._certificate.look_at(settings.tls.certificate)
         self._tell_who_is_observed()
         self.directory.refresh_soon()
@@ -294,8 +297,11 @@ class Relay:
 
     def _house(self) -> House:
         hostname = hostname_of(self._settings)
-        most = self._settings.limits.message_bytes
+        most = largest_of(self._settings)
         return House(self._delegate, rules_of(self._settings), Profile(own_name=hostname), hostname, most)
+
+    def _limits(self) -> Limits:
+        return limits_of(self._settings, keeps=self._reception.keeping is not None)
 
     def _delegate(self, name: str) -> Delegate | None:
         """Find who is to be judged; nobody as long as STS has not told who the caller is."""

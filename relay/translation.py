@@ -35,6 +35,7 @@ from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
 from relay.spool.sqlite_opening import path_of
+from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.certificates import read_certificate_name
 from relay.words.delegates import NOTIFICATIONS, Delegate
 
@@ -166,12 +167,12 @@ def postmaster_of(settings: Settings, caller: str) -> Delegate | None:
     )
 
 
-def limits_of(settings: Settings) -> Limits:
-    """Return the bounds of the street door."""
+def limits_of(settings: Settings, *, keeps: bool = True) -> Limits:
+    """Return the bounds of the street door; *keeps*: there is a spool, so that messages can be divided."""
     limits = settings.limits
     return Limits(
-        message_bytes=limits.message_bytes,
-        recipients=limits.recipients,
+        message_bytes=largest_of(settings),
+        recipients=limits.recipients if keeps else min(limits.recipients, MOST_RECIPIENTS),
         over_recipients=limits.over_recipients,
         inflight_bytes=limits.inflight_bytes,
         errors=limits.errors_per_session,
@@ -186,6 +187,11 @@ def limits_of(settings: Settings) -> Limits:
         auth_failures_per_minute=limits.auth_failures_per_minute or None,
         auth_failures_per_day=limits.auth_failures_per_day or None,
     )
+
+
+def largest_of(settings: Settings) -> int:
+    """Return the octets of the largest message that is taken: no more than SES takes."""
+    return min(settings.limits.message_bytes, LARGEST)
 
 
 def listeners_of(settings: Settings) -> tuple[Listener, ...]:

@@ -18,7 +18,7 @@ from relay.cli.explain_decision import explain_decision
 from relay.cli.explain_text import render
 from relay.cli.policies import policies_option, settings_if_any
 from relay.judgement.explanation import to_json
-from relay.judgement.message import judge_early, judge_message
+from relay.judgement.message import Bulk, judge_early, judge_message
 from relay.judgement.verdicts import Judgement
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.profile import Profile
@@ -101,7 +101,8 @@ def _explain(
     judge = _Judge(settings, delegate)
     if isinstance(facts, MessageFacts):
         reverse_path = facts.author.with_domain_lowered() if mail_from is None else _reverse_path(mail_from)
-        return judge.whole(facts, Envelope(reverse_path, _forward_paths(named))) | made
+        octets = 0 if isinstance(repaired, Ending) else len(repaired.raw)
+        return judge.whole(facts, Envelope(reverse_path, _forward_paths(named)), octets) | made
     early = None if mail_from is None else judge.early(_reverse_path(mail_from))
     return _unread(facts, delegate) | made if early is None else to_json(early, delegate)
 
@@ -120,9 +121,10 @@ class _Judge:
     def early(self, reverse_path: ReversePath) -> Judgement | None:
         return judge_early(reverse_path, self._delegate, self._catalog, self._rules, self._now)
 
-    def whole(self, facts: MessageFacts, envelope: Envelope) -> dict[str, Any]:
+    def whole(self, facts: MessageFacts, envelope: Envelope, octets: int) -> dict[str, Any]:
         """Trace every statement; a refusal at MAIL is what the client would hear."""
-        whole = judge_message(facts, envelope, self._delegate, self._catalog, self._rules, self._now, trace=True)
+        rules, bulk = self._rules, Bulk(octets)
+        whole = judge_message(facts, envelope, self._delegate, self._catalog, rules, self._now, bulk=bulk, trace=True)
         early = self.early(envelope.reverse_path)
         heard = whole if early is None else replace(whole, permit=None, reply=early.reply, reason=early.reason)
         return to_json(heard, self._delegate, facts=facts, envelope=envelope)

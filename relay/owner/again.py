@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from relay.judgement.explanation import to_json
-from relay.judgement.message import judge_early, judge_message
+from relay.judgement.message import Bulk, judge_early, judge_message
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Judgement
 from relay.owner.catalogs import KeptText, catalog_of
@@ -39,7 +39,8 @@ def judge_again(seen: Observed, delegate: Delegate, rules: Rules, kept: Iterable
     if facts is None:
         judgement = judge_early(seen.mail_from, delegate, catalog, rules, seen.time)
     else:
-        judgement = judge_message(facts, envelope, delegate, catalog, rules, seen.time, trace=True)
+        bulk = Bulk(seen.octets)
+        judgement = judge_message(facts, envelope, delegate, catalog, rules, seen.time, bulk=bulk, trace=True)
     if judgement is None:
         return None
     told = to_json(judgement, delegate, facts=facts, envelope=envelope)

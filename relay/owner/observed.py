@@ -97,7 +97,7 @@ class Observed:
     ``time``: seconds since the epoch. ``author`` is None for a message refused at MAIL, before anybody saw it.
     ``mail_from`` is what took MAIL FROM's place when it was judged. ``named``: the field or setting that named an
     identity, and its ARN. ``lacks_account_grant``: a grant to the delegate's whole account was seen not to count.
-    ``spared``: it was not refused only because its delegate is observed.
+    ``spared``: it was not refused only because its delegate is observed. ``octets``: its size, 0 where nobody told.
     """
 
     id: str
@@ -116,6 +116,7 @@ class Observed:
     api: str | None
     lacks_account_grant: bool = False
     spared: bool = False
+    octets: int = 0
 
     @property
     def was_sent(self) -> bool:

@@ -90,6 +90,7 @@ def _read(record: Mapping[str, Any]) -> Observed | NotReplayable:
         answer=_answer(record),
         outcome=record["outcome"],
         api=record.get("api"),
+        octets=_octets(record),
         lacks_account_grant=any(_ACCOUNT_ONLY in str(row.get("why")) for row in rows),
         spared=record.get("unenforced") is not None,
     )
@@ -105,6 +106,11 @@ def _role_of(
     role: str, address: str, identity: str | None, verdict: str, agreeing: tuple[str, ...], digests: tuple[str, ...]
 ) -> ObservedRole:
     return ObservedRole(role, parse_address(address), identity, verdict, agreeing, digests)
+
+
+def _octets(record: Mapping[str, Any]) -> int:
+    size = record.get("bytes")
+    return size if isinstance(size, int) else 0
 
 
 def _display_name(record: Mapping[str, Any]) -> DisplayName | None:

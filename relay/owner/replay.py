@@ -5,13 +5,13 @@ Pure: records come in one by one, a report goes out.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final, TypeAlias
 
 from relay.judgement.catalog import Catalog
-from relay.judgement.message import judge_early, judge_message
+from relay.judgement.message import Bulk, judge_early, judge_message
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement
 from relay.owner.catalogs import identities_in
@@ -19,6 +19,7 @@ from relay.owner.observed import SEVERITY, Answer, NotReplayable, Observed
 from relay.owner.records import read_observed
 from relay.owner.report import Affected, Group, Kind, Report, Spared
 from relay.words.addresses import AddressProblem
+from relay.words.apis import MOST_RECIPIENTS, apis_for
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import Delegate
 
@@ -132,7 +133,8 @@ class Replay:
             seen.named,
             seen.lacks_account_grant,
             seen.display_name if "ses:fromdisplayname" in asked else None,
-            frozenset(seen.recipients) if "ses:recipients" in asked else None,
+            _recipients(seen) if "ses:recipients" in asked else None,
+            apis_for(seen.octets),
             None if asked.isdisjoint(_TIME_KEYS) else int(seen.time),
         )
 
@@ -141,8 +143,8 @@ class Replay:
         if facts is None:
             early = judge_early(seen.mail_from, delegate, self._catalog, self._rules, seen.time)
             return Judged(Answer("heard", "none")) if early is None else judged_of(early)
-        envelope = seen.envelope()
-        return judged_of(judge_message(facts, envelope, delegate, self._catalog, self._rules, seen.time))
+        envelope, bulk = seen.envelope(), Bulk(seen.octets)
+        return judged_of(judge_message(facts, envelope, delegate, self._catalog, self._rules, seen.time, bulk=bulk))
 
     def _compare(self, seen: Observed, judged: Judged) -> None:
         before, after = seen.answer, judged.answer
@@ -161,6 +163,11 @@ class Replay:
         if kind is Kind.MAY_GAIN and doubtful:
             why = f"{judged.why}, if a grant to the whole account of {seen.delegate} counts"
         self._groups.setdefault(group, Affected(why, judged.advice)).add(seen)
+
+
+def _recipients(seen: Observed) -> Collection[str]:
+    """Their order matters only where it divides them."""
+    return frozenset(seen.recipients) if len(seen.recipients) <= MOST_RECIPIENTS else seen.recipients
 
 
 def _by_policies_alone(delegate: Delegate) -> Delegate:

@@ -14,6 +14,7 @@ from relay.owner.observed import Observed
 from relay.owner.statements import ACTION, Json, Pattern, allow, compare, compare_each, document, fits, join, text_of
 from relay.owner.widening import FEW_DOMAINS, GROUPED, WIDENINGS, Domains, Row, few, grouped, merged
 from relay.words.addresses import Address
+from relay.words.apis import apis_for
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
 
 Pair: TypeAlias = tuple[Address, Address]
@@ -54,6 +55,7 @@ class Sightings:
         self.denied += seen.answer.verdict == "denied"
         self.principals[seen.principal] = self.principals.pop(seen.principal, 0) + 1
         self.actions.update([seen.api] if seen.api else [])
+        self.actions.update(api.action for api in apis_for(seen.octets))
         self.names.update([seen.display_name.decoded] if seen.display_name else [])
         domains = frozenset(recipient.rpartition("@")[2].lower() for recipient in seen.recipients)
         for role in seen.roles:

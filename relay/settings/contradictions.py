@@ -12,10 +12,9 @@ from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Finding, Written
 from relay.settings.proofs import certificates, credentials, knows_without_auth, tokens
+from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import NOTIFICATIONS
-
-_RECIPIENTS_OF_SES = 50
 
 
 def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
@@ -187,12 +186,12 @@ def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
     if settings.spool.retry_longest < settings.spool.retry_first:
         yield Finding(("spool", "retry_longest"), "below retry_first", reads=(("spool", "retry_first"),))
     most = settings.limits.recipients
-    if most > _RECIPIENTS_OF_SES and settings.delivery.mode == "direct":
-        why = f"{most} is above {_RECIPIENTS_OF_SES}, SES's own limit, without a spool to split"
+    if most > MOST_RECIPIENTS and settings.delivery.mode == "direct":
+        why = f"{most} is above {MOST_RECIPIENTS}, SES's own limit, without a spool to divide messages"
         yield Finding(("limits", "recipients"), why, reads=(mode, url))
-    elif most > _RECIPIENTS_OF_SES:
-        why = f"{most} is above {_RECIPIENTS_OF_SES}, SES's own limit; not built yet (splitting messages)"
-        yield Finding(("limits", "recipients"), why, reads=(mode, url))
+    if settings.limits.message_bytes > LARGEST:
+        why = f"above {LARGEST} octets, which are 40MiB in base64 with what the relay adds: SES takes no more"
+        yield Finding(("limits", "message_bytes"), why, is_warning=True)
 
 
 def _admin(settings: Settings) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from typing import Final, Literal
 from relay.settings.forms import Count, Duration, FilePath, Flag, Hostname, Listen, Network, SecretPath, Size, Text
 from relay.settings.keys import Section, option
 
+#: The most recipients of a message where a spool remembers which of them SES took.
+RECIPIENTS_WITH_SPOOL: Final = 1000
 #: What one must write to let passwords travel in clear over a network.
 I_KNOW: Final = "credentials travel in clear"
 
@@ -77,12 +79,19 @@ class LimitSettings(Section):
     """What one client may cost. Each bound counts for the whole relay, not per worker."""
 
     message_bytes: Size = option(
-        "The largest message, announced as SIZE. SES's SendRawEmail takes no more than 10MiB.",
+        "The largest message, announced as SIZE. Up to 7.5MiB SES's SendRawEmail takes; above, v2's SendEmail, up to "
+        "40MiB in base64, which is 30MiB less what the relay adds: for that policies must allow ses:SendEmail, too.",
         default="10MiB",
         ge=1024,
-        le=10 << 20,
+        le=40 << 20,
     )
-    recipients: Count = option("The most recipients of one message. SES takes 50.", default=50, ge=1, le=1000)
+    recipients: Count = option(
+        "The most recipients of one message. SES takes 50 in a call; with a spool messages to more are divided, and "
+        "unset then means 1000.",
+        default=50,
+        ge=1,
+        le=1000,
+    )
     over_recipients: Literal["refuse-message", "452"] = option(
         "Past the recipients: refuse the whole message, as SES does; or 452 to each further RCPT, for "
         "clients known to send the rest separately (many do not, and lose it).",

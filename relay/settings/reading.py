@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from relay.settings.aws import DEFAULT_SPOOL
 from relay.settings.contradictions import contradictions
+from relay.settings.door import RECIPIENTS_WITH_SPOOL
 from relay.settings.environment import overlay
 from relay.settings.files import can_be_written, look_at_files
 from relay.settings.keys import KeyPath
@@ -106,7 +107,7 @@ def _check(written: Written) -> Reading:
 
 
 def _settled(settings: Settings) -> Settings:
-    """Choose what depends on other keys where nothing was said: TLS by its certificate, delivery by the spool."""
+    """Choose what depends on other keys where nothing was said: TLS by its certificate, the rest by the spool."""
     update: dict[str, Any] = {}
     if settings.tls.certificate and settings.tls.key:
         update["listener"] = tuple(
@@ -116,6 +117,9 @@ def _settled(settings: Settings) -> Settings:
     is_asked_for = "mode" in settings.delivery.model_fields_set or settings.spool.url is not None
     if not is_asked_for and not can_be_written(DEFAULT_SPOOL.parent):
         update["delivery"] = settings.delivery.model_copy(update={"mode": "direct"})
+    delivery = update.get("delivery", settings.delivery)
+    if "recipients" not in settings.limits.model_fields_set and delivery.mode != "direct":
+        update["limits"] = settings.limits.model_copy(update={"recipients": RECIPIENTS_WITH_SPOOL})
     return settings.model_copy(update=update)
 
 
