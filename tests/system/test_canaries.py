@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from click.testing import CliRunner
 
 from relay.cli import main
+from relay.smtp.authentication import MECHANISMS
 from tests.system.houses import House
 from tests.system.recording_ses import RecordingSes
 from tests.system.relays import Client, RunningRelay, command
@@ -51,6 +52,17 @@ class Said:
         return client.command(line)
 
 
+def bearer(token: str, *, says: str = "n,,") -> str:
+    """A response of OAUTHBEARER; of XOAUTH2 with ``user=NAME``."""
+    return base64.b64encode(f"{says}\x01auth=Bearer {token}\x01\x01".encode()).decode()
+
+
+#: A token by its form, signed by nobody; its claims are base64 within base64.
+TOKEN = ".".join(
+    base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+    for part in ('{"alg":"RS256","kid":"one"}', f'{{"sub":"{RIGHT}"}}', RIGHT)
+)
+
 #: Every way to get AUTH wrong in one line, each with a word planted where a password may be.
 LINES = (
     f"AUTH PLAIN {b64('', 'billing', WRONG)}",
@@ -66,6 +78,13 @@ LINES = (
     RIGHT,
     f"AUTH PLAIN {b64('', 'billing', RIGHT * 200)}",
     f"AUTH PLAIN {'A' * 13000}{RIGHT}",
+    f"AUTH OAUTHBEARER {RIGHT}",
+    f"AUTH OAUTHBEARER {b64(RIGHT)}",
+    f"AUTH XOAUTH2 {b64(RIGHT)}",
+    f"AUTH EXTERNAL {b64(RIGHT)}",
+    f"AUTH EXTERNAL {RIGHT}",
+    f"AUTH CRAM-MD5 {b64(RIGHT)}",
+    f"AUTH SCRAM-SHA-256 {b64('n,,n=billing,r=' + RIGHT)}",
     f"MAIL FROM:<{RIGHT}>",
     f"VRFY {RIGHT}",
 )
@@ -77,6 +96,17 @@ EXCHANGES = (
     (RIGHT, "*"),
     (b64("billing"), "*"),
     (b64("billing"), b64(RIGHT) + "==="),
+)
+#: Bearer tokens: refused after a challenge that the client has to answer, with what it should not say.
+BY_TOKEN = (
+    (f"AUTH OAUTHBEARER {bearer(TOKEN)}", "AQ=="),
+    (f"AUTH OAUTHBEARER {bearer(TOKEN)}", RIGHT),
+    (f"AUTH OAUTHBEARER {bearer(RIGHT)}", b64(RIGHT)),
+    ("AUTH OAUTHBEARER", bearer(TOKEN, says="n,a=billing,"), ""),
+    (f"AUTH XOAUTH2 {bearer(TOKEN, says='user=billing')}", "*"),
+    ("AUTH XOAUTH2", bearer(RIGHT, says="user=billing"), ""),
+    ("AUTH XOAUTH2", bearer(TOKEN + "." + RIGHT, says="user=billing"), RIGHT),
+    ("AUTH EXTERNAL", b64(RIGHT)),
 )
 #: Before TLS, although nothing of it was offered.
 CLEAR_LINES = (f"AUTH PLAIN {b64('', 'billing', CLEAR)}", f"AUTH LOGIN {b64(CLEAR)}", f"{CLEAR} {CLEAR}", CLEAR)
@@ -95,6 +125,7 @@ def dialogues(said: Said, relay: RunningRelay) -> Iterator[Callable[[], list[str
 
     yield from (partial(dialogue, line) for line in LINES)
     yield from (partial(dialogue, "AUTH LOGIN", *answers) for answers in EXCHANGES)
+    yield from (partial(dialogue, *lines) for lines in BY_TOKEN)
     yield from (partial(dialogue, line, tls=False) for line in CLEAR_LINES)
 
 
@@ -147,7 +178,9 @@ def said(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactor
         text = text[:first] + 'password_file = "password"\n#' + text[first:]
         text = text.replace("[admin]\n", f'[admin]\ntoken_file = "{house.folder}/token"\n')
         limits = "\n[limits]\nmessage_bytes = 65536\nauth_failures_per_minute = 0\nauth_failures_per_day = 0\n"
-        more = f'\n[[delegate]]\nname = "hashed"\nprincipal = "111111111111"\npassword_hash = "{HASHED}"\n'
+        issuer = '\n[[delegates.oauth]]\nissuer = "https://login.example.com"\naudience = "ses-relay"\n'
+        issuer += 'jwks_url = "http://127.0.0.1:1/keys"\n'
+        more = f'{issuer}\n[[delegate]]\nname = "hashed"\nprincipal = "111111111111"\npassword_hash = "{HASHED}"\n'
         house.settings.write_text(f'{text}{limits}{more}\n[log]\nlevel = "debug"\n')
         aws = {"AWS_SECRET_ACCESS_KEY": AWS_SECRET, "AWS_SESSION_TOKEN": AWS_TOKEN}
         with house.serve(aws) as relay:
@@ -192,7 +225,13 @@ def test_the_log_was_awake(said: Said) -> None:
     """It tells of every AUTH and every message, at its most talkative."""
     events = [json.loads(line)["event"] for line in said.texts["log"].splitlines()]
     assert {"auth", "message", "session.opened", "judged", "ses.called"} <= set(events)
-    assert events.count("auth") > 20
+    assert events.count("auth") > 30
+
+
+def test_every_mechanism_was_tried(said: Said) -> None:
+    tried = {line["mechanism"] for text in said.texts["log"].splitlines() if "mechanism" in (line := json.loads(text))}
+
+    assert tried == {*MECHANISMS} - {"EXTERNAL"}  # not offered without a client certificate: tests/smtp has it
 
 
 @pytest.mark.parametrize(
