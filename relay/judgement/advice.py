@@ -62,7 +62,7 @@ def _for_a_mismatch(miss: Miss, owner: str, trace: StatementTrace, delegate: Del
     mismatch = trace.mismatch
     if mismatch is None:
         return ()
-    if mismatch.element in {"Principal", "NotPrincipal"}:
+    if mismatch.element == "Principal":
         return (f"Ask {owner} to name {delegate.principal} as Principal of an Allow.",)
     if mismatch.element != "Condition":
         return (f"Ask {owner} to allow {miss.action} on this identity in {trace.statement}.",)
@@ -98,18 +98,20 @@ def _to_know(key: str) -> str:
 
 def _for_a_reading(label: str, address: Address) -> tuple[str, ...]:
     """Some readings are the message's own doing: it could be written so that there is only one."""
-    advice: tuple[str, ...] = ()
-    if "From domain" in label:
-        advice += (f"Write the domain of {address} in lower case in From.",)
-    if "display name" in label:
-        advice += ("Write the display name in plain ASCII with single blanks, so that it has one reading.",)
-    if Api.V2.action in label:
-        advice += (f"Or send less than 7.5 MiB: that goes by {Api.RAW}, and {Api.V2.action} is not asked for.",)
-    if "in one call" in label:
-        advice += (f"Or send to at most {MOST_RECIPIENTS} recipients at once: that is one call to SES.",)
-    if "bare operator" in label:
-        advice += ("Or ask the owner to write ForAllValues: or ForAnyValue: before the operator on ses:Recipients.",)
-    return advice
+    cures = (
+        ("From domain", f"Write the domain of {address} in lower case in From."),
+        ("display name", "Write the display name in plain ASCII with single blanks, so that it has one reading."),
+        (
+            Api.V2.action,
+            f"Or send less than 7.5 MiB: that goes by {Api.RAW}, and {Api.V2.action} is not asked for.",
+        ),
+        ("in one call", f"Or send to at most {MOST_RECIPIENTS} recipients at once: that is one call to SES."),
+        (
+            "bare operator",
+            "Or ask the owner to write ForAllValues: or ForAnyValue: before the operator on ses:Recipients.",
+        ),
+    )
+    return tuple(cure for sign, cure in cures if sign in label)
 
 
 def _denied(trace: StatementTrace) -> str:

@@ -7,7 +7,7 @@ reply fits a line of 512 octets (RFC 5321 section 4.5.3.1.5) with its decision i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
 from relay.judgement.choice import Lack, Ungoverned
 from relay.judgement.misses import Miss
@@ -31,6 +31,12 @@ TOO_LARGE: Final = Reply(
 NULL_REVERSE_PATH: Final = Reply(
     550, (5, 7, 1), "The null reverse-path is refused: SES needs a feedback address, give one in MAIL FROM"
 )
+
+_REASONS: Final = {
+    Verdict.DENIED: Reason.POLICY_DENIED,
+    Verdict.NOT_ALLOWED: Reason.POLICY_NOT_ALLOWED,
+    Verdict.UNDECIDED: Reason.POLICY_UNDECIDED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +113,7 @@ def reason_of(verdict: Verdict, lack: Lack | None = None) -> Reason:
         return Reason.MESSAGE_FORM
     if lack in {Lack.NAMED, Lack.UNVERIFIED}:
         return Reason.IDENTITY_UNKNOWN
-    match verdict:
-        case Verdict.ALLOWED | Verdict.SEALED:
-            return Reason.NONE
-        case Verdict.DENIED:
-            return Reason.POLICY_DENIED
-        case Verdict.NOT_ALLOWED:
-            return Reason.POLICY_NOT_ALLOWED
-        case Verdict.UNDECIDED:
-            return Reason.POLICY_UNDECIDED
-        case _ as unreachable:
-            assert_never(unreachable)
+    return _REASONS[verdict]
 
 
 def missed(miss: Miss, *, full: bool) -> str:
@@ -142,7 +138,7 @@ def _mismatched(mismatch: Mismatch, at: str, *, full: bool) -> str:
         case "Condition":
             asked = wish(mismatch.key, mismatch.operator, mismatch.wanted)
             return found(mismatch) + (f";{at.removeprefix(' in')} wants {asked}" if full else "")
-        case "Principal" | "NotPrincipal":
+        case "Principal":
             return f"no policy names this principal{wants}"
         case "Action" | "NotAction":
             return f"no policy for this principal allows this action{wants}"

@@ -119,7 +119,7 @@ def contexts(
                 unknown.append(key)
             elif values:
                 known[key] = values
-        yield world.label, Context(known, frozenset(unknown), (), world.bare)
+        yield world.label, Context(known, frozenset(unknown), bare_on_many=world.bare)
 
 
 def _values(key: str, seen: Circumstances, world: World, arn: IdentityArn) -> Values:
@@ -298,9 +298,8 @@ def _principal_tag(key: str, delegate: Delegate) -> Values:
 
 
 def _kind(caller: Caller) -> str:
-    """Return ``user``, ``role``, ``assumed-role`` and so on; empty for accounts, services and everybody else."""
-    resource = (caller.arn or "").split(":", 5)[-1]
-    return resource.partition("/")[0] if "/" in resource else ""
+    """Return ``user``, ``role``, ``assumed-role`` and so on, ``root``; empty for accounts and services."""
+    return (caller.arn or "").rpartition(":")[2].partition("/")[0]
 
 
 def _single(value: str | None) -> Values:

@@ -117,7 +117,7 @@ def _judge(facts: MessageFacts, sending: _Sending, choice: Choice, mode: Mode, *
     if mail_from is None:
         return _refused((), NULL_REVERSE_PATH, Reason.ADDRESS_FORM)
     questions = questions_of(facts, mail_from, delegate)
-    if (misnamed := _misnamed_source(questions, facts, delegate, rules)) is not None:
+    if (misnamed := _misnamed_source(questions, delegate, rules)) is not None:
         return misnamed
     circumstances = Circumstances(
         facts.author,
@@ -197,16 +197,14 @@ def _together(worst: Answered, answered: Sequence[Answered], choice: Choice) -> 
     return not_verified(addresses, found.regions, found.detail, Asker.of(choice.delegate, decision.role, choice.rules))
 
 
-def _misnamed_source(
-    questions: Sequence[Question], facts: MessageFacts, delegate: Delegate, rules: Rules
-) -> Judgement | None:
+def _misnamed_source(questions: Sequence[Question], delegate: Delegate, rules: Rules) -> Judgement | None:
     """
     Refuse an X-SES-SOURCE-ARN that is no identity's, or covers no address of the message.
 
     It is passed over for an address it does not cover; passed over for all, it would be a wish that nobody read.
     """
     named = next((name for name in questions[0].names if name.by_client and not name.strict), None)
-    if facts.source_arn is None or named is None:
+    if named is None:
         return None
     arn = parse_named(named)
     if not isinstance(arn, Ungoverned):

@@ -6,7 +6,7 @@ from relay.policy.answers import Decision as Answer
 from relay.policy.answers import Evaluation, StatementTrace, Truth
 from relay.words.apis import Api
 
-_STEPS = ("NotPrincipal", "Principal", "NotAction", "Action", "NotResource", "Resource", "Condition")
+_STEPS = ("Principal", "NotAction", "Action", "NotResource", "Resource", "Condition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,4 @@ def certain_miss(evaluation: Evaluation) -> Miss:
 def _progress(trace: StatementTrace) -> int:
     if trace.applies is not Truth.NO or trace.mismatch is None:
         return len(_STEPS)
-    return _STEPS.index(trace.mismatch.element) if trace.mismatch.element in _STEPS else 0
+    return _STEPS.index(trace.mismatch.element)

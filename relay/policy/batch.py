@@ -92,7 +92,7 @@ def _read_policy(name: str, value: object, *, needs_resource: bool) -> Policy | 
 
 def _needs_resource(resource: str) -> bool:
     """Whether the service of *resource* wants a Resource in every statement, as SES does."""
-    return resource.split(":", 3)[2:3] == ["ses"]
+    return resource.split(":")[2:3] == ["ses"]
 
 
 def _read_context(value: object) -> dict[str, tuple[str, ...]]:

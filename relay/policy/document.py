@@ -49,7 +49,7 @@ def parse_policy(name: str, text: str, *, needs_resource: bool = True) -> Policy
     The language is that of any service's resource policies; the narrower rules of SES are lint's affair. Its wish for a
     Resource is not: *needs_resource* is False for services whose policies go without, as role trust policies do.
     """
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     if len(text) > LONGEST_TEXT:
         return _unreadable(name, digest, f"longer than {LONGEST_TEXT} characters")
     try:

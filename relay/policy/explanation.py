@@ -24,7 +24,7 @@ def trace_of(statement: Statement, request: Request) -> StatementTrace:
     """How *statement* fared; its mismatch is the first element that surely fails, else the first that is unsure."""
     elements = list(_elements(statement, request))
     truth = min(element.truth for element in elements)
-    mismatch = next((e.mismatch for e in elements if e.truth == truth), None) if truth < YES else None
+    mismatch = next(e.mismatch for e in elements if e.truth == truth) if truth < YES else None
     unknown = dict.fromkeys(key for e in elements if e.truth == MAYBE for key in e.unknown) if truth == MAYBE else ()
     grant = statement.principals.grant(request.caller) if truth == YES else None
     return StatementTrace(statement.ref, statement.effect, TRUTHS[truth], mismatch, tuple(unknown), grant)

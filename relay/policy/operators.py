@@ -139,7 +139,7 @@ def _compile_texts(family: Family, values: tuple[str, ...], *, live: bool) -> Ma
     templates = [read_template(value, live=live, wildcards=family == "like") for value in values]
     fixed = [_only(template) for template in templates]
     literals = frozenset(text for text in fixed if text is not None)
-    open_ones = tuple(t for t, text in zip(templates, fixed, strict=True) if text is None)
+    open_ones = tuple(template for template in templates if _only(template) is None)
     match family:
         case "like":
             plain = frozenset(text for text in literals if not has_wildcard(text))
@@ -184,7 +184,7 @@ def _arn_fields(template: Template) -> tuple[Template, ...]:
         if not isinstance(part, str):
             fields[-1] += (part,)
             continue
-        first, *others = part.split(":", 6 - len(fields)) if len(fields) < 6 else [part]
+        first, *others = part.split(":", 6 - len(fields))
         fields[-1] += (first,)
         fields.extend((other,) for other in others)
     return tuple(tuple(part for part in field if part) or ("",) for field in fields)

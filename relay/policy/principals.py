@@ -127,7 +127,7 @@ class Principals:
         if caller.arn is not None:
             if caller.arn in self.arns:
                 return YES
-            return self._names_role(caller) if caller.role_name is not None else NO
+            return self._names_role(caller)
         if caller.account is not None:  # somebody of the account, perhaps the one who is named
             return MAYBE if caller.account in self.members_of else NO
         if caller.anonymous:

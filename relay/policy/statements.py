@@ -65,7 +65,7 @@ class _Place:
         return None
 
 
-def read_statements(value: object, notes: Notes, *, needs_resource: bool = True) -> tuple[Statement, ...]:
+def read_statements(value: object, notes: Notes, *, needs_resource: bool) -> tuple[Statement, ...]:
     """
     The statements of the document *value*; those that cannot be read are missing and among the problems.
 

@@ -54,7 +54,7 @@ class Runs:
             return False
         at, end = len(self.head), len(text) - len(self.tail)
         for part in self.middle:
-            at = text.find(part, at, end)
+            at = text.find(part, at)
             if at < 0:
                 return False
             at += len(part)
@@ -80,7 +80,7 @@ class Shapes:
         if at > end or not head.match(text) or not tail.match(text, end):
             return False
         for part, length in self.parts[1:-1]:
-            found = part.search(text, at, end)
+            found = part.search(text, at)
             if found is None:
                 return False
             at = found.start() + length
