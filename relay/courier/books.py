@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from relay.observe.events import Noted, Observer
+from relay.spool.details import HOLD
 from relay.spool.entries import Entry, State
 from relay.spool.ports import Spool, Wanted
 from relay.words.unavailable import Unavailable
@@ -30,17 +31,20 @@ class Books:
         """
         Write *entry* and return it with its new version; None when somebody has removed it.
 
-        Where a person changed it meanwhile, a hold of theirs stands; the rest is ours.
+        Of an entry that is *sending* all is ours but a hold that a person asked for; what a person changed of one that
+        is not stands, and is returned.
         """
         pause = FIRST_PAUSE
         while True:
-            written = await self._spool.change(entry)
+            written = await self._spool.change(_as_asked(entry))
             if isinstance(written, Entry):
                 return written
             current = written or await self._current(entry)
             if current is None:
                 return None
             if isinstance(current, Entry):
+                if current.state is not State.SENDING:
+                    return current
                 entry = _merged(entry, current)
             else:
                 pause = await self._rest(entry, current, pause)
@@ -65,9 +69,16 @@ class Books:
 
 def _merged(ours: Entry, current: Entry) -> Entry:
     """Ours on top of what is there; a fate that is written there already is never taken back."""
-    is_held = current.state is State.HELD and ours.state is State.DUE
-    batches = tuple(
-        mine if there.is_open else there for mine, there in zip(ours.batches, current.batches, strict=True)
-    )
-    state = current.state if is_held else ours.state
-    return replace(ours, version=current.version, state=state, batches=batches)
+    batches = tuple(mine if there.is_open else there for mine, there in zip(ours.batches, current.batches, strict=True))
+    details = {name: value for name, value in ours.details.items() if name != HOLD}
+    if HOLD in current.details:
+        details[HOLD] = current.details[HOLD]
+    return replace(ours, version=current.version, batches=batches, details=details)
+
+
+def _as_asked(entry: Entry) -> Entry:
+    """Hold what would be tried again, if a person asked for that while it was *sending*."""
+    if entry.state is not State.DUE or HOLD not in entry.details:
+        return entry
+    details = {name: value for name, value in entry.details.items() if name != HOLD}
+    return replace(entry, state=State.HELD, details=details)

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.courier.schedule import ALONE
 from relay.sending.gates import Gates
 from relay.sending.troubles import Lane, lane_of
+from relay.spool.details import ALONE
 from relay.spool.entries import Entry
 
 

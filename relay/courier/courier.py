@@ -18,12 +18,13 @@ from relay.courier.choice import Bounds, UnderWay, choose
 from relay.courier.ports import NoNotices, Notices
 from relay.courier.recovery import after_crash
 from relay.courier.reports import Report, Result, quarantined
-from relay.courier.schedule import ALONE, Schedule
+from relay.courier.schedule import Schedule
 from relay.courier.settling import Settling
 from relay.observe.events import AttemptsFound, Incident, Noted, Observer
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.sending.ports import Turn
 from relay.sending.troubles import Lane, lane_of
+from relay.spool.details import ALONE
 from relay.spool.entries import Entry, State
 from relay.spool.ports import Spool
 from relay.words.unavailable import Unavailable

@@ -8,6 +8,7 @@ written about a notification, nor to the null reverse-path: two mail systems wou
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 from relay.courier.dsn import Undelivered, notification
 from relay.observe.events import Incident, Noted, Observer
 from relay.sending.pace.bucket import Bucket
+from relay.spool.details import NOT_OWED, NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
 from relay.spool.ports import Damaged, Spool, Wanted
 from relay.words.addresses import Address
@@ -22,15 +24,13 @@ from relay.words.delegates import NOTIFICATIONS
 from relay.words.transactions import Envelope, Session
 from relay.words.unavailable import Unavailable
 
-#: A detail of a failed entry: ``owed``, the queue id of its notification, or why there is none.
-NOTICE: Final = "notice"
-OWED: Final = "owed"
-NOT_OWED: Final = "none"
 #: Notifications a second, and at once: a thousand failures of one moment are told over minutes.
 RATE: Final = 1.0
 AT_ONCE: Final = 20.0
 #: Seconds between two looks for what is owed and could not be told.
 ROUND_SECONDS: Final = 30.0
+#: Seconds between two looks for what a person, in another process, made *failed*.
+GLANCE: Final = 5.0
 PAGE: Final = 500
 
 
@@ -72,6 +72,7 @@ class Postmaster:
         self._committed = committed
         self._observe = observe
         self._bucket = Bucket(AT_ONCE, monotonic())
+        self._failed_seen = 0
         self._has_debts = asyncio.Event()
         self._has_debts.set()  # what an earlier process owed
 
@@ -85,7 +86,7 @@ class Postmaster:
     async def run(self) -> None:
         """Tell what is owed until cancelled."""
         while True:
-            await self._has_debts.wait()
+            await self._wait_for_debts()
             self._has_debts.clear()
             try:
                 all_told = await self.tell()
@@ -96,8 +97,27 @@ class Postmaster:
                 await asyncio.sleep(ROUND_SECONDS)
                 self._has_debts.set()
 
+    def look(self) -> None:
+        """A person made something *failed*."""
+        self._has_debts.set()
+
+    async def _wait_for_debts(self) -> None:
+        """Wait until something is owed, as far as we heard, or there are more or fewer failed entries than we saw."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GLANCE):
+                    await self._has_debts.wait()
+                return
+            if await self._number_failed() != self._failed_seen:
+                return
+
+    async def _number_failed(self) -> int:
+        census = await self._spool.census()
+        return self._failed_seen if isinstance(census, Unavailable) else census.messages.get(State.FAILED, 0)
+
     async def tell(self) -> bool:
         """Write what is owed, as far as the rate allows. Returns whether nothing is owed any more."""
+        self._failed_seen = await self._number_failed()
         after, all_told = "", True
         while True:
             page = await self._spool.find(Wanted(states=(State.FAILED,)), limit=PAGE, after=after)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from relay.courier.schedule import ALONE, Schedule
+from relay.courier.schedule import Schedule
+from relay.spool.details import ALONE
 from relay.spool.entries import Entry, State
 from relay.words.endings import Reason
 

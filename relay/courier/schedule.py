@@ -1,17 +1,10 @@
 """When a message is tried again, and when no more. Values in, values out: time and chance come from the caller."""
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from relay.sending.outcomes import Ambiguous, Deferred
+from relay.spool.details import AGAIN, ALONE, PAUSE, SINCE
 from relay.spool.entries import Entry, State
-
-#: A detail of an entry: the seconds of its last pause, which the next one is drawn from.
-PAUSE: Final = "pause"
-#: A detail of an entry that was stamped by a clock that was wrong: when it was found, in place of ``accepted_at``.
-SINCE: Final = "since"
-#: A detail of an entry that a crash found *sending*: it is tried while nothing else is.
-ALONE: Final = "alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,8 @@ def said(outcome: Deferred | Ambiguous) -> str:
 
 def is_too_old(entry: Entry, schedule: Schedule, now: float) -> bool:
     """Whether *entry* has waited long enough to be given up if it fails once more."""
-    return now - min(entry.accepted_at, _number(entry, SINCE, entry.accepted_at)) > schedule.max_age
+    since = min(entry.accepted_at, _number(entry, SINCE, entry.accepted_at))
+    return now - max(since, _number(entry, AGAIN, since)) > schedule.max_age
 
 
 def is_far(entry: Entry, schedule: Schedule, now: float) -> bool:

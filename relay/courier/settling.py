@@ -25,6 +25,8 @@ class Settling:
             await self._books.remove(report.entry)
         elif report.result is not Result.QUARANTINED:  # which is on disk already
             written = await self._books.write(report.entry)
+            if report.result is Result.EXPIRED and written is not None and written.state is not State.FAILED:
+                return  # a person came first: nothing has failed
         self._observe(report.event(self._now()))
         if written is not None and written.state is State.FAILED:
             await self._owe(written, report.why)

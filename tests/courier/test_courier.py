@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from relay.courier.books import Books
 from relay.courier.choice import Bounds
-from relay.courier.schedule import Schedule
+from relay.courier.schedule import Schedule, put_off_by
 from relay.judgement.rules import Rules
 from relay.observe.events import Incident
 from relay.sending.outcomes import Mail, Outcome, Sent
 from relay.sending.ports import NotNow, Turn
+from relay.spool.actions import Action, acted
+from relay.spool.details import HOLD
 from relay.spool.entries import Batch, Entry, State
 from relay.words.addresses import parse_address
 from relay.words.endings import Reason
@@ -41,6 +44,7 @@ from tests.courier.scene import (
     taken,
 )
 from tests.spool.building import NOON, RAW
+from tests.spool.memory import MemorySpool
 
 MARK = b"X-Relay-Attempt: maybe-duplicate; id=a1\r\n"
 
@@ -518,7 +522,9 @@ def test_a_hold_and_a_deletion_by_a_person_stand(policies: Path, answer: Callabl
         async def meanwhile(mail: Mail) -> Outcome:
             current = one.kept[name_of(mail)]
             if current.id == "held":
-                await one.spool.change(replace(current, state=State.HELD))
+                held = acted(current, Action.HOLD, current.due_at, keep_failed=0)
+                assert isinstance(held, Entry)
+                await one.spool.change(held)
             else:
                 await one.spool.remove(current)
             return answer(mail)
@@ -530,6 +536,74 @@ def test_a_hold_and_a_deletion_by_a_person_stand(policies: Path, answer: Callabl
 
         assert len(one.ses.calls) == 2
         assert {name: each.state for name, each in one.kept.items()} == ({} if one.ses.sent else {"held": State.HELD})
+
+    clockwork(story())
+
+
+def test_a_hold_stands_between_two_calls_of_one_message(policies: Path) -> None:
+    """
+    Asked for during the first batch: its fate is noted, and the second is not tried again.
+    """
+    first, second = (tuple(f"{name}{number}@example.net" for number in range(50)) for name in "ab")
+
+    async def story() -> None:
+        async def meanwhile(mail: Mail) -> Outcome:
+            if len(one.ses.calls) > 1:
+                return DOWN
+            asked = acted(one.kept["a1"], Action.HOLD, NOON, keep_failed=0)
+            assert isinstance(asked, Entry)
+            await one.spool.change(asked)
+            return taken(mail)
+
+        async with scene(policies, meanwhile) as one:
+            paths = tuple(parse_address(each) for each in (*first, *second))
+            envelope = replace(entry().envelope, forward_paths=paths)
+            await keep(one.spool, entry(envelope=envelope, batches=(Batch(first), Batch(second))))
+            await one.until(lambda: one.results)
+            await asyncio.sleep(5000)
+
+        held = one.kept["a1"]
+        assert (held.state, [batch.is_open for batch in held.batches]) == (State.HELD, [False, True])
+        assert HOLD not in held.details
+        assert len(one.ses.calls) == 2
+
+    clockwork(story())
+
+
+def test_a_hold_asked_for_before_a_crash_stands_after_it(policies: Path) -> None:
+    """
+    The note of it is on the disk, beside the attempt.
+    """
+
+    async def story() -> None:
+        spool = MemorySpool()
+        asked = acted(entry(state=State.SENDING, attempts=1), Action.HOLD, NOON, keep_failed=0)
+        assert isinstance(asked, Entry)
+        await keep(spool, asked)
+        async with scene(policies, spool=spool) as one:
+            await asyncio.sleep(5000)
+
+        assert (one.kept["a1"].state, one.kept["a1"].maybe, one.ses.calls) == (State.HELD, 1, [])
+
+    clockwork(story())
+
+
+@pytest.mark.parametrize("action", [Action.HOLD, Action.GIVE_UP])
+def test_what_a_person_did_to_a_waiting_message_is_not_undone(policies: Path, action: Action) -> None:
+    """
+    The courier knew it as due, and puts it off a moment later.
+    """
+
+    async def story() -> None:
+        async with scene(policies, starts=False) as one:
+            await keep(one.spool, entry())
+            changed = acted(one.kept["a1"], action, NOON, keep_failed=100)
+            assert isinstance(changed, Entry)
+            theirs = await one.spool.change(changed)
+            late = put_off_by(entry(), Schedule(), NOON, 60)
+            assert await Books(one.spool, one.events.append).write(late) == theirs
+
+        assert one.kept["a1"] == theirs
 
     clockwork(story())
 

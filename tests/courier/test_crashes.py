@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from relay.courier.recovery import MOST_CRASHES, POISON, after_crash
-from relay.courier.schedule import ALONE, Schedule
+from relay.courier.schedule import Schedule
 from relay.observe.events import AttemptsFound
 from relay.sending.outcomes import Mail, Outcome
+from relay.spool.details import ALONE
 from relay.spool.entries import State
 from tests.clockwork import clockwork
 from tests.courier.scene import DEMO, THROTTLED, crash, entry, in_order, keep, name_of, scene, taken

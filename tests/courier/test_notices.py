@@ -1,13 +1,16 @@
 """Who hears of what failed, and who never does."""
 
+import asyncio
 import email
 import email.policy
 from dataclasses import replace
 
 import pytest
 
-from relay.courier.notices import AT_ONCE, NOTICE, OWED, Letterhead, Postmaster
+from relay.courier.notices import AT_ONCE, Letterhead, Postmaster
 from relay.observe.events import Event
+from relay.spool.actions import Action, acted
+from relay.spool.details import NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
 from relay.spool.ports import Full, Wanted
 from relay.words.addresses import Address, NullPath
@@ -28,6 +31,7 @@ class Office:
         self.spool = spool or MemorySpool()
         self.seconds = 1000.0
         self.woken = 0
+        self.told = asyncio.Event()
         self.events: list[Event] = []
         self.postmaster = Postmaster(
             self.spool,
@@ -41,6 +45,7 @@ class Office:
 
     def _wake(self) -> None:
         self.woken += 1
+        self.told.set()
 
     async def failed(self, name: str, **fields: object) -> Entry:
         entry = replace(building.entry(name), last="550 5.7.1 withdrawn", **fields)  # type: ignore[arg-type]  # by name
@@ -186,3 +191,25 @@ async def test_a_damaged_message_is_told_of_to_nobody():
     await office.postmaster.tell()
 
     assert await office.kept(Kind.NOTIFICATION) == []
+
+
+async def test_what_a_person_gives_up_in_another_process_is_told(monkeypatch):
+    """
+    Nobody tells the postmaster; it counts.
+    """
+    monkeypatch.setattr("relay.courier.notices.GLANCE", 0.01)
+    office = Office()
+    running = asyncio.create_task(office.postmaster.run())
+    await asyncio.sleep(0.02)
+    entry = building.entry("a1")
+    assert await office.spool.commit(entry, RAW) is None
+    given_up = acted(entry, Action.GIVE_UP, building.NOON, keep_failed=60)
+    assert isinstance(given_up, Entry)
+    await office.spool.change(given_up)
+    await office.told.wait()
+    running.cancel()
+
+    (notice,) = await office.kept(Kind.NOTIFICATION)
+    raw = await office.spool.body(notice)
+    assert isinstance(raw, bytes)
+    assert b"\r\nStatus: 5.3.0\r\nDiagnostic-Code: smtp; 5.3.0 given up by the operator of the relay\r\n" in raw

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from relay.courier.choice import Bounds, UnderWay, choose, in_turn
 from relay.courier.schedule import (
-    ALONE,
-    SINCE,
     Schedule,
     after,
     brought_near,
@@ -24,6 +22,7 @@ from relay.courier.schedule import (
 )
 from relay.sending.gates import Gates
 from relay.sending.troubles import lane_of
+from relay.spool.details import AGAIN, ALONE, SINCE
 from relay.spool.entries import Entry, State
 from tests.courier.scene import DOWN, SILENT, entry
 from tests.spool.building import NOON
@@ -104,6 +103,18 @@ def test_stamps_of_a_wrong_clock_are_put_right(jump: float) -> None:
     assert not is_too_old(near, SCHEDULE, NOON + SCHEDULE.max_age)
     assert is_too_old(near, SCHEDULE, NOON + SCHEDULE.max_age + 1)
     assert SINCE not in brought_near(entry(due_at=NOON + jump), SCHEDULE, NOON, 0.5).details
+
+
+def test_who_was_given_another_chance_is_young_again() -> None:
+    """
+    Also where a wrong clock had stamped it; a chance given before it was accepted counts nothing.
+    """
+    again = entry(accepted_at=NOON - 1e7, details={AGAIN: f"{NOON:.0f}"})
+    stamped = entry(accepted_at=NOON + 1e7, details={SINCE: f"{NOON - 1e7:.0f}", AGAIN: f"{NOON:.0f}"})
+    for one in (again, stamped):
+        assert not is_too_old(one, SCHEDULE, NOON + SCHEDULE.max_age)
+        assert is_too_old(one, SCHEDULE, NOON + SCHEDULE.max_age + 1)
+    assert not is_too_old(entry(details={AGAIN: "0"}), SCHEDULE, NOON + SCHEDULE.max_age)
 
 
 def test_nothing_that_is_put_off_is_far() -> None:
