@@ -249,9 +249,9 @@ def test_beyond_the_budget_the_courier_waits_for_the_call(policies: Path, outcom
 
         async with house(policies, slow, "fallback") as one:
             now = asyncio.get_running_loop().time
+            await one.scene.courier.start()
             ending = await one.receive()
             replied, kept = now(), one.kept["a1"]
-            await one.scene.courier.start()
             await asyncio.sleep(25)
             assert len(one.scene.ses.calls) == 1
             await one.scene.idle()
