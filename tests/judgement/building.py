@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
-from relay.judgement.message import judge_message
+from relay.judgement.message import Bulk, judge_message
 from relay.judgement.rules import Rules
 from relay.mail.facts import DisplayName, MessageFacts
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
@@ -115,6 +115,7 @@ def judge(
     rules: Rules | None = None,
     now: float = NOW,
     trace: bool = False,
+    bulk: Bulk | None = None,
 ) -> Any:
     """Judge a message of which only what matters to the test is given: a Judgement, of which it knows which half."""
     return judge_message(
@@ -124,6 +125,7 @@ def judge(
         known,
         rules or Rules(),
         now,
+        bulk=bulk or Bulk(),
         trace=trace,
     )
 

@@ -256,3 +256,30 @@ def test_a_reading_that_failed_is_named_with_a_cure():
 
     assert decision.evaluations[0][1] == "From domain as written"
     assert any("lower case in From" in advice for advice in decision.advice)
+
+
+def test_every_reading_of_the_author_that_failed_has_its_cure():
+    name = DisplayName("=?utf-8?q?The_App?=", "The App")
+    known = catalog(
+        identity("example.com", allow(StringEquals={"ses:FromAddress": "a@x.example", "ses:FromDisplayName": "x"}))
+    )
+    decision = judge(known, facts("app@Example.com", name)).decisions[0]
+
+    assert decision.evaluations[0][1] == "From domain as written; display name decoded"
+    assert [advice for advice in decision.advice if advice.startswith("Write")] == [
+        "Write the domain of app@Example.com in lower case in From.",
+        "Write the display name in plain ASCII with single blanks, so that it has one reading.",
+    ]
+
+
+def test_what_has_one_reading_has_no_name():
+    known = catalog(identity("example.com", allow(IpAddress={"aws:SourceIp": "192.0.2.1"})))
+    judgement = judge(known, rules=Rules(egress=("192.0.2.1",)))
+
+    assert [label for _, label, _ in judgement.decisions[0].evaluations] == [""]
+
+
+def test_an_identity_is_asked_once_for_all_questions_with_one_feedback_address():
+    author, feedback = judge(catalog(identity("example.com", allow()))).decisions
+
+    assert author.evaluations[0][2] is feedback.evaluations[0][2]

@@ -1,6 +1,7 @@
 """One judgement as JSON and as text: the chain from delegate to statement, and what would make it pass."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from relay.cli.explain_text import WIDTH, render
 from relay.judgement.catalog import Catalog
 from relay.judgement.explanation import to_json
+from relay.judgement.message import judge_message
 from relay.judgement.rules import Rules
 from relay.judgement.wording import wish
 from relay.mail.facts import DisplayName
@@ -24,6 +26,7 @@ from tests.judgement.building import (
     judge,
 )
 
+EXPLANATIONS = Path(__file__).parent.parent / "cases" / "explanations.json"
 SOMEBODY = "arn:aws:iam::999999999999:user/somebody"
 
 
@@ -33,6 +36,34 @@ def explained(known: Any, message: Any = None, path: Any = None, who: Any = None
     explanation = to_json(judgement, who, facts=message, envelope=path)
     assert json.loads(json.dumps(explanation)) == explanation
     return explanation
+
+
+def test_an_explanation_has_the_keys_of_the_contract():
+    """
+    All of a message that is permitted with all it may ask for; of one that is not, what is left without a message.
+    """
+    own = arn("example.com")
+    message = facts(
+        name="The App",
+        return_path="back@example.com",
+        source_arn=own,
+        from_arn=own,
+        return_path_arn=own,
+        x_ses={"x-ses-configuration-set": "c", "x-ses-message-tags": "a=b", "x-ses-tenant": "t"},
+    )
+    who = delegate(account_grant=True, allow_configuration_sets=("c",), allow_message_tags=True, allow_tenants=("t",))
+    known = catalog(
+        identity(
+            "example.com",
+            allow(),
+            deny(StringEquals={"ses:FromAddress": "x"}),
+            allow(StringEquals={"aws:PrincipalOrgID": "o-1"}),
+        )
+    )
+    permitted, refused = json.loads(EXPLANATIONS.read_text("utf-8"))
+
+    assert explained(known, message, envelope("app@example.com"), who) == permitted
+    assert to_json(judge(known, facts("app@other.example")), delegate()) == refused
 
 
 def test_the_chain_of_a_permitted_message():
@@ -130,6 +161,13 @@ def test_the_same_value_feeds_reply_and_explanation():
 
     assert to_json(judgement, delegate())["reply"] == str(judgement.reply)
     assert to_json(judgement, delegate())["questions"][0]["asked"][0]["statements"]
+
+
+def test_statements_of_what_was_allowed_are_kept_only_on_demand():
+    known = catalog(identity("example.com", allow()))
+    judgement = judge_message(facts(), envelope(), delegate(), known, Rules(), NOW)
+
+    assert judgement.decisions[0].evaluations[0][2].traces == ()
 
 
 # --- as text ----------------------------------------------------------------------------------------------------------

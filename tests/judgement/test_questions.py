@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from relay.judgement.questions import Named, questions_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Role, Verdict
 from relay.words.endings import Reason
@@ -48,6 +49,16 @@ def test_mail_from_is_not_asked_twice_when_it_is_the_feedback_address():
     judgement = judge(OPEN, facts(return_path="b@BOUNCE.example"), envelope("b@Bounce.Example"))
 
     assert [role for role, _ in asked(judgement)] == [Role.FROM, Role.FEEDBACK]
+
+
+def test_an_identity_is_named_by_a_field_or_else_by_a_setting():
+    def named(**fields: Any) -> Any:
+        who = delegate(default_source_arn="s", default_from_arn="f")
+        return questions_of(facts(**fields), address("b@bounce.example"), who)[0].names
+
+    setting = Named("s", "default_source_arn", by_client=False, strict=False)
+    assert named() == (Named("f", "default_from_arn", by_client=False, strict=True), setting)
+    assert named(from_arn="x") == (Named("x", "X-SES-FROM-ARN", by_client=True, strict=True), setting)
 
 
 def test_all_questions_must_be_allowed():

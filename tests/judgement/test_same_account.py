@@ -63,6 +63,8 @@ def test_a_refusal_says_what_the_operator_may_set():
 
     assert any('same_account = "allow-unless-denied"' in advice for advice in decision.advice)
     assert not any("same_account" in advice for advice in other.advice)
+    denied = first(catalog(identity("example.com", deny(MINE))), delegate(MINE))
+    assert not any("same_account" in advice for advice in denied.advice)  # a Deny is stronger than the setting
 
 
 # --- where the operator vouches ---------------------------------------------------------------------------------------
@@ -105,6 +107,9 @@ def test_the_answer_says_that_no_policy_allowed_it():
     assert decision.refusal is None
     by_policy = first(catalog(identity("example.com", allow(MINE))), vouched("example.com"))
     assert by_policy.why == "allowed by p/S0"
+    known = catalog(identity("sub.example.com", allow(MINE)), identity("example.com", allow(SOMEBODY)))
+    by_both = first(known, vouched("example.com"), facts("app@sub.example.com"))
+    assert by_both.why == f"{by_policy.why}; {decision.why}"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from relay.judgement.catalog import Catalog
+from relay.judgement.choice import Choice, Governing
 from relay.judgement.message import judge_early
 from relay.judgement.rules import Rules
+from relay.judgement.sealed import seal
 from relay.judgement.verdicts import Mode, Verdict
+from relay.words.arns import parse_identity_arn
 from relay.words.endings import Reason
 from tests.judgement.building import NOW, address, allow, arn, catalog, delegate, deny, envelope, facts, identity, judge
 
@@ -45,6 +48,13 @@ def test_an_identity_named_by_field_or_default_or_pinned_is_taken_for_verified(f
     assert (judgement.permit.from_arn, judgement.permit.source_arn) == (THEIRS, THEIRS)
     assert (judgement.permit.region, judgement.permit.account, judgement.permit.sealed) == ("us-east-1", SEALED, True)
     assert (judgement.reason, judgement.unenforced) == (Reason.NONE, None)
+
+
+def test_it_governs_alone_without_doubts():
+    found = seal(parse_identity_arn(THEIRS), "it is named", Choice(delegate(is_caller=True), NOTHING, RULES, NOW))
+
+    assert isinstance(found, Governing)
+    assert (found.identity.verified, found.agreeing, found.doubts, found.sealed) == (True, (), (), True)
 
 
 def test_what_was_decided_is_told_and_no_policy_is_named():

@@ -2,11 +2,22 @@
 
 import pytest
 
-from relay.judgement.answers import LONGEST_TEXT, LONGEST_WITH_ID, Asker, found, missed, undecided, with_id
+from relay.judgement.answers import (
+    LONGEST_TEXT,
+    LONGEST_WITH_ID,
+    Asker,
+    access_denied,
+    found,
+    missed,
+    not_verified,
+    undecided,
+    with_id,
+)
 from relay.judgement.misses import Miss, certain_miss, nearest_miss
 from relay.judgement.verdicts import Role
 from relay.judgement.wording import alternatives, listed, wish
 from relay.policy.answers import Decision, Evaluation, Mismatch, StatementRef, StatementTrace, Truth
+from relay.words.arns import IdentityArn
 from relay.words.replies import Reply
 from tests.judgement.building import delegate
 from tests.judgement.scenes import SCENES, told, written
@@ -58,6 +69,41 @@ def test_an_id_is_added_within_bounds(text):
         assert told_with_id.endswith(" (decision 7Q)")
         assert len(told_with_id) == min(length + 14, LONGEST_WITH_ID)
         assert ("..." in told_with_id) is (length > fits)
+
+
+def test_an_id_takes_the_place_of_the_last_parenthesis():
+    """
+    Up to the last octet that fits.
+    """
+    fits = LONGEST_WITH_ID - len("; decision 7Q)")
+    for length in range(fits - 2, fits + 3):
+        told_with_id = with_id(Reply(554, (5, 7, 1), "x" * length + ")"), "7Q").text
+        assert ("..." in told_with_id) is (length > fits)
+        assert len(told_with_id) <= LONGEST_WITH_ID
+
+
+def test_long_names_are_cut_where_the_reason_would_not_have_a_hundred_octets():
+    """
+    Not before.
+    """
+    arn, frame = IdentityArn("aws", "us-east-1", "888888888888", "example.com"), len("Access denied: User `'")
+    frame += len(f" is not authorized to perform `ses:SendRawEmail' on resource `{arn}'")
+    for length in range(LONGEST_TEXT - 103 - frame, LONGEST_TEXT - 97 - frame):
+        text = access_denied(arn, Miss(None), Asker(delegate("p" * length), Role.FROM, full=False)).text
+        assert ("p..." in text) is (frame + length > LONGEST_TEXT - 100)
+        assert text.endswith("; the identity has no policy that allows)")
+
+
+def test_a_reason_is_left_out_where_twenty_octets_of_it_would_not_fit():
+    """
+    A stump would tell nothing.
+    """
+    for length in range(LONGEST_TEXT - 200, LONGEST_TEXT - 100):
+        bare = not_verified(["x" * length], ["us-east-1"], "", ASKER).text
+        told_why = not_verified(["x" * length], ["us-east-1"], "y" * 300, ASKER).text
+        has_room = LONGEST_TEXT - len(bare) - len("; ") > 20
+        assert ("; y" in told_why) is has_room
+        assert len(told_why) == (LONGEST_TEXT if has_room else len(bare))
 
 
 def test_values_are_listed_up_to_a_few():

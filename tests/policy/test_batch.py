@@ -77,7 +77,7 @@ def test_the_context_is_complete():
         )
     }
     context = (
-        '{"AWS:N": 1.10, "aws:b": true, "aws:nothing": null, "ses:Recipients": ["a@example.com", "b@example.com"]}'
+        '{"aws:nothing": null, "AWS:N": 1.10, "aws:b": true, "ses:Recipients": ["a@example.com", "b@example.com"]}'
     )
     line = json.dumps(CASE | {"policy": policy, "context": "CONTEXT"}).replace('"CONTEXT"', context)
 
@@ -96,42 +96,106 @@ def test_a_bare_operator_on_several_values_counts_as_far_as_its_readings_agree()
         assert answer(json.dumps(CASE | {"policy": policy, "context": context}))["decision"] == wanted
 
 
+WITHOUT_POLICY = {key: value for key, value in CASE.items() if key != "policy"}
+
+
 @pytest.mark.parametrize(
-    ("line", "path"),
+    ("line", "path", "why"),
     [
-        ("", "$"),
-        ("{", "$"),
-        ("[]", "$"),
-        ("null", "$"),
-        ("[" * 100_000, "$"),
-        ('{"id": 1, "id": 2}', "$.id"),
-        (json.dumps(CASE | {"id": ["x"]}), "$.id"),
-        (json.dumps({k: v for k, v in CASE.items() if k != "policy"}), "$"),
-        (json.dumps(CASE | {"policies": {}}), "$"),
-        (json.dumps({k: v for k, v in CASE.items() if k != "policy"} | {"policies": []}), "$.policies"),
-        (json.dumps({k: v for k, v in CASE.items() if k != "principal"}), "$.principal"),
-        (json.dumps(CASE | {"principal": {"AWS": ALICE}}), "$.principal"),
-        (json.dumps(CASE | {"action": 5}), "$.action"),
-        (json.dumps(CASE | {"resource": None}), "$.resource"),
-        (json.dumps(CASE | {"resource": "\ud800"}), "$.resource"),
-        (json.dumps(CASE | {"context": []}), "$.context"),
-        (json.dumps(CASE | {"context": {"aws:k": {}}}), '$.context["aws:k"]'),
-        (json.dumps(CASE | {"context": {"aws:k": [[]]}}), '$.context["aws:k"]'),
-        (json.dumps(CASE | {"context": {"aws:k": "a", "AWS:K": "b"}}), '$.context["AWS:K"]'),
-        (json.dumps(CASE | {"context": {"aws:k": float("nan")}}), '$.context["aws:k"]'),
-        (json.dumps(CASE | {"context": {"aws:k": "\udc80"}}), '$.context["aws:k"]'),
-        (json.dumps(CASE)[:-1] + ', "context": {}}', "$.context"),
+        ("", "$", "not JSON: Expecting value, line 1 column 1"),
+        ("{", "$", "not JSON: Expecting property name enclosed in double quotes, line 1 column 2"),
+        ("[]", "$", "a case is a JSON object"),
+        ("null", "$", "a case is a JSON object"),
+        ("[" * 100_000, "$", "nested too deeply"),
+        ('{"id": 1, "id": 2}', "$.id", "stands here more than once"),
+        (json.dumps(CASE | {"id": ["x"]}), "$.id", "an id is a string or a number"),
+        (json.dumps(WITHOUT_POLICY), "$", "either policy or policies is wanted"),
+        (json.dumps(CASE | {"policies": {}}), "$", "either policy or policies is wanted"),
+        (json.dumps(WITHOUT_POLICY | {"policies": []}), "$.policies", "an object of policies by name is wanted"),
+        (
+            json.dumps(WITHOUT_POLICY)[:-1] + ', "policies": {"a": {}, "a": {}}}',
+            "$.policies.a",
+            "stands here more than once",
+        ),
+        (json.dumps({k: v for k, v in CASE.items() if k != "principal"}), "$.principal", "missing"),
+        (json.dumps(CASE | {"principal": {"AWS": ALICE}}), "$.principal", "a string is wanted"),
+        (json.dumps(CASE | {"action": 5}), "$.action", "a string is wanted"),
+        (json.dumps(CASE | {"resource": None}), "$.resource", "a string is wanted"),
+        (json.dumps(CASE | {"resource": "\ud800"}), "$.resource", "half of a surrogate pair is no text"),
+        (json.dumps(CASE | {"context": []}), "$.context", "an object of condition keys is wanted"),
+        (
+            json.dumps(CASE | {"context": {"aws:k": {}}}),
+            '$.context["aws:k"]',
+            "strings, numbers and booleans are wanted",
+        ),
+        (
+            json.dumps(CASE | {"context": {"aws:k": [[]]}}),
+            '$.context["aws:k"]',
+            "strings, numbers and booleans are wanted",
+        ),
+        (
+            json.dumps(CASE | {"context": {"aws:k": "a", "AWS:K": "b"}}),
+            '$.context["AWS:K"]',
+            "stands here in another case too",
+        ),
+        (json.dumps(CASE | {"context": {"aws:k": float("nan")}}), '$.context["aws:k"]', "NaN is not JSON"),
+        (
+            json.dumps(CASE | {"context": {"aws:k": "\udc80"}}),
+            '$.context["aws:k"]',
+            "half of a surrogate pair is no text",
+        ),
+        (json.dumps(CASE)[:-1] + ', "context": {}}', "$.context", "stands here more than once"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_undecided(line, path):
+def test_a_line_that_cannot_be_read_is_undecided(line, path, why):
     """
     With the place in the line and the reason; nothing is guessed.
     """
     told = answer(line)
 
     assert told["decision"] == "Undecided"
-    assert [problem["path"] for problem in told["problems"]] == [path]
+    assert told["problems"] == [{"policy": "", "path": path, "why": why}]
     assert told["because"] == told["trace"] == []
+    assert told["id"] == ("c1" if '"c1"' in line else 2 if '"id": 2' in line else None)
+
+
+def test_a_statement_that_does_not_apply_tells_the_first_element_that_did_not_match():
+    """
+    With what it wanted, and what it found.
+    """
+    of_the_key = {"element": "Condition", "operator": "StringLike", "key": "aws:K", "wanted": ["a*"]}
+    policy = {
+        "Statement": [
+            statement(Condition={"StringLike": {"aws:K": "a*"}}),
+            statement(Action=["ses:SendEmail"]),
+        ]
+    }
+    case = CASE | {"policy": policy}
+
+    first, second = answer(json.dumps(case))["trace"]
+    assert (first["applies"], first["mismatch"]) == ("no", of_the_key | {"found": None})
+    assert second["mismatch"] == {
+        "element": "Action",
+        "operator": None,
+        "key": None,
+        "wanted": ["ses:SendEmail"],
+        "found": ["ses:SendRawEmail"],
+    }
+    first, _ = answer(json.dumps(case | {"context": {"aws:k": ["b"]}}))["trace"]
+    assert first["mismatch"] == of_the_key | {"found": ["b"]}
+
+
+@pytest.mark.parametrize("spell", [json.dumps, lambda policy: policy])
+def test_a_policy_of_ses_wants_a_resource_in_every_statement(spell):
+    """
+    As text or as an object; that of another service may be about what it is attached to.
+    """
+    made = statement()
+    del made["Resource"]
+    case = CASE | {"policy": spell({"Statement": made})}
+
+    assert answer(json.dumps(case))["decision"] == "Undecided"
+    assert answer(json.dumps(case | {"resource": "arn:aws:s3:::bucket"}))["decision"] == "Allow"
 
 
 def test_a_policy_that_cannot_be_read_is_undecided():
@@ -156,6 +220,7 @@ def test_an_id_comes_back_as_it_went_in(given):
     assert (told["id"], type(told["id"])) == (given, type(given))
     assert answer(json.dumps(CASE)[:-1].replace('"c1"', "1e999") + "}")["id"] == "1e999"
     assert answer(json.dumps(CASE).replace('"c1"', "9" * 5000))["id"] == "9" * 5000
+    assert answer(json.dumps(CASE).replace('"c1"', "9" * 300))["id"] == int("9" * 300)
 
 
 @pytest.mark.parametrize("make", [lambda text: io.BytesIO(text.encode()), io.StringIO])

@@ -8,7 +8,7 @@ import pytest
 
 from relay.policy.answers import Decision
 from relay.policy.document import LONGEST_TEXT, Policy, UnreadablePolicy, parse_document, parse_policy
-from relay.policy.strict_json import decode
+from relay.policy.strict_json import JsonProblem, decode
 from tests.policy.asking import YES, both_ways, condition, decision, load, policy, readable, request, statement
 
 UNREADABLE = load("policy-unreadable.jsonl")
@@ -41,6 +41,16 @@ def test_nesting_beyond_all_sense_is_a_problem():
     for _ in range(50_000):
         deep = [deep]
     assert isinstance(parse_document("p", {"Statement": deep}), UnreadablePolicy)
+
+
+@pytest.mark.parametrize(("text", "offset"), [("", 0), ('{"a": tru}', 6), ("[" * 100_000, None)])
+def test_a_fault_of_json_says_where_it_is(text, offset):
+    """
+    In characters; nesting is nowhere.
+    """
+    with pytest.raises(JsonProblem) as caught:
+        decode(text)
+    assert caught.value.offset == offset
 
 
 def test_a_text_beyond_all_policies_is_a_problem():
