@@ -24,7 +24,7 @@ from relay.settings.forms import (
 )
 from relay.settings.keys import Section, option, required
 
-#: The spool where none is named. Its folder is systemd's to make, or a volume; where nobody asked for a spool we do not.
+#: The spool where none is named. Its folder is systemd's to make, or a volume; unasked we make none.
 DEFAULT_SPOOL: Final = Path("/var/lib/ses-relay/spool.db")
 
 
