@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,14 @@ class Mutants:
         self.path.write_text(json.dumps(self.meta), "utf-8")
 
     def told(self) -> str:
-        judged = [verdict for verdict in self.verdicts.values() if verdict is not None]
-        killed = sum(verdict not in (SURVIVED, NO_TESTS) for verdict in judged)
-        name = str(self.path).removesuffix(".meta")
-        return f"{name:44} {killed:4} of {len(judged):4} killed {killed / max(len(judged), 1):7.1%}"
+        return told_of(str(self.path).removesuffix(".meta"), self.verdicts.values())
+
+
+def told_of(name: str, verdicts: Iterable[int | None]) -> str:
+    """How many of those that were judged are dead."""
+    judged = [verdict for verdict in verdicts if verdict is not None]
+    killed = sum(verdict not in (SURVIVED, NO_TESTS) for verdict in judged)
+    return f"{name:44} {killed:4} of {len(judged):4} killed {killed / max(len(judged), 1):7.1%}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -162,3 +166,8 @@ class Suite:
             reports = runtestprotocol(self.items[test], log=False, nextitem=None)
             if any(report.failed for report in reports):
                 yield test
+
+
+if __name__ == "__main__":
+    every = [Mutants(path) for path in Path().glob("relay/**/*.meta")]
+    print(told_of("in all", [verdict for mutants in every for verdict in mutants.verdicts.values()]))
