@@ -170,4 +170,4 @@ class Suite:
 
 if __name__ == "__main__":
     every = [Mutants(path) for path in Path().glob("relay/**/*.meta")]
-    print(told_of("in all", [verdict for mutants in every for verdict in mutants.verdicts.values()]))
+    sys.stdout.write(told_of("in all", [verdict for mutants in every for verdict in mutants.verdicts.values()]) + "\n")
