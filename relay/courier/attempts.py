@@ -177,8 +177,11 @@ class Attempts:
         return outcome
 
     async def _remember(self, entry: Entry, place: int, outcome: Sent | Refused, *, is_last: bool) -> Entry:
-        """Note a batch's fate, durably while others are still to go: nobody gets it twice."""
-        noted = _with_fate(entry, place, outcome)
+        """
+        Note a batch's fate, durably while others are still to go: nobody gets it twice. What gets on is not what relays
+        die of.
+        """
+        noted = replace(_with_fate(entry, place, outcome), crashes=0)
         return noted if is_last else await self._books.write(noted) or noted
 
     def end(self, entry: Entry, trouble: Deferred | Ambiguous | None) -> Report:
