@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from relay.judgement.catalog import Catalog
 from relay.judgement.explanation import to_json
-from relay.judgement.message import judge_early
+from relay.judgement.message import Bulk, judge_early
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Judgement, Role
 from relay.mail.facts import DisplayName
 from relay.words.addresses import NullPath
+from relay.words.apis import LARGEST
 from tests.judgement.building import (
     NOW,
     OWNER,
@@ -93,6 +94,18 @@ LONG = f"{'a' * 60}.{'b' * 60}.{'c' * 60}.example"
 TRUSTED = delegate(
     f"arn:aws:iam::{OWNER}:user/app", same_account="allow-unless-denied", allow_identities=("example.com",)
 )
+
+LARGE = Bulk(20 << 20)
+
+
+def by_three(author: str, feedback: str, mail_from: str) -> Judgement:
+    """A large message whose three addresses belong to an identity each, all of which allow it."""
+    both = allow() | {"Action": ["ses:SendRawEmail", "ses:SendEmail"]}
+    known = catalog(*(identity(name, both) for name in (author, feedback, mail_from)))
+    message = facts(f"x@{author}", return_path=f"x@{feedback}")
+    found: Judgement = judge(known, message, envelope(f"x@{mail_from}"), bulk=LARGE)
+    return found
+
 
 SCENES: Final[dict[str, Scene]] = {
     # --- allowed ---
@@ -311,6 +324,15 @@ SCENES: Final[dict[str, Scene]] = {
     "message tags out of form": lambda: steered("x-ses-message-tags", "a", allow_message_tags=True),
     "message tags twice": lambda: steered("x-ses-message-tags", "a=b, a=c", allow_message_tags=True),
     "message tags of our own": lambda: steered("x-ses-message-tags", "SES-Relay-x=b", allow_message_tags=True),
+    # --- large, or for many ---
+    "too large": lambda: judge(home(allow()), bulk=Bulk(LARGEST + 1)),
+    "large, and one of two actions is allowed": lambda: judge(home(allow()), bulk=LARGE),
+    "large, and the other one is allowed": lambda: judge(home(statement(Action="ses:SendEmail")), bulk=LARGE),
+    "large, of three identities": lambda: by_three("a.example", "b.example", "c.example"),
+    "in several calls, of which one is not allowed": lambda: judge(
+        home(allow(**{"ForAnyValue:StringEquals": {"ses:Recipients": "r0@rcpt.example"}})),
+        path=envelope(recipients=[f"r{n}@rcpt.example" for n in range(52)]),
+    ),
     # --- too long to be told ---
     "long names": lambda: judge(
         catalog(identity(LONG, allow(OTHER))),

@@ -10,6 +10,7 @@ from relay.judgement.answers import (
     found,
     missed,
     not_verified,
+    three_identities,
     undecided,
     with_id,
 )
@@ -92,6 +93,13 @@ def test_long_names_are_cut_where_the_reason_would_not_have_a_hundred_octets():
         text = access_denied(arn, Miss(None), Asker(delegate("p" * length), Role.FROM, full=False)).text
         assert ("p..." in text) is (frame + length > LONGEST_TEXT - 100)
         assert text.endswith("; the identity has no policy that allows)")
+
+
+def test_three_names_are_told_as_far_as_they_fit():
+    """
+    The code comes first: it says what the trouble is.
+    """
+    assert len(three_identities(["n" * 200, "m" * 200, "o"]).text) == LONGEST_TEXT
 
 
 def test_a_reason_is_left_out_where_twenty_octets_of_it_would_not_fit():
