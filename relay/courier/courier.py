@@ -231,7 +231,9 @@ class Courier:
             return MOMENT
         if self._waiting:
             waits = [self._door.gates.wait(lane_of(entry.details)) for entry in self._waiting.values()]
-            return min(max(min(waits), LOOK_AGAIN), GLANCE)
+            rest = min(max(min(waits), LOOK_AGAIN), GLANCE)
+            until_alone = self._alone_from - self._monotonic()
+            return min(rest, until_alone) if until_alone > 0 else rest
         due_at = await self._spool.next_due(now)
         return GLANCE if due_at is None or isinstance(due_at, Unavailable) else min(max(due_at - now, MOMENT), GLANCE)
 

@@ -116,7 +116,7 @@ class SqliteSpool:
 
     async def remove(self, entry: Entry) -> Unavailable | None:
         """Forget an entry and its message. Absent already is well."""
-        removed = await self._whole(self._forget(entry.id, tuple(State)))
+        removed = await self._forget(entry.id, tuple(State))
         return removed if isinstance(removed, Unavailable) else None
 
     async def _forget(self, entry_id: str, states: Sequence[State]) -> bool | Unavailable:
@@ -129,7 +129,13 @@ class SqliteSpool:
             connection.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
             return row[1], connection.execute("DELETE FROM bodies WHERE id = ?", (entry_id,)).rowcount == 1
 
-        removed = await self._written(work)
+        # At once, not in a task: SES has the message, and until this is written a crash would send it again.
+        return await self._whole(self._forgotten(entry_id, self._writer.ask(work)))
+
+    async def _forgotten(
+        self, entry_id: str, answer: "asyncio.Future[tuple[bytes, bool] | Full | Unavailable | None]"
+    ) -> bool | Unavailable:
+        removed = _settled(await answer)
         if isinstance(removed, tuple) and not removed[1]:
             await self._drop_file(file_name(entry_id, removed[0]))
         return removed if isinstance(removed, Unavailable) else removed is not None
@@ -245,9 +251,8 @@ class SqliteSpool:
     # ---- threads ----
 
     async def _written(self, work: Work[_T]) -> _T | Unavailable:
-        """Run *work* in a transaction. No room is a disk that does not work, for what is no new message."""
-        outcome = await self._writer.run(work)
-        return Unavailable(outcome.why) if isinstance(outcome, Full) else outcome
+        """Run *work* in a transaction."""
+        return _settled(await self._writer.run(work))
 
     async def _read(self, query: Callable[[sqlite3.Connection], _T]) -> _T | Unavailable:
         if self._is_closed:
@@ -303,3 +308,8 @@ class SqliteSpool:
                 connection.execute("ROLLBACK")
             self._room.report(in_words(error))
         self._room.look()
+
+
+def _settled(outcome: _T | Full | Unavailable) -> _T | Unavailable:
+    """No room is a disk that does not work, for what is no new message."""
+    return Unavailable(outcome.why) if isinstance(outcome, Full) else outcome

@@ -67,17 +67,24 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Work[_T], *, first: Callable[[], None] | None = None) -> _T | Full | Unavailable:
+    def ask(
+        self, work: Work[_T], *, first: Callable[[], None] | None = None
+    ) -> "asyncio.Future[_T | Full | Unavailable]":
         """
-        Have *work* done and committed. Cancelled: it is done all the same.
+        Have *work* done and committed: it is in the line when this returns. Cancelled: it is done all the same.
 
         *first* is called once before the transaction of the group, and may raise OSError.
         """
+        answer: asyncio.Future[Any] = self._loop.create_future()
         if self._is_closed:
-            return Unavailable("the spool: closed")
-        answer: asyncio.Future[_Outcome] = self._loop.create_future()
-        self._asked.put(_Asked(work, first, answer))
-        return await answer  # type: ignore[no-any-return]  # one future class for work of all types
+            answer.set_result(Unavailable("the spool: closed"))
+        else:
+            self._asked.put(_Asked(work, first, answer))
+        return answer
+
+    async def run(self, work: Work[_T], *, first: Callable[[], None] | None = None) -> _T | Full | Unavailable:
+        """Ask for *work*, and wait for its answer."""
+        return await self.ask(work, first=first)
 
     async def close(self) -> None:
         """Finish what was asked for, then end the thread and close the connection."""
