@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint attacks bench differential fuzz mutate format docs image help clean
+.PHONY: run test lint attacks bench bounds differential fuzz mutate format docs image help clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ attacks: .venv/.dev ## every attack cut at every place, and the time-outs that s
 
 bench: .venv/.dev ## what is fast, measured (docs/performance.md)
 	$(BIN)/python -m bench
+
+bounds: .venv/.dev ## what clients can make the relay cost, measured (SECURITY.md)
+	$(BIN)/python -m bench.bounds
 
 differential: .venv/.dev ## the judge against another's evaluator, on many more policies than in the suite
 	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)

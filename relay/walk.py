@@ -38,7 +38,7 @@ from relay.words.transactions import Ending, Envelope, Session
 _Read = TypeVar("_Read")
 
 #: Octets from which reading a message may hold the event loop for more than some 20 ms.
-LARGE: Final = 1 << 19
+LARGE: Final = 1 << 18
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
 NOT_KNOWN: Final = Ending(
     Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")

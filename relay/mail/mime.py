@@ -18,7 +18,7 @@ _PART_HEADER, _TYPES = 16384, 8
 #: Lines that begin with a boundary and go on, as ``--b`` and ``--b1``: so many are no accident.
 _NEAR_MISSES = 5000
 #: The structure may make us look at each octet so many times; what is small may be looked at anyway.
-_LOOKS, _SMALL = 16, 1 << 24
+_LOOKS, _SMALL = 16, 1 << 22
 
 
 class ContentType(NamedTuple):

@@ -39,7 +39,7 @@ _REPLIES_HIGH: Final = 16 * 1024
 #: Replies that wait to leave together, at most: a client may pipeline without end and read none of them.
 _REPLIES_HELD: Final = 64
 #: Pipelined commands that are obeyed before others get a turn of the loop.
-_TURN: Final = 8
+_TURN: Final = 4
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
 HTTP_VERBS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"})
 _TLS_HANDSHAKE: Final = b"\x16"

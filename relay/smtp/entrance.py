@@ -22,7 +22,7 @@ from relay.smtp.proxy import LONGEST, Header, ProxyProblem, read_header
 from relay.words.replies import Reply
 
 #: Connections accepted before others get a turn of the loop.
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 16
 #: No file or memory for another socket: wait instead of spinning.
 _OUT_OF_SOCKETS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BREATH_SECONDS: Final = 0.1
