@@ -20,8 +20,8 @@ from tests.system.recording_ses import RecordingSes
 from tests.system.relays import RunningRelay, started
 
 #: Bounds that hold on a slow machine with other work; the figures are reported beside them.
-GENEROUS_P99_SECONDS: Final = 0.5
-GENEROUS_STALL_SECONDS: Final = 3.0
+GENEROUS_P99_SECONDS: Final = 2.0
+GENEROUS_STALL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)

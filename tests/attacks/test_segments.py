@@ -20,7 +20,7 @@ from tests.attacks.playing import wrong_among, wrong_when_split
 
 #: ``make attacks``: every place, not some.
 FULL = os.environ.get("ATTACKS") == "full"
-PLACES_OF_A_CASE = 10**6 if FULL else 8
+PLACES_OF_A_CASE = 10**6 if FULL else 6
 LONGEST_BY_OCTET = 64 * 1024
 LONGEST_SPLIT = 2048
 

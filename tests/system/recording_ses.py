@@ -19,6 +19,11 @@ _CALLER = (
     "</GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
 )
 
+_UNKNOWN = (
+    '<ErrorResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><Error><Type>Sender</Type>'
+    "<Code>InvalidAction</Code><Message>Not recorded here.</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+)
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -75,11 +80,17 @@ class RecordingSes:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 fields = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
                 record.authorizations.append(self.headers["Authorization"])
-                self._answer(_CALLER if fields["Action"] == "GetCallerIdentity" else record.take(fields))
+                match fields["Action"]:
+                    case "SendRawEmail":
+                        self._answer(200, record.take(fields))
+                    case "GetCallerIdentity":
+                        self._answer(200, _CALLER)
+                    case _:
+                        self._answer(400, _UNKNOWN)
 
-            def _answer(self, text: str) -> None:
+            def _answer(self, status: int, text: str) -> None:
                 data = text.encode()
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Type", "text/xml")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
