@@ -9,15 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from relay.localses.desk import Desk
 from relay.localses.faults import Fault, Faults
+from relay.localses.house import House
+from relay.localses.identities import Identities
 from relay.localses.keys import Key
 from relay.localses.listening import is_loopback
-from relay.localses.operations import OPERATIONS, House, find_operation, send_email, service_of
+from relay.localses.operations import OPERATIONS, find_operation, send_email, service_of
 from relay.localses.outbound_email import OUTBOUND_EMAILS
 from relay.localses.query import error_xml, new_request_id, read_parameters, result_xml
 from relay.localses.quota import Allowance, Quota
@@ -80,6 +82,7 @@ class LocalSes:
         verify_signatures: False takes every request's word for its key; an unknown key is account 000000000000.
         allowance: What accounts may send, and whether that is enforced.
         store: Where accepted messages are kept; in memory by default.
+        identities: Where identities and their policies are kept; in memory by default.
         clock: Seconds since the epoch.
         tell: Hears of every answered request.
     """
@@ -91,6 +94,7 @@ class LocalSes:
         verify_signatures: bool = True,
         allowance: Allowance = Allowance(),  # noqa: B008  frozen
         store: Store | None = None,
+        identities: Identities | None = None,
         clock: Callable[[], float] = time.time,
         tell: Callable[[Served], None] | None = None,
     ) -> None:
@@ -98,7 +102,7 @@ class LocalSes:
         self.faults = Faults([*(action for _, action in OPERATIONS), _V2])
         self._keys = {key.id: key for key in keys}
         self._verify = verify_signatures
-        self._house = House(self.store, Quota(allowance), clock)
+        self._house = House(self.store, identities or Identities(), Quota(allowance), clock)
         self._tell = tell or (lambda _served: None)
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
@@ -157,7 +161,7 @@ class LocalSes:
             return self._respond_json(visit, 200, result)
         return self._respond(visit, 200, result_xml(visit.service, visit.operation, result, visit.id))
 
-    async def _serve(self, request: web.Request, visit: "_Visit") -> dict[str, str]:
+    async def _serve(self, request: web.Request, visit: "_Visit") -> dict[str, Any]:
         wire = await _read(request)
         visit.operation = f"{wire.method} {wire.path}"
         if (wire.method, wire.path) == OUTBOUND_EMAILS:
@@ -175,8 +179,8 @@ class LocalSes:
         return await self._carry_out(request, visit, lambda: operation(self._house, caller, parameters))
 
     async def _carry_out(
-        self, request: web.Request, visit: "_Visit", work: Callable[[], dict[str, str]]
-    ) -> dict[str, str]:
+        self, request: web.Request, visit: "_Visit", work: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Do the *work*, but for the fault that this call meets."""
         fault = self.faults.take(visit.operation)
         try:
@@ -216,7 +220,7 @@ class LocalSes:
         response.headers["x-amzn-ErrorType"] = _REST_CODES.get(refused.code, refused.code)
         return response
 
-    def _respond_json(self, visit: "_Visit", status: int, body: dict[str, str]) -> web.Response:
+    def _respond_json(self, visit: "_Visit", status: int, body: dict[str, Any]) -> web.Response:
         response = self._respond(visit, status, json.dumps(body))
         response.content_type = "application/json"
         return response

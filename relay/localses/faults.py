@@ -42,7 +42,7 @@ class Faults:
     """The faults that are still to happen, in order, by operation."""
 
     def __init__(self, operations: Collection[str]) -> None:
-        self._operations = sorted(operations)
+        self._operations = frozenset(operations)
         self._waiting: dict[str, list[Fault]] = {}
 
     def set(self, body: bytes) -> None:
@@ -87,7 +87,9 @@ class Faults:
         read: dict[str, list[Fault]] = {}
         for operation, faults in document.items():
             if operation not in self._operations:
-                raise FaultProblem(f"{operation} is not served here; faults are for {', '.join(self._operations)}.")
+                raise FaultProblem(
+                    f"{operation} is not served here; faults are for operations that are, such as SendRawEmail."
+                )
             if not isinstance(faults, list):
                 raise FaultProblem(f"{operation} wants a list of faults.")
             read[operation] = [_fault(f"{operation}[{number}]", fault) for number, fault in enumerate(faults)]

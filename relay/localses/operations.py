@@ -1,33 +1,24 @@
-"""What each action does: SendRawEmail, SendEmail and GetSendQuota of SES, GetCallerIdentity of STS."""
+"""What each action of the Query API does: sending and quotas here, the rest in :mod:`relay.localses.owner_query`."""
 
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
+from relay.localses import owner_query
+from relay.localses.house import House
 from relay.localses.keys import Key
 from relay.localses.outbound_email import read_outbound_email
-from relay.localses.quota import Quota
 from relay.localses.raw_email import RawEmail, read_raw_email
 from relay.localses.refusals import Refused
 from relay.localses.sigv4 import Caller
-from relay.localses.store import Message, Store
+from relay.localses.store import Message
 
 VERSIONS: Final = {"ses": "2010-12-01", "sts": "2011-06-15"}
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What the operations work on: the accepted messages, the counts, and the time in seconds since the epoch."""
-
-    store: Store
-    quota: Quota
-    clock: Callable[[], float]
-
-
-Operation: TypeAlias = Callable[[House, Caller, Mapping[str, str]], dict[str, str]]
+Operation: TypeAlias = Callable[[House, Caller, Mapping[str, str]], dict[str, Any]]
 
 
 def send_raw_email(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -69,6 +60,20 @@ def get_caller_identity(house: House, caller: Caller, parameters: Mapping[str, s
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("ses", "SendRawEmail"): send_raw_email,
     ("ses", "GetSendQuota"): get_send_quota,
+    ("ses", "GetAccountSendingEnabled"): owner_query.get_account_sending_enabled,
+    ("ses", "PutIdentityPolicy"): owner_query.put_identity_policy,
+    ("ses", "GetIdentityPolicies"): owner_query.get_identity_policies,
+    ("ses", "ListIdentityPolicies"): owner_query.list_identity_policies,
+    ("ses", "DeleteIdentityPolicy"): owner_query.delete_identity_policy,
+    ("ses", "VerifyDomainIdentity"): owner_query.verify_domain_identity,
+    ("ses", "VerifyDomainDkim"): owner_query.verify_domain_dkim,
+    ("ses", "VerifyEmailIdentity"): owner_query.verify_email_identity,
+    ("ses", "ListIdentities"): owner_query.list_identities,
+    ("ses", "DeleteIdentity"): owner_query.delete_identity,
+    ("ses", "GetIdentityVerificationAttributes"): owner_query.get_identity_verification_attributes,
+    ("ses", "GetIdentityDkimAttributes"): owner_query.get_identity_dkim_attributes,
+    ("ses", "GetIdentityMailFromDomainAttributes"): owner_query.get_identity_mail_from_domain_attributes,
+    ("ses", "SetIdentityMailFromDomain"): owner_query.set_identity_mail_from_domain,
     ("sts", "GetCallerIdentity"): get_caller_identity,
 }
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 from xml.sax.saxutils import escape
@@ -100,13 +101,34 @@ def xml_text(text: str) -> str:
     return escape(_NOT_XML.sub("?", text))
 
 
-def result_xml(service: str, action: str, result: Mapping[str, str], request_id: str) -> str:
-    """Render the answer of *action*: flat members only."""
-    members = "".join(f"<{name}>{xml_text(value)}</{name}>" for name, value in result.items())
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """A map of the model, told as a list of keys and values; a plain mapping is told as a structure."""
+
+    by_key: Mapping[str, Any]
+
+
+def result_xml(service: str, action: str, result: Mapping[str, Any], request_id: str) -> str:
+    """Render the answer of *action*: texts, lists, structures and :class:`Entries`."""
     return (
-        f'<{action}Response xmlns="{NAMESPACES[service]}"><{action}Result>{members}</{action}Result>'
+        f'<{action}Response xmlns="{NAMESPACES[service]}"><{action}Result>{_members(result)}</{action}Result>'
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
     )
+
+
+def _members(structure: Mapping[str, Any]) -> str:
+    return "".join(f"<{name}>{_inner(value)}</{name}>" for name, value in structure.items())
+
+
+def _inner(value: Any) -> str:
+    if isinstance(value, str):
+        return xml_text(value)
+    if isinstance(value, Entries):
+        pairs = value.by_key.items()
+        return "".join(f"<entry><key>{xml_text(k)}</key><value>{_inner(v)}</value></entry>" for k, v in pairs)
+    if isinstance(value, Mapping):
+        return _members(value)
+    return "".join(f"<member>{_inner(member)}</member>" for member in value)
 
 
 def error_xml(service: str, refused: Refused, request_id: str) -> str:

@@ -17,6 +17,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.validate import ParamValidator
 
 from relay.localses.app import LocalSes
 from relay.localses.keys import DEMO_KEYS
@@ -157,3 +158,17 @@ def parsed(service: str, operation: str, status: int, headers: Mapping[str, str]
     parser = botocore.session.get_session().get_component("response_parser_factory").create_parser(model.protocol)
     answer = {"status_code": status, "headers": {k.lower(): v for k, v in headers.items()}, "body": body}
     return parser.parse(answer, model.operation_model(operation).output_shape)
+
+
+def validated(client: Any) -> Any:
+    """The client, every answer of whose calls is held against botocore's model: types, and members that must be."""
+    model = client.meta.service_model
+
+    def check(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        if "Error" not in parsed and model.output_shape is not None:
+            told = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+            report = ParamValidator().validate(told, model.output_shape)
+            assert not report.has_errors(), f"{model.name}: {report.generate_report()}"
+
+    client.meta.events.register(f"after-call.{model.service_id.hyphenize()}", check)
+    return client

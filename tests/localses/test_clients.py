@@ -168,8 +168,8 @@ def test_a_refusal_is_a_client_error_in_ses_words(door):
         "InvalidParameterValue",
         "Recipient count exceeds 50.",
     )
-    assert refusal(door.client().verify_domain_identity, Domain="example.com")[:2] == (400, "InvalidAction")
-    assert refusal(door.client("sesv2").get_account)[:2] == (404, "UnknownOperationException")
+    assert refusal(door.client().list_templates)[:2] == (400, "InvalidAction")
+    assert refusal(door.client("sesv2").list_contact_lists)[:2] == (404, "UnknownOperationException")
 
 
 def test_the_date_header_serves_as_the_stamp_too(door):

@@ -113,7 +113,7 @@ def test_a_request_that_is_not_signed_spends_no_fault(door):
         ([], 'Give an object of lists: {"SendRawEmail": [{"code": "Throttling", "times": 2}]}.'),
         (
             {"SendMail": []},
-            "SendMail is not served here; faults are for GetCallerIdentity, GetSendQuota, SendEmail, SendRawEmail.",
+            "SendMail is not served here; faults are for operations that are, such as SendRawEmail.",
         ),
         ({"SendRawEmail": {}}, "SendRawEmail wants a list of faults."),
         ({"SendRawEmail": ["Throttling"]}, "SendRawEmail[0] is no object."),
