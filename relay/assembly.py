@@ -33,9 +33,11 @@ from relay.sending.door import SesDoor
 from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.settings.model import Settings
+from relay.settings.units import read_duration
 from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
 from relay.smtp.limits import Limits
+from relay.spool_desk import SpoolDesk
 from relay.translation import (
     CALLER,
     USER_AGENT,
@@ -140,7 +142,11 @@ class Relay:
         )
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
         self._admin = AdminServer(
-            self._metrics.render, self.readiness, tokens=tokens_of(settings), console=settings.admin.console
+            self._metrics.render,
+            self.readiness,
+            tokens=tokens_of(settings),
+            console=settings.admin.console,
+            spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
         )
         self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []

@@ -17,6 +17,7 @@ from relay.courier.schedule import Schedule
 from relay.courier.upkeep import Upkeep
 from relay.observe.events import Noted, Observer
 from relay.reception import Keeping, Mode
+from relay.spool.desk import Desk
 from relay.spool.ports import Spool
 from relay.spool.problems import SpoolProblem
 from relay.spool.sqlite import open_spool
@@ -56,6 +57,8 @@ class Dispatch:
         self._spool: Spool | None = None
         self._courier: Courier | None = None
         self._upkeep: Upkeep | None = None
+        self._postmaster: Postmaster | None = None
+        self.desk: Desk | None = None  # for people, while the spool is open
         self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> Keeping | None:
@@ -76,7 +79,8 @@ class Dispatch:
         self._observe(Noted("info" if mode == options.mode else "warning", "delivery.mode", told))
         if self._spool is None:
             return None
-        postmaster = self._make_postmaster(self._spool)
+        self.desk = Desk(self._spool, now=self._chances.now, keep_failed=options.schedule.keep_failed)
+        self._postmaster = postmaster = self._make_postmaster(self._spool)
         self._courier = self._make_courier(self._spool, postmaster)
         self._upkeep = Upkeep(
             self._spool,
@@ -101,6 +105,7 @@ class Dispatch:
 
     async def stop(self, seconds: float) -> bool:
         """Let attempts end, *seconds* at most, and close the spool; tell whether all ended. Also half started."""
+        self.desk = None
         quiet = self._courier is None or await self._courier.stop(seconds)
         for task in self._background:
             task.cancel()
@@ -109,6 +114,17 @@ class Dispatch:
         if self._spool is not None:
             await self._spool.close()
         return quiet
+
+    def look(self) -> None:
+        """A person changed something in the spool."""
+        self._look()
+        if self._postmaster is not None:
+            self._postmaster.look()
+
+    @property
+    def notifies(self) -> bool:
+        """Whether anybody is notified of what fails."""
+        return self._options.letterhead.author is not None
 
     def check(self) -> tuple[Check, ...]:
         """Whether messages can be kept; nothing where none are."""

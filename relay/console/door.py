@@ -13,9 +13,9 @@ MOST_BODY_OCTETS: Final = 1024 * 1024
 _WORDS: Final = {400: "bad request", 401: "a bearer token is needed", 404: "not found", 405: "method not allowed"}
 
 
-def said(status: int, **more: Any) -> web.Response:
-    """Return a short JSON answer in the place of a page."""
-    words = _WORDS.get(status, "internal error" if status >= 500 else "refused")
+def said(status: int, why: str | None = None, **more: Any) -> web.Response:
+    """Return a short JSON answer in the place of a page: *why*, or the words of the status."""
+    words = why or _WORDS.get(status, "internal error" if status >= 500 else "refused")
     return web.json_response({"error": words}, status=status, **more)
 
 

@@ -1,8 +1,7 @@
-"""The admin HTTP endpoint: alive, ready, metrics, and one page. It shares the loop with the mail, so it stays small."""
+"""The admin HTTP endpoint: probes, metrics, the API, and one page. It shares the loop with the mail: it stays small."""
 
 import asyncio
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,8 +9,10 @@ from typing import Final
 
 from aiohttp import web
 
-from relay.console import door, page
+from relay.console import door, guard, page
+from relay.console.guard import is_loopback
 from relay.console.readiness import Readiness, as_text, is_ready
+from relay.console.spool_pages import SpoolPages, SpoolPort
 
 #: What a probe or a scraper may ask without a token, wherever the endpoint is bound.
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
@@ -26,7 +27,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class AdminServer:
     """
-    Serves ``/livez``, ``/readyz``, ``/metrics`` and ``/``.
+    Serves ``/livez``, ``/readyz``, ``/metrics``, ``/api/`` and ``/``.
 
     Args:
         metrics: Renders the metrics for an ``Accept`` field: octets and content type. Called in a thread.
@@ -34,6 +35,7 @@ class AdminServer:
         tokens: Bearer tokens of which one is needed for everything but the three probes when bound off loopback.
             Without any, those answer 401 there.
         console: Whether ``/`` is served.
+        spool: What ``/api/spool`` asks; None for no such pages.
     """
 
     def __init__(
@@ -43,13 +45,17 @@ class AdminServer:
         *,
         tokens: tuple[str, ...] = (),
         console: bool = True,
+        spool: SpoolPort | None = None,
     ) -> None:
         self._render = metrics
         self._ready = ready
         self._tokens = tuple(token.encode() for token in tokens if token)
         self._guarded = True
         self._renderer = ThreadPoolExecutor(1, thread_name_prefix="metrics")
-        self._runner = web.AppRunner(self._application(console=console), access_log=None)
+        application = self._application(console=console)
+        if spool is not None:
+            SpoolPages(spool).add_to(application.router)
+        self._runner = web.AppRunner(application, access_log=None)
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -105,8 +111,11 @@ class AdminServer:
 
     @web.middleware
     async def _at_the_door(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if self._guarded and request.path not in OPEN_PATHS and not self._has_token(request):
+        has_token = self._has_token(request)
+        if self._guarded and request.path not in OPEN_PATHS and not has_token:
             return door.said(401, headers={"WWW-Authenticate": "Bearer"})
+        if (turned_away := guard.refusal(request, has_token=has_token)) is not None:
+            return door.said(*turned_away)
         try:
             return await handler(request)
         except web.HTTPException as refusal:
@@ -137,16 +146,6 @@ class AdminServer:
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(text=page.PAGE, content_type="text/html", headers=page.HEADERS)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach *host*. A name other than localhost is taken for the world's."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _dress(_request: web.Request, response: web.StreamResponse) -> None:

@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from relay.console import door
+from relay.console.guard import is_loopback
 from relay.console.readiness import Check, Readiness, as_text, is_ready
-from relay.console.server import AdminServer, is_loopback
+from relay.console.server import AdminServer
 from relay.observe.metrics import Metrics
 
 READY = (Check("credentials", ok=True, why="of the container"), Check("policies", ok=True, why="read 3 s ago"))

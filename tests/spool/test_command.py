@@ -293,6 +293,7 @@ def test_none_that_match_is_no_failure(full):
         ["list", "--state", "lost"],
         ["list", "--older-than", "soon"],
         ["list", "--limit", "0"],
+        ["list", "--reason", "\udcff"],
         ["show"],
     ],
 )

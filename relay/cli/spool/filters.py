@@ -14,7 +14,7 @@ from relay.spool.ports import Wanted
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--delegate", metavar="NAME", help="Mail of this delegate."),
+    click.option("--delegate", metavar="NAME", callback=lambda *given: _text(given[2]), help="Mail of this delegate."),
     click.option(
         "--state",
         "states",
@@ -22,10 +22,13 @@ _OPTIONS = (
         multiple=True,
         help="In this state; may be given again.",
     ),
+    click.option("--older-than", metavar="DURATION", callback=lambda *given: _age(given[2]), help="Such as 15m, 2d."),
     click.option(
-        "--older-than", metavar="DURATION", callback=lambda _c, _p, value: _age(value), help="Such as 15m, 2d."
+        "--reason",
+        metavar="TEXT",
+        callback=lambda *given: _text(given[2]),
+        help="With this text in the reason, or in what was said last.",
     ),
-    click.option("--reason", metavar="TEXT", help="With this text in the reason, or in what was said last."),
 )
 
 
@@ -46,6 +49,12 @@ def filter_options(command: _Command) -> _Command:
         return command(*args, wanted=wanted, **more)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), chosen)  # type: ignore[return-value]  # the same, with options
+
+
+def _text(value: str | None) -> str | None:
+    if value is not None and not value.isprintable():  # a shell hands over octets, too
+        raise click.BadParameter("give text")
+    return value
 
 
 def _age(value: str | None) -> float | None:

@@ -1,0 +1,58 @@
+"""
+Who may ask the API: nobody whom a web page sends.
+
+On loopback no token is needed, but a browser on the same machine shows pages of strangers. They cannot read an answer,
+yet they can send requests, and by a name of theirs that resolves to 127.0.0.1 they could even read. So the request must
+name this machine, a change must say that it is JSON, and a browser must say that it comes from here.
+"""
+
+import ipaddress
+import re
+from typing import Final
+
+from aiohttp import web
+
+API: Final = "/api/"
+_READING: Final = frozenset({"GET", "HEAD"})
+_JSON: Final = "application/json"
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]*)?", re.ASCII)
+_OURSELVES: Final = frozenset({"same-origin", "none"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach *host*. A name other than localhost is taken for the world's."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(request: web.Request, *, has_token: bool) -> tuple[int, str] | None:
+    """Return the status and the reason for which *request* is turned away at the API, or None."""
+    if not request.path.startswith(API):
+        return None
+    if not has_token and not is_loopback(_name_of(request.host)):
+        return 403, "without a token the Host field must name this machine: localhost, 127.0.0.1 or [::1]"
+    if request.method in _READING:
+        return None
+    if request.content_type != _JSON:
+        return 415, f"a change needs Content-Type: {_JSON}"
+    if not _comes_from_here(request):
+        return 403, "a change must not come from a page of another site"
+    return None
+
+
+def _comes_from_here(request: web.Request) -> bool:
+    """What browsers say of the page that asks; other clients say nothing."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in {f"http://{request.host}", f"https://{request.host}"}:
+        return False
+    return request.headers.get("Sec-Fetch-Site", "none") in _OURSELVES
+
+
+def _name_of(host: str) -> str:
+    """A Host field without its port and brackets; nothing for what is none."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else found[1] or found[2]
