@@ -1,14 +1,10 @@
 """
-What stands on the far sides of a relay that is measured, in processes of their own: an SES that takes everything after
-a while, and a probe that asks ``/livez`` every few milliseconds and so feels each stall of the event loop.
+``python -m bench.far_side DELAY``: an SES that takes everything and keeps nothing, after so many seconds.
 """
 
 import asyncio
-import http.client
 import re
-import signal
 import sys
-import time
 
 _ANSWER = (
     b'<SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><SendRawEmailResult><MessageId>0100-1'
@@ -16,7 +12,6 @@ _ANSWER = (
     b"</SendRawEmailResponse>"
 )
 _ANSWER_V2 = b'{"MessageId": "0100-1"}'
-_EVERY = 0.005
 
 
 async def sink(delay: float) -> None:
@@ -41,24 +36,5 @@ async def sink(delay: float) -> None:
     await server.serve_forever()
 
 
-def probe(admin: str) -> None:
-    """Ask until SIGTERM; print p50, p99 and the longest time of an answer, in seconds, and how many there were."""
-    taken: list[float] = []
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
-    connection = http.client.HTTPConnection(admin, timeout=60)
-    while not told:
-        began = time.perf_counter()
-        connection.request("GET", "/livez")
-        connection.getresponse().read()
-        taken.append(time.perf_counter() - began)
-        time.sleep(_EVERY)
-    taken.sort()
-    print(taken[len(taken) // 2], taken[len(taken) * 99 // 100], taken[-1], len(taken), flush=True)
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "sink":
-        asyncio.run(sink(float(sys.argv[2])))
-    else:
-        probe(sys.argv[2])
+    asyncio.run(sink(float(sys.argv[1])))
