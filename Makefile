@@ -27,7 +27,7 @@ lint: .venv/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-attacks: .venv/.dev ## every attack cut at every place, and the time-outs that ship waited out: an hour
+attacks: .venv/.dev ## every attack cut at every place, and the time-outs that ship waited out: half an hour
 	ATTACKS=full $(BIN)/pytest -n auto --dist worksteal --timeout 0 tests/attacks $(PYTEST_ARGS)
 
 bench: .venv/.dev ## what is fast, measured (docs/performance.md)
