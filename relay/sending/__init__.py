@@ -1,1 +1,1 @@
-"""The back door: SendRawEmail over HTTP, signed, and what SES's answers mean."""
+"""The back door: SendRawEmail and SendEmail over HTTP, signed, and what SES's answers mean."""
