@@ -39,7 +39,7 @@ bounds: .venv/.dev ## what clients can make the relay cost, measured (SECURITY.m
 differential: .venv/.dev ## the judge against another's evaluator, on many more policies than in the suite
 	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
 
-mutate: .venv/.mutation ## mutants of the judge that its tests let live: hours for all, or MUTANTS='relay.policy.dates.*'
+mutate: .venv/.mutation ## mutants of the judge that its tests let live: half an hour for all, or MUTANTS='relay.policy.dates.*'
 	@tests/mutate $(MUTANTS)
 
 fuzz: .venv/.fuzz ## whatever comes in: FUZZ_SECONDS for each target, FUZZ_TIMES as many examples (docs/explanation/fuzzed.md)
