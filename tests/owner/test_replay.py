@@ -78,6 +78,21 @@ async def test_wider_recipients_gain_what_was_refused_for_them(week, policies):
     }
 
 
+async def test_mail_is_judged_by_its_size_and_by_the_calls_it_took(policies):
+    """Alike but for that, and remembered apart: a large one needs another action, one to many another condition."""
+    week = Week(policies)
+    await week.send("billing", "billing@example.com", times=2)
+    await week.send("billing", "billing@example.com", *(f"r{n}@example.net" for n in range(51)), "ann@example.net")
+    await week.send("billing", "billing@example.com", "ann@example.net", *(f"r{n}@example.net" for n in range(49)))
+    week.records[1]["bytes"] = 12 << 20
+    edit(policies, "billing", Action="ses:SendRawEmail")
+    assert [affected.examples for affected in replay(week, policies).groups.values()] == [["id00001"]]
+
+    edit(policies, "billing", Condition={"ForAnyValue:StringEquals": {"ses:Recipients": "ann@example.net"}})
+    edit(policies, "billing", Action=["ses:SendRawEmail", "ses:SendEmail"])
+    assert [affected.examples for affected in replay(week, policies).groups.values()] == [["id00002"]]
+
+
 async def test_who_was_refused_at_mail_may_gain(week, policies):
     """Nobody saw the messages, so what their authors would have been is not known."""
     edit(policies, "intern", Effect="Allow")

@@ -24,7 +24,7 @@ from relay.words.addresses import Address, parse_address
 from relay.words.arns import IdentityArn, parse_identity_arn
 from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
-from tests.owner.week import DOMAIN, Week
+from tests.owner.week import DOMAIN, Week, demo_policies
 
 APP = "arn:aws:iam::111111111111:user/app"
 SESSION = "arn:aws:sts::111111111111:assumed-role/r/s"
@@ -227,6 +227,18 @@ def test_the_actions_are_those_that_were_used():
     policy = suggest(sightings, IDENTITY).policy
 
     assert policy["Statement"][0]["Action"] == ["ses:SendEmail", "ses:SendRawEmail"]
+
+
+async def test_a_large_message_that_waits_in_the_spool_shows_what_it_will_need(tmp_path):
+    """Nothing was called for it yet; its size tells."""
+    week = Week(demo_policies(tmp_path / "policies"))
+    await week.send("billing", "billing@example.com")
+    sightings = Sightings("billing")
+    for octets, actions in ((4096, {"ses:SendRawEmail"}), (12 << 20, {"ses:SendRawEmail", "ses:SendEmail"})):
+        observed = read_observed({**week.records[0], "api": None, "bytes": octets})
+        assert isinstance(observed, Observed)
+        sightings.add(observed)
+        assert sightings.actions == actions
 
 
 @pytest.mark.parametrize(

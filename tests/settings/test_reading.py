@@ -6,7 +6,9 @@ import pytest
 
 from relay.settings import read_settings
 from relay.settings.forms import HostPort
+from relay.translation import limits_of
 from relay.words.addresses import Address
+from relay.words.apis import LARGEST
 from tests.settings.conftest import completed, good
 
 
@@ -54,6 +56,32 @@ def test_unset_delivery_is_direct_and_says_so(folder):
 
     assert good(reading).delivery.mode == "direct"
     assert [warning.path for warning in reading.warnings] == ["delivery.mode"]
+
+
+SPOOL = '[delivery]\nmode = "fallback"\n[spool]\nurl = "sqlite:///var/lib/ses-relay/spool.db"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "recipients", "without"),
+    [
+        ("", 50, 50),
+        (SPOOL, 1000, 50),
+        (f"{SPOOL}[limits]\nrecipients = 200\n", 200, 50),
+        (f"{SPOOL}[limits]\nrecipients = 20\n", 20, 20),
+        ("[limits]\nrecipients = 20\n", 20, 20),
+    ],
+)
+def test_recipients_follow_from_the_spool(read, text, recipients, without):
+    """Where it cannot be had at start, and nobody asked for it, no message can be divided."""
+    settings = good(read(text))
+
+    assert settings.limits.recipients == limits_of(settings).recipients == recipients
+    assert limits_of(settings, keeps=False).recipients == without
+
+
+def test_no_more_octets_are_announced_than_ses_takes(read):
+    assert limits_of(good(read('[limits]\nmessage_bytes = "25MiB"\n'))).message_bytes == 25 << 20
+    assert limits_of(good(read('[limits]\nmessage_bytes = "40MiB"\n'))).message_bytes == LARGEST
 
 
 def test_delegates_of_a_file_of_their_own(read, folder):
