@@ -28,6 +28,7 @@ from relay.words.unavailable import Unavailable
 PATIENCE: Final = 5.0
 
 STOPPED: Final = Ambiguous("Stopped", "the relay stopped before SES answered", MAYBE_SENT, Reason.SES_UNAVAILABLE)
+LEFT_OFF: Final = NotNow(0.0, TRY_LATER, Reason.SHUTTING_DOWN)
 BROKEN: Final = Ambiguous("Internal", "the call broke off inside the relay", MAYBE_SENT, Reason.INTERNAL)
 
 
@@ -146,17 +147,30 @@ class Attempts:
                 break
             if isinstance(outcome, Sent):
                 ses_ids.append(outcome.message_id)
-            entry = await self._remember(entry, place, outcome, is_last=place == places[-1])
+            entry = replace(_with_fate(entry, place, outcome), crashes=0)  # what gets on is not what relays die of
+            if place != places[-1]:
+                entry, trouble = await self._remember(entry)
+            if trouble is not None:
+                break
         seconds = self._walk.clocks.monotonic() - started
         report = self._waits(entry, trouble) if isinstance(trouble, NotNow) else self.end(entry, trouble)
         return replace(report, ses_ids=tuple(ses_ids), seconds=seconds)
 
     async def _take(self, turn: Turn, *, is_first: bool) -> NotNow | None:
-        """Take a turn; for the first call its gates have been passed already."""
+        """
+        Take a turn; for the first call its gates have been passed already. Cancelled between calls nothing is raised:
+        what became of the earlier ones is to be written.
+        """
         gates = self._door.gates
         if not is_first and not gates.admit(turn.lane):
             return NotNow(max(gates.wait(turn.lane), 1.0), TRY_LATER, gates.reason(turn.lane))
-        not_now = await self._door.pace.take(turn, patience=PATIENCE)
+        try:
+            not_now = await self._door.pace.take(turn, patience=PATIENCE)
+        except asyncio.CancelledError:
+            if is_first:
+                raise
+            _go_on()
+            not_now = LEFT_OFF
         if not_now is not None:
             gates.leave(turn.lane)
         return not_now
@@ -165,9 +179,8 @@ class Attempts:
         try:
             outcome = await self._door.sender.send(prepared.mail, prepared.permit.region)
         except asyncio.CancelledError:
+            _go_on()
             outcome = STOPPED
-            if (task := asyncio.current_task()) is not None:
-                task.uncancel()
         except Exception as error:  # noqa: BLE001 - nobody knows how far it came
             self._observe(Incident(entry.id, entry.session.id, error))
             outcome = BROKEN
@@ -176,13 +189,21 @@ class Attempts:
         self._walk.compare(outcome, prepared)
         return outcome
 
-    async def _remember(self, entry: Entry, place: int, outcome: Sent | Refused, *, is_last: bool) -> Entry:
+    async def _remember(self, entry: Entry) -> tuple[Entry, NotNow | None]:
         """
-        Note a batch's fate, durably while others are still to go: nobody gets it twice. What gets on is not what relays
-        die of.
+        Write down a batch's fate before the next is sent: nobody gets it twice, and no cancellation takes it back.
+
+        Returns:
+            The entry as it is written, and why there is no next one now.
         """
-        noted = replace(_with_fate(entry, place, outcome), crashes=0)
-        return noted if is_last else await self._books.write(noted) or noted
+        writing = asyncio.ensure_future(self._books.write(entry))
+        left_off: NotNow | None = None
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            _go_on()
+            left_off = LEFT_OFF
+        return await writing or entry, left_off
 
     def end(self, entry: Entry, trouble: Deferred | Ambiguous | None) -> Report:
         """Report on *entry* by the fates of its batches, and by the *trouble* that the open ones met."""
@@ -220,6 +241,12 @@ class Attempts:
         if not schedules.is_too_old(entry, self._schedule, now):
             return Report(result, entry, entry.last)
         return Report(Result.EXPIRED, schedules.failed(entry, self._schedule, now), entry.last)
+
+
+def _go_on() -> None:
+    """Take back the cancellation of this task: what has begun is brought to its end first."""
+    if (task := asyncio.current_task()) is not None:
+        task.uncancel()
 
 
 def open_batches(entry: Entry, *, is_begun: bool = True) -> list[int]:

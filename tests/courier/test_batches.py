@@ -11,14 +11,16 @@ import pytest
 from relay.courier.attempts import open_batches
 from relay.courier.recovery import MOST_CRASHES
 from relay.sending.outcomes import Deferred, Mail, Outcome, Sent
-from relay.sending.ports import NotNow, Turn
+from relay.sending.ports import NOT_MADE, NotNow, Turn
 from relay.spool.entries import Batch, Entry, State
 from relay.words.addresses import parse_address
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 from relay.words.transactions import batches_of
+from relay.words.unavailable import Unavailable
 from tests.clockwork import clockwork
 from tests.courier.scene import DEMO, REFUSED, SILENT, THROTTLED, crash, entry, keep, scene
+from tests.spool.memory import MemorySpool
 
 ODD = Deferred("Odd", "this batch is odd", Reply(451, (4, 3, 0), "Odd"), Reason.SES_REFUSED)
 
@@ -199,6 +201,61 @@ def test_after_a_crash_only_open_batches_go_on_and_what_gets_on_is_no_poison(pol
         assert taken_by(accepted) == Counter(f"r{n}@example.net" for n in range(400))
         assert one.results == ["sent"]
         assert [b"X-Relay-Attempt" in mail.raw for _, mail in accepted] == [False] + [True] * 7
+
+    clockwork(story())
+
+
+@pytest.mark.parametrize("where", ["turn", "write", "call"])
+def test_a_stop_between_two_calls_takes_nothing_back(policies: Path, where: str) -> None:
+    """
+    What SES took is on disk, the rest is due, and only a call that was broken off is marked.
+    """
+
+    class Turns:
+        """The third one takes for ever."""
+
+        def __init__(self) -> None:
+            self.taken = 0
+            self.given_back = 0
+
+        async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
+            self.taken += 1
+            await asyncio.sleep(1e6 if where == "turn" and self.taken == 3 else 0)
+            return None
+
+        def told(self, turn: Turn, outcome: Outcome) -> None:
+            self.given_back += outcome is NOT_MADE
+
+    class SlowSpool(MemorySpool):
+        """The second change takes ten seconds, and succeeds."""
+
+        changes = 0
+
+        async def change(self, changed: Entry) -> Entry | Unavailable | None:
+            self.changes += 1
+            if where == "write" and self.changes == 2:
+                await asyncio.sleep(10)
+            return await super().change(changed)
+
+    async def story() -> None:
+        async def answer(mail: Mail) -> Outcome:
+            if where == "call" and len(one.ses.calls) == 3:
+                await asyncio.sleep(1e6)
+            return taken(mail)
+
+        turns = Turns()
+        async with scene(policies, answer, spool=SlowSpool(), pace=turns) as one:
+            await keep(one.spool, to_many(400))
+            await one.until(lambda: len(one.ses.sent) == 2)
+            await one.courier.stop(1.0)
+            await asyncio.sleep(20)
+            left = one.kept["a1"]
+
+        assert [batch.is_open for batch in left.batches] == [False] * 2 + [True] * 6
+        assert left.state is State.DUE
+        assert left.maybe == (where == "call")
+        assert turns.given_back == 0
+        assert one.results == ["ambiguous" if where == "call" else "deferred"]
 
     clockwork(story())
 
