@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from relay.localses.app import LocalSes, Served
+from relay.localses.identities import FolderIdentities
 from relay.localses.keys import DEMO_KEYS, AccountsProblem, Key, read_accounts
 from relay.localses.listening import is_loopback, read_listen
 from relay.localses.store import StateProblem, Store
@@ -15,8 +16,8 @@ from relay.localses.store import StateProblem, Store
 HELP = """\
 A small Amazon SES for laptops and tests. Nothing it accepts is delivered.
 
-It serves SendRawEmail, v2 SendEmail (raw), GetSendQuota and STS GetCallerIdentity with SES's checks and SES's
-words: signatures, sizes, recipients, addresses, duplicate headers. No AWS account is needed.
+It serves sending, identities and their policies by API v1 and v2, and STS, with SES's checks and SES's words:
+signatures, sizes, recipients, addresses, duplicate headers, policies. No AWS account is needed.
 
 \b
 Send with boto3 (keys of the demo):
@@ -47,8 +48,9 @@ An --accounts file:
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the accepted messages in this folder too (ID.eml and ID.json) and read them again at the next start. "
-    "Without it they live in memory. Faults and quotas are never kept.",
+    help="Keep everything in this folder and read it again at the next start: the accepted messages (ID.eml and "
+    "ID.json), identities and policies (ACCOUNT/REGION/IDENTITY/NAME.json, as the relay reads them). Without it they "
+    "live in memory. Faults and quotas are never kept.",
 )
 @click.option(
     "--accounts",
@@ -78,7 +80,8 @@ def command(
             f"--listen {listen}: not a loopback address, everyone who reaches it could read the messages; "
             "say --allow-remote if that is meant"
         )
-    ses = LocalSes(keys, verify_signatures=not no_verify_signatures, store=store, tell=_say)
+    identities = FolderIdentities(state) if state else None
+    ses = LocalSes(keys, verify_signatures=not no_verify_signatures, store=store, identities=identities, tell=_say)
     try:
         asyncio.run(_serve(ses, (host, port), keys, demo=accounts is None))
     except OSError as error:

@@ -19,11 +19,11 @@ from relay.localses.house import House
 from relay.localses.identities import Identities
 from relay.localses.keys import Key
 from relay.localses.listening import is_loopback
-from relay.localses.operations import OPERATIONS, find_operation, send_email, service_of
-from relay.localses.outbound_email import OUTBOUND_EMAILS
+from relay.localses.operations import OPERATIONS, ROUTES, find_operation, find_route, service_of
 from relay.localses.query import error_xml, new_request_id, read_parameters, result_xml
 from relay.localses.quota import Allowance, Quota
 from relay.localses.refusals import Refused
+from relay.localses.rest import error_of, read_asked
 from relay.localses.sigv4 import Caller, claimed_scope, trusting_caller, verified_caller
 from relay.localses.store import Store
 from relay.localses.wire import Wire
@@ -40,20 +40,6 @@ DELETE /_local/messages   forget them
 PUT    /_local/faults     {"SendRawEmail": [{"code": "Throttling", "message": "Maximum sending rate exceeded."}]}
 """
 
-#: Codes of the Query API in the words of v2; Throttling has a status of its own there.
-_REST_CODES: Final = {
-    "AccessDenied": "AccessDeniedException",
-    "IncompleteSignature": "IncompleteSignatureException",
-    "InternalFailure": "InternalServiceErrorException",
-    "InvalidClientTokenId": "UnrecognizedClientException",
-    "InvalidParameterValue": "BadRequestException",
-    "MalformedInput": "BadRequestException",
-    "MissingAuthenticationToken": "MissingAuthenticationTokenException",
-    "SignatureDoesNotMatch": "InvalidSignatureException",
-    "Throttling": "TooManyRequestsException",
-    "ValidationError": "BadRequestException",
-}
-_V2: Final = "SendEmail"
 _log = logging.getLogger(__name__)
 
 
@@ -99,7 +85,7 @@ class LocalSes:
         tell: Callable[[Served], None] | None = None,
     ) -> None:
         self.store = store if store is not None else Store()
-        self.faults = Faults([*(action for _, action in OPERATIONS), _V2])
+        self.faults = Faults([*(action for _, action in OPERATIONS), *(name for _, _, name, _ in ROUTES)])
         self._keys = {key.id: key for key in keys}
         self._verify = verify_signatures
         self._house = House(self.store, identities or Identities(), Quota(allowance), clock)
@@ -164,10 +150,12 @@ class LocalSes:
     async def _serve(self, request: web.Request, visit: "_Visit") -> dict[str, Any]:
         wire = await _read(request)
         visit.operation = f"{wire.method} {wire.path}"
-        if (wire.method, wire.path) == OUTBOUND_EMAILS:
-            visit.operation = _V2
+        route = find_route(wire.method, wire.path)
+        if route is not None:
+            visit.operation, work, labels = route
             caller = self._identify(wire, visit)
-            return await self._carry_out(request, visit, lambda: send_email(self._house, caller, wire.body))
+            asked = read_asked(wire, labels)
+            return await self._carry_out(request, visit, lambda: work(self._house, caller, asked))
         if visit.rest or wire.path != "/":
             self._identify(wire, visit)
             raise Refused("UnknownOperationException", f"This embedded SES does not serve {visit.operation}")
@@ -215,9 +203,9 @@ class LocalSes:
         self._tell(Served(visit.operation, refused.status, visit.principal, refused.code, refused.message))
         if not visit.rest:
             return self._respond(visit, refused.status, error_xml(visit.service, refused, visit.id))
-        status = 429 if refused.code == "Throttling" else refused.status
+        status, code = error_of(refused)
         response = self._respond_json(visit, status, {"message": refused.message})
-        response.headers["x-amzn-ErrorType"] = _REST_CODES.get(refused.code, refused.code)
+        response.headers["x-amzn-ErrorType"] = code
         return response
 
     def _respond_json(self, visit: "_Visit", status: int, body: dict[str, Any]) -> web.Response:

@@ -10,8 +10,11 @@ from relay.localses import owner_query
 from relay.localses.house import House
 from relay.localses.keys import Key
 from relay.localses.outbound_email import read_outbound_email
+from relay.localses.owner_rest import OWNER_ROUTES
+from relay.localses.owner_rest import Operation as RestOperation
 from relay.localses.raw_email import RawEmail, read_raw_email
 from relay.localses.refusals import Refused
+from relay.localses.rest import Asked, labels_of
 from relay.localses.sigv4 import Caller
 from relay.localses.store import Message
 
@@ -26,9 +29,9 @@ def send_raw_email(house: House, caller: Caller, parameters: Mapping[str, str]) 
     return _accept(house, caller, read_raw_email(parameters))
 
 
-def send_email(house: House, caller: Caller, body: bytes) -> dict[str, str]:
+def send_outbound_email(house: House, caller: Caller, asked: Asked) -> dict[str, Any]:
     """Accept a raw message that came by v2."""
-    return _accept(house, caller, read_outbound_email(body))
+    return _accept(house, caller, read_outbound_email(asked.body))
 
 
 def _accept(house: House, caller: Caller, email: RawEmail) -> dict[str, str]:
@@ -76,6 +79,19 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("ses", "SetIdentityMailFromDomain"): owner_query.set_identity_mail_from_domain,
     ("sts", "GetCallerIdentity"): get_caller_identity,
 }
+
+
+ROUTES: Final = (("POST", "/v2/email/outbound-emails", "SendEmail", send_outbound_email), *OWNER_ROUTES)
+"""The operations of v2: method, path, name and work."""
+
+
+def find_route(method: str, path: str) -> tuple[str, RestOperation, dict[str, str]] | None:
+    """Return name, work and labels of what a request of v2 asks for, or None."""
+    for wanted, template, name, operation in ROUTES:
+        labels = labels_of(template, path) if wanted == method else None
+        if labels is not None:
+            return name, operation, labels
+    return None
 
 
 def service_of(action: str | None, otherwise: str) -> str:

@@ -111,8 +111,9 @@ def get_identity_dkim_attributes(house: House, caller: Caller, asked: Parameters
 
 
 def get_identity_mail_from_domain_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
-    """Tell the MAIL FROM domains of the known among the named identities."""
-    return {"MailFromDomainAttributes": Entries({name: _mail_from(each) for name, each in _each(house, caller, asked)})}
+    """Tell the MAIL FROM domains of those among the named identities that have one."""
+    told = {name: _mail_from(each) for name, each in _each(house, caller, asked) if each.traits.mail_from}
+    return {"MailFromDomainAttributes": Entries(told)}
 
 
 def set_identity_mail_from_domain(house: House, caller: Caller, asked: Parameters) -> Result:
@@ -198,8 +199,6 @@ _NOT_STARTED: Final = {"DkimVerificationStatus": "NotStarted"}
 
 
 def _mail_from(identity: Identity) -> dict[str, str]:
-    """What SES tells of an identity without MAIL FROM domain is only what would happen if its MX failed."""
-    traits = identity.traits
-    failure = next(v1 for v1, v2 in _ON_MX_FAILURE.items() if v2 == traits.on_mx_failure)
-    told = {"MailFromDomain": traits.mail_from, "MailFromDomainStatus": "Success"} if traits.mail_from else {}
+    failure = next(v1 for v1, v2 in _ON_MX_FAILURE.items() if v2 == identity.traits.on_mx_failure)
+    told = {"MailFromDomain": identity.traits.mail_from, "MailFromDomainStatus": "Success"}
     return {**told, "BehaviorOnMXFailure": failure}

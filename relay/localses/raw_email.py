@@ -78,7 +78,7 @@ def checked(asked: RawEmail) -> RawEmail:
         ("ReturnPathArn", asked.return_path_arn),
     ):
         _check_arn(name, arn)
-    _check_configuration_set(asked.configuration_set)
+    check_configuration_set(asked.configuration_set)
     fields = check_message(asked.raw)
     if not authors_of(fields) and asked.source is None:
         raise invalid("Missing required header 'From'.")
@@ -129,7 +129,13 @@ def _check_arn(name: str, arn: str | None) -> None:
         raise invalid(f"{name} is not the ARN of an SES identity.")
 
 
-def _check_configuration_set(name: str | None) -> None:
+def check_configuration_set(name: str | None) -> None:
+    """
+    Check the name of a configuration set, if there is one.
+
+    Raises:
+        Refused: InvalidParameterValue.
+    """
     if name is not None and (not _NAME.fullmatch(name) or len(name) > 64):
         raise invalid(
             f"Invalid configuration set name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed, "

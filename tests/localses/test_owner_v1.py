@@ -147,6 +147,7 @@ def test_a_mail_from_domain_is_set_told_and_taken_away(ses):
         "Provided MAIL-FROM domain <mail.example.net> is not subdomain of the domain of the identity <example.com>.",
     )
     ses.set_identity_mail_from_domain(Identity="example.com")
+    assert not ses.get_identity_mail_from_domain_attributes(Identities=["example.com"])["MailFromDomainAttributes"]
 
 
 def test_nobody_paused_the_account(ses):
