@@ -35,7 +35,7 @@ def test_what_the_policies_refuse_is_forwarded_and_everything_about_it_is_told(h
         assert reply.startswith("250 2.0.0 Ok ")
         assert [(mail["from_arn"], mail["source_arn"]) for mail in ses.messages()] == [(DOMAIN, DOMAIN)]
         assert (line["level"], line["outcome"], line["reason"]) == ("warning", "accepted", "none")
-        assert (line["schema"], line["mode"], line["reply"]["code"]) == (2, "observe", 250)
+        assert (line["schema"], line["mode"], line["reply"]["code"]) == (3, "observe", 250)
         assert {role["verdict"] for role in line["roles"]} == {"denied"}
         assert (line["unenforced"]["code"], line["unenforced"]["status"]) == (554, "5.7.1")
         assert f"decision {line['id']})" in line["unenforced"]["text"]
