@@ -9,6 +9,7 @@ from tests.system.relays import RunningRelay, started
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 OWNED = Path("policies") / "888888888888" / "us-east-1"
+NOTIFICATIONS = '[notifications]\nfrom = "postmaster@example.com"'
 IMPLICIT = '[[listener]]\naddress = "localhost:0"\ntls = "implicit"\n\n[tls]\n'
 
 
@@ -27,6 +28,7 @@ class House:
         self.edit('refresh_interval = "2s"', 'refresh_interval = "100ms"')
         self.edit("[tls]\n", IMPLICIT)
         self.edit('mode = "fallback"', 'mode = "direct"')
+        self.edit(NOTIFICATIONS, "[notifications]\n#")
 
     def show(self, certificate: tuple[Path, Path]) -> None:
         """Put another certificate and key in place."""
@@ -51,6 +53,11 @@ class House:
         keys = {"url": f"sqlite://{self.spool}", "retry_first": "100ms", "retry_unsure": "500ms", **options}
         lines = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
         self.settings.write_text(f"{self.settings.read_text()}\n[spool]\n{lines}")
+        return self
+
+    def notify(self) -> "House":
+        """Have a notification written about what fails after 250."""
+        self.edit("[notifications]\n#", f"{NOTIFICATIONS} #")
         return self
 
     def policy(self, name: str) -> Path:
