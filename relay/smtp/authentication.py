@@ -11,6 +11,7 @@ token, is looked at whatever the budget says, and only its failures count.
 import asyncio
 import ssl
 from base64 import b64encode
+from time import time
 from typing import Final
 
 from relay.observe.events import AuthTried
@@ -58,12 +59,19 @@ class Authentication(Connection):
         self._delegate = next(iter(named)) if len(named) == 1 else delegates.by_network(self._client)
 
     def _certificate_names(self) -> frozenset[CertificateName]:
-        """Return the names of the certificate that the client has shown and TLS has verified; none without one."""
+        """
+        Return the names of the certificate that the client has shown and TLS has verified; none without one.
+
+        None after its end, too: TLS looks at that in a full handshake only, and a session of TLS 1.2 can be resumed by
+        its number.
+        """
         secured = self.transport.get_extra_info("ssl_object") if self._tls and self.transport else None
         if not isinstance(secured, ssl.SSLObject):
             return frozenset()
         der, decoded = secured.getpeercert(binary_form=True), secured.getpeercert()
-        return names_of(der, decoded) if der and decoded else frozenset()
+        if not der or not decoded or ssl.cert_time_to_seconds(str(decoded["notAfter"])) <= time():
+            return frozenset()
+        return names_of(der, decoded)
 
     def _mechanisms(self) -> list[str]:
         """List what is offered on this connection now. A token travels under TLS only (RFC 7628 section 4)."""

@@ -120,7 +120,7 @@ class Dialogue(Transfer):
                 server_side=True,
                 ssl_handshake_timeout=self._limits.tls_handshake_seconds,
             )
-        except OSError:
+        except (OSError, ValueError):  # the latter: asyncio reads the client's certificate, and a name is no text
             secured = None
         self._shakes_hands = False
         if secured is None:

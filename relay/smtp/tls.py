@@ -15,7 +15,8 @@ def server_context(
     Make the context of our listeners: TLS 1.2 and 1.3, no renegotiation, no compression.
 
     With *client_ca* a client may show a certificate, or must, and one that is shown must be signed by it, for the use
-    of clients where it says what for. No session is resumed by a ticket then: each connection shows it anew.
+    of clients where it says what for. No session is resumed by a ticket then: each connection shows it anew. One of TLS
+    1.2 may still be resumed by its number, past the end of the certificate: who asks for its names looks at that.
 
     Raises:
         OSError: A file cannot be read (ssl.SSLError, a kind of OSError: it holds no matching certificate and key).

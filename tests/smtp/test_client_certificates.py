@@ -3,11 +3,17 @@
 import asyncio
 import smtplib
 import ssl
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from relay.observe.events import AuthTried
 from relay.smtp.listeners import Listener
@@ -220,3 +226,60 @@ async def test_no_session_is_resumed_by_a_ticket_where_certificates_count(author
 
         assert await asyncio.to_thread(twice) == [False, False]
         assert context is not None
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+async def test_a_certificate_is_nobodys_after_its_end(authority, cards, monkeypatch, version):
+    """Also on a connection that is older, or resumes a session of TLS 1.2 that is: TLS does not look again."""
+    context, tomorrow = cards.trusting(version), datetime.now(UTC) + timedelta(days=1)
+    cards.ca.issue_cert("billing.example.com", not_after=tomorrow).configure_cert(context)
+    async with stage(replace(authority, server=cards.server()), IMPLICIT, OPEN_STARTTLS) as on:
+        on.delegates.certificates = {"app1": "dns:billing.example.com"}
+        older = await came_in(on, "implicit", context)
+        assert "EXTERNAL" in await older.says("EHLO client.test")
+
+        monkeypatch.setattr("relay.smtp.authentication.time", lambda: tomorrow.timestamp() + 1)
+        assert "EXTERNAL" not in await older.says("EHLO client.test")
+        assert (await older.says("AUTH EXTERNAL =")).startswith("504 5.5.4")
+        open_to_all = await came_in(on, "starttls", context)
+        await open_to_all.says("EHLO client.test")
+        assert (await open_to_all.says("MAIL FROM:<app1@example.com>")).startswith("530 5.7.0")
+
+
+@pytest.mark.parametrize("listener", ["implicit", "starttls"])
+async def test_a_certificate_with_a_name_that_is_no_text_does_not_come_in(authority, cards, tmp_path, listener):
+    """The standard library cannot read it; the connection ends, and is not counted any more."""
+    context = cards.trusting(None)
+    context.load_cert_chain(with_alternative_name(cards.ca, b"\xff\xfe.example.com", tmp_path / "odd.pem"))
+    async with stage(replace(authority, server=cards.server()), IMPLICIT, STARTTLS) as on:
+        with suppress(AssertionError, OSError):  # in TLS 1.3 its own part of the handshake is done by then
+            client = await came_in(on, listener, context)
+            assert await client.says("EHLO client.test") == "CLOSED"
+
+        await on.settled()
+        assert on.door._premises.crowd.total == 0
+
+
+def with_alternative_name(ca: trustme.CA, dns: bytes, file: Path) -> Path:
+    """A certificate with a host of these octets in it, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    issuer = x509.load_pem_x509_certificate(ca.cert_pem.bytes())
+    general_name = bytes((0x82, len(dns))) + dns
+    names = x509.UnrecognizedExtension(
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes((0x30, len(general_name))) + general_name
+    )
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "odd")]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(serialization.load_pem_private_key(ca.private_key_pem.bytes(), None), hashes.SHA256())  # type: ignore[arg-type] # it is of EC
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*form))
+    return file
