@@ -84,8 +84,13 @@ def _common(decoded: Mapping[str, Any]) -> Iterator[CertificateName]:
 
 def _name(kind: Kind, value: str) -> CertificateName:
     if kind in ("sha256", "dns"):
-        return CertificateName(kind, value.lower())
+        return CertificateName(kind, _lower(value))
     if kind == "email":
         local, _, domain = value.rpartition("@")
-        return CertificateName(kind, f"{local}@{domain.lower()}")
+        return CertificateName(kind, f"{local}@{_lower(domain)}")
     return CertificateName(kind, value)
+
+
+def _lower(value: str) -> str:
+    """Lower ASCII alone: to Unicode the sign of Kelvin is a capital K, and one host would have the name of another."""
+    return value.lower() if value.isascii() else value

@@ -61,3 +61,17 @@ def test_a_name_with_a_nul_is_another_name():
     decoded = {"subjectAltName": (("DNS", "billing.example.com\0.evil.example"),)}
 
     assert read_certificate_name("dns:billing.example.com") not in names_of(b"der", decoded)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "name"),
+    [
+        ("DNS", "\u212aiosk.example.com", "dns:kiosk.example.com"),
+        ("email", "ops@\u212aiosk.example.com", "email:ops@kiosk.example.com"),
+    ],
+)
+def test_a_letter_that_unicode_lowers_to_another_makes_another_name(label, value, name):
+    """The sign of Kelvin is no K: an authority that compares octets would sign it for somebody else."""
+    decoded = {"subjectAltName": ((label, value),)}
+
+    assert read_certificate_name(name) not in names_of(b"der", decoded)
