@@ -70,7 +70,7 @@ async def fetch_jwks(url: str, ca: Path | None) -> JwksDocument:
                 body += chunk
                 if len(body) > _LARGEST:
                     raise JwksProblem(f"larger than {_LARGEST} octets")
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:  # the last: a host that can be none
         raise JwksProblem(type(error).__name__) from None
     try:
         document = json.loads(body)

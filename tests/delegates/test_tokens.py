@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from relay.delegates.entries import Elsewhere, Entry
+from relay.delegates.jwks import JwksProblem, fetch_jwks
 from relay.delegates.registry import Doors, Registry
 from relay.delegates.tokens import SKEW_SECONDS, Issuer
 from relay.observe.events import Event, Noted
@@ -344,3 +345,9 @@ async def test_the_start_fetches_the_keys(desk, provider):
     assert provider.asked == 1
     assert tried.registry.troubles() == {}
     assert [event.event for event in tried.events] == ["jwks.read"]
+
+
+async def test_an_address_that_can_be_none_is_a_failure_like_others():
+    """It must not end the task that keeps the keys fresh."""
+    with pytest.raises(JwksProblem):
+        await fetch_jwks("https://a..b/keys", None)
