@@ -36,11 +36,14 @@ class Undelivered:
     raw: bytes
 
 
-def notification(undelivered: Undelivered, *, author: Address, to: Address, hostname: str, now: datetime) -> bytes:
+def notification(
+    undelivered: Undelivered, *, name: str, author: Address, to: Address, hostname: str, now: datetime
+) -> bytes:
     """
     Write the notification, ready for SES: CRLF, 7-bit but for what the original header holds.
 
     Args:
+        name: What makes its Message-ID: no other notification has it.
         author: The configured sender of notifications.
         to: Where bounces of the message go.
         hostname: Ours, which reports.
@@ -53,7 +56,7 @@ def notification(undelivered: Undelivered, *, author: Address, to: Address, host
         f"To: <{to}>",
         "Subject: Not delivered",
         f"Date: {date_time(now)}",
-        f"Message-ID: <{undelivered.message_id}.notification@{hostname}>",
+        f"Message-ID: <{name}.notification@{hostname}>",
         *([f"In-Reply-To: {original[1].decode('ascii')}"] if original else ()),
         "Auto-Submitted: auto-replied",
         "MIME-Version: 1.0",

@@ -16,7 +16,7 @@ from typing import Final
 from relay.courier.dsn import Undelivered, notification
 from relay.observe.events import Incident, Noted, Observer
 from relay.sending.pace.bucket import Bucket
-from relay.spool.details import NOT_OWED, NOTICE, OWED
+from relay.spool.details import AGAIN, NOT_OWED, NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
 from relay.spool.ports import Damaged, Spool, Wanted
 from relay.words.addresses import Address
@@ -148,9 +148,10 @@ class Postmaster:
         return await self._commit(entry, raw, self.letterhead.author, to)
 
     async def _commit(self, entry: Entry, raw: bytes, author: Address, to: Address) -> bool:
-        when = datetime.fromtimestamp(self._now(), UTC)
-        text = notification(undelivered(entry, raw), author=author, to=to, hostname=self.letterhead.hostname, now=when)
-        notice = _entry_of(entry, author, to, len(text), self._now())
+        when, name, hostname = datetime.fromtimestamp(self._now(), UTC), _name_of(entry), self.letterhead.hostname
+        told = undelivered(entry, raw)
+        text = notification(told, name=name, author=author, to=to, hostname=hostname, now=when)
+        notice = _entry_of(name, author, to, len(text), self._now())
         problem = await self._spool.commit(notice, text)
         if problem is not None and not await self._is_kept(notice.id):
             self._observe(Noted("error", "notice.not-kept", {"queue_id": entry.id, "why": problem.why}))
@@ -197,12 +198,16 @@ def undelivered(entry: Entry, raw: bytes) -> Undelivered:
     return Undelivered(entry.id, arrived_at, tuple(recipients), entry.maybe > 0, raw)
 
 
-def _entry_of(entry: Entry, author: Address, to: Address, size: int, now: float) -> Entry:
+def _name_of(entry: Entry) -> str:
     """
-    Make the notification's own entry. Its id follows from the message's, so that no crash makes two of it; SES takes no
-    null reverse-path, so its bounces go to its author.
+    Name the notification about *entry*. The name follows from the failure, so that no crash makes two notifications of
+    one; a message that a person retried and that failed again is another failure.
     """
-    notice = hashlib.sha256(f"notification {entry.id}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"notification {entry.id} {entry.details.get(AGAIN, '')}".encode()).hexdigest()[:16]
+
+
+def _entry_of(notice: str, author: Address, to: Address, size: int, now: float) -> Entry:
+    """Make the notification's own entry. SES takes no null reverse-path, so its bounces go to its author."""
     session = Session(notice, "-", "127.0.0.1", "localhost", "ESMTP", NOTIFICATIONS)
     envelope = Envelope(author.with_domain_lowered(), (to.with_domain_lowered(),), notice)
     return Entry(notice, session, envelope, now, size, (Batch((str(to),)),), kind=Kind.NOTIFICATION, due_at=now)

@@ -27,7 +27,7 @@ ONE = Undelivered("abc123", NOW, (("bob@example.net", WHY),), maybe_sent=False, 
 
 
 def written(undelivered: Undelivered = ONE) -> bytes:
-    return notification(undelivered, author=AUTHOR, to=TO, hostname="relay.example", now=NOW)
+    return notification(undelivered, name="n1", author=AUTHOR, to=TO, hostname="relay.example", now=NOW)
 
 
 def parsed(undelivered: Undelivered = ONE) -> EmailMessage:

@@ -193,6 +193,26 @@ async def test_a_damaged_message_is_told_of_to_nobody():
     assert await office.kept(Kind.NOTIFICATION) == []
 
 
+async def test_what_fails_again_after_a_retry_is_told_again():
+    """
+    Under a name of its own, so that no mailbox takes it for the first.
+    """
+    office = Office()
+    first = await office.failed("a1")
+    assert await office.postmaster.tell()
+    (told,) = [entry for entry in await office.kept(Kind.MESSAGE) if entry.id == first.id]
+    retried = acted(told, Action.RETRY, building.NOON + 60, keep_failed=60)
+    assert isinstance(retried, Entry)
+    due = await office.spool.change(retried)
+    assert isinstance(due, Entry)
+    await office.spool.change(replace(due, state=State.FAILED))
+    assert await office.postmaster.tell()
+
+    raws = [await office.spool.body(notice) for notice in await office.kept(Kind.NOTIFICATION)]
+    names = {email.message_from_bytes(raw)["Message-ID"] for raw in raws if isinstance(raw, bytes)}
+    assert len(names) == len(raws) == 2
+
+
 async def test_what_a_person_gives_up_in_another_process_is_told(monkeypatch):
     """
     Nobody tells the postmaster; it counts.

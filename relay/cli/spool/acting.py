@@ -120,7 +120,7 @@ def _words(preview: Preview, wish: Wish) -> Iterator[str]:
         yield f"  and {len(preview.groups) - _GROUPS} more kinds"
     if preview.first:
         yield ""
-        yield from (f"  {line}" for line in table(preview.first, time.time()))
+        yield from table(preview.first, time.time(), indent="  ")
     if len(preview.ids) > len(preview.first):
         yield f"  and {len(preview.ids) - len(preview.first):,} more"
     if preview.notified and wish.action is Action.RETRY:

@@ -20,13 +20,13 @@ _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES: Final = ((1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 
 
-def table(entries: Sequence[Entry], now: float) -> Iterator[str]:
+def table(entries: Sequence[Entry], now: float, *, indent: str = "") -> Iterator[str]:
     """One line an entry, as wide as the terminal; in a pipe nothing is cut."""
     rows = [_HEADER, *(_cells(entry, now) for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     most = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for number, row in enumerate(rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        line = indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         shown = line if most is None or len(line) <= most else f"{line[: most - 3]}..."
         yield _coloured(shown, entries[number - 1]) if number else click.style(shown, dim=True)
 
