@@ -77,7 +77,8 @@ def _bcrypt(hashed: str, password: bytes) -> bool:
 
 
 def _sha_crypt(form: CryptForm, hashed: str, password: bytes) -> bool:
-    from passlib.hash import sha256_crypt, sha512_crypt  # noqa: PLC0415 - of the extra
+    # not from passlib.hash, which replaces itself when imported: a second thread may find what it was before
+    from passlib.handlers.sha2_crypt import sha256_crypt, sha512_crypt  # noqa: PLC0415 - of the extra
 
     scheme = sha256_crypt if form.kind == "sha256" else sha512_crypt
     return bool(scheme.verify(password, hashed))

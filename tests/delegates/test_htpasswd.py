@@ -3,8 +3,10 @@
 import asyncio
 import ctypes
 import os
+import sys
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import bcrypt
 import pytest
@@ -74,6 +76,13 @@ def test_a_decoy_costs_the_same_and_has_no_password(form):
 
     assert crypt_form(hashed) == form
     assert verify_crypt(hashed, PASSWORD) is False
+
+
+def test_sha_crypt_does_not_hang_on_a_module_that_replaces_itself(monkeypatch):
+    """While one thread imports passlib.hash, another finds what stands there until then: a module without hashes."""
+    monkeypatch.setitem(sys.modules, "passlib.hash", ModuleType("passlib.hash"))
+
+    assert verify_crypt(sha512_crypt.using(rounds=1000).hash("right"), "right")
 
 
 def test_what_is_no_hash_is_no_answer():
