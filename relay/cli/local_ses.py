@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from relay.localses.accounts import Accounts, AccountsProblem, read_accounts
 from relay.localses.app import LocalSes, Served
 from relay.localses.identities import FolderIdentities
-from relay.localses.keys import DEMO_KEYS, AccountsProblem, Key, read_accounts
+from relay.localses.keys import DEMO_KEYS, Key
 from relay.localses.listening import is_loopback, read_listen
+from relay.localses.quota import Allowance
 from relay.localses.store import StateProblem, Store
 
 HELP = """\
@@ -40,6 +42,9 @@ An --accounts file:
   id = "AKIAEXAMPLE000000000"
   secret = "anything"
   principal = "arn:aws:iam::111111111111:user/billing"
+  [[role]]
+  arn = "arn:aws:iam::222222222222:role/newsletter"
+  trusts = ["111111111111"]
 """
 
 
@@ -55,7 +60,8 @@ An --accounts file:
 @click.option(
     "--accounts",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The access keys, as [[key]] tables with id, secret and principal (an ARN). Without it: the demo keys.",
+    help="The access keys, as [[key]] tables with id, secret and principal (an ARN), and the roles that STS gives out, "
+    "as [[role]] tables with arn, trusts and external_id. Without it: the demo keys.",
 )
 @click.option(
     "--no-verify-signatures",
@@ -63,15 +69,27 @@ An --accounts file:
     help="Believe every request's key; a key not listed belongs to account 000000000000.",
 )
 @click.option(
+    "--realistic",
+    is_flag=True,
+    help="Refuse senders that nobody verified, and all calls but sending beyond one a second, as SES does. Without it "
+    "every address counts as verified that is under no identity made here.",
+)
+@click.option(
     "--allow-remote", is_flag=True, help="Listen where other machines can reach: they can read every message."
 )
 def command(
-    listen: str, state: Path | None, accounts: Path | None, no_verify_signatures: bool, allow_remote: bool
+    listen: str,
+    state: Path | None,
+    accounts: Path | None,
+    *,
+    no_verify_signatures: bool,
+    realistic: bool,
+    allow_remote: bool,
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
     try:
         host, port = read_listen(listen)
-        keys = read_accounts(accounts) if accounts else DEMO_KEYS
+        known = read_accounts(accounts) if accounts else Accounts(DEMO_KEYS)
         store = Store(state)
     except (ValueError, AccountsProblem, StateProblem) as problem:
         raise click.UsageError(str(problem)) from None
@@ -81,9 +99,17 @@ def command(
             "say --allow-remote if that is meant"
         )
     identities = FolderIdentities(state) if state else None
-    ses = LocalSes(keys, verify_signatures=not no_verify_signatures, store=store, identities=identities, tell=_say)
+    ses = LocalSes(
+        known.keys,
+        verify_signatures=not no_verify_signatures,
+        allowance=Allowance(realistic=realistic),
+        store=store,
+        identities=identities,
+        roles=known.roles,
+        tell=_say,
+    )
     try:
-        asyncio.run(_serve(ses, (host, port), keys, demo=accounts is None))
+        asyncio.run(_serve(ses, (host, port), known.keys, demo=accounts is None))
     except OSError as error:
         raise click.ClickException(f"cannot listen on {listen}: {error.strerror or error}") from None
 

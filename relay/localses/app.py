@@ -24,6 +24,7 @@ from relay.localses.query import error_xml, new_request_id, read_parameters, res
 from relay.localses.quota import Allowance, Quota
 from relay.localses.refusals import Refused
 from relay.localses.rest import error_of, read_asked
+from relay.localses.sessions import Role, Sessions
 from relay.localses.sigv4 import Caller, claimed_scope, trusting_caller, verified_caller
 from relay.localses.store import Store
 from relay.localses.wire import Wire
@@ -40,6 +41,7 @@ DELETE /_local/messages   forget them
 PUT    /_local/faults     {"SendRawEmail": [{"code": "Throttling", "message": "Maximum sending rate exceeded."}]}
 """
 
+_SENDING: Final = frozenset({"SendEmail", "SendRawEmail"})
 _log = logging.getLogger(__name__)
 
 
@@ -66,9 +68,10 @@ class LocalSes:
     Args:
         keys: The access keys it knows; ``keys.DEMO_KEYS`` for the demo.
         verify_signatures: False takes every request's word for its key; an unknown key is account 000000000000.
-        allowance: What accounts may send, and whether that is enforced.
+        allowance: What accounts may send and ask, and whether that is enforced.
         store: Where accepted messages are kept; in memory by default.
         identities: Where identities and their policies are kept; in memory by default.
+        roles: The roles whose sessions STS gives out.
         clock: Seconds since the epoch.
         tell: Hears of every answered request.
     """
@@ -81,6 +84,7 @@ class LocalSes:
         allowance: Allowance = Allowance(),  # noqa: B008  frozen
         store: Store | None = None,
         identities: Identities | None = None,
+        roles: Sequence[Role] = (),
         clock: Callable[[], float] = time.time,
         tell: Callable[[Served], None] | None = None,
     ) -> None:
@@ -88,7 +92,8 @@ class LocalSes:
         self.faults = Faults([*(action for _, action in OPERATIONS), *(name for _, _, name, _ in ROUTES)])
         self._keys = {key.id: key for key in keys}
         self._verify = verify_signatures
-        self._house = House(self.store, identities or Identities(), Quota(allowance), clock)
+        sessions = Sessions(self._keys, roles)
+        self._house = House(self.store, identities or Identities(), sessions, Quota(allowance), clock)
         self._tell = tell or (lambda _served: None)
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
@@ -155,7 +160,7 @@ class LocalSes:
             visit.operation, work, labels = route
             caller = self._identify(wire, visit)
             asked = read_asked(wire, labels)
-            return await self._carry_out(request, visit, lambda: work(self._house, caller, asked))
+            return await self._carry_out(request, visit, caller, lambda: work(self._house, caller, asked))
         if visit.rest or wire.path != "/":
             self._identify(wire, visit)
             raise Refused("UnknownOperationException", f"This embedded SES does not serve {visit.operation}")
@@ -164,15 +169,17 @@ class LocalSes:
         visit.service = _service(wire, visit.operation)
         caller = self._identify(wire, visit)
         operation = find_operation(visit.service, parameters)
-        return await self._carry_out(request, visit, lambda: operation(self._house, caller, parameters))
+        return await self._carry_out(request, visit, caller, lambda: operation(self._house, caller, parameters))
 
     async def _carry_out(
-        self, request: web.Request, visit: "_Visit", work: Callable[[], dict[str, Any]]
+        self, request: web.Request, visit: "_Visit", caller: Caller, work: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
         """Do the *work*, but for the fault that this call meets."""
         fault = self.faults.take(visit.operation)
         try:
             await self._suffer(request, fault)
+            if visit.service == "ses" and visit.operation not in _SENDING:
+                self._house.quota.check_call((caller.key.account, caller.region), self._house.clock())
             return work()
         finally:
             if fault is not None and fault.drop == "after":

@@ -7,6 +7,7 @@ from typing import Final
 from relay.localses.identities import Identities, Owner
 from relay.localses.quota import Quota
 from relay.localses.refusals import Refused
+from relay.localses.sessions import Sessions
 from relay.localses.store import Store
 
 MOST_IDENTITIES: Final = 10_000
@@ -15,10 +16,11 @@ MOST_IDENTITIES: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The accepted messages, the identities, the counts, and the time in seconds since the epoch."""
+    """The accepted messages, identities, sessions of roles and counts, and the time in seconds since the epoch."""
 
     store: Store
     identities: Identities
+    sessions: Sessions
     quota: Quota
     clock: Callable[[], float]
 

@@ -1,14 +1,13 @@
 """What each action of the Query API does: sending and quotas here, the rest in :mod:`relay.localses.owner_query`."""
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 from relay.localses import owner_query
 from relay.localses.house import House
-from relay.localses.keys import Key
+from relay.localses.judging import Send, check_send
+from relay.localses.keys import unique_id
 from relay.localses.outbound_email import read_outbound_email
 from relay.localses.owner_rest import OWNER_ROUTES
 from relay.localses.owner_rest import Operation as RestOperation
@@ -16,6 +15,7 @@ from relay.localses.raw_email import RawEmail, read_raw_email
 from relay.localses.refusals import Refused
 from relay.localses.rest import Asked, labels_of
 from relay.localses.sigv4 import Caller
+from relay.localses.simple_email import read_simple_email
 from relay.localses.store import Message
 
 VERSIONS: Final = {"ses": "2010-12-01", "sts": "2011-06-15"}
@@ -26,16 +26,23 @@ Operation: TypeAlias = Callable[[House, Caller, Mapping[str, str]], dict[str, An
 
 def send_raw_email(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:
     """Accept a raw message: keep it, count its recipients, name it."""
-    return _accept(house, caller, read_raw_email(parameters))
+    return _accept(house, Send(caller, read_raw_email(parameters), "SendRawEmail", "1"))
+
+
+def send_email(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Compose a message and accept it."""
+    return _accept(house, Send(caller, read_simple_email(parameters), "SendEmail", "1"))
 
 
 def send_outbound_email(house: House, caller: Caller, asked: Asked) -> dict[str, Any]:
-    """Accept a raw message that came by v2."""
-    return _accept(house, caller, read_outbound_email(asked.body))
+    """Accept a message that came by v2: a raw one is sent under the name that v1 has for that."""
+    email, action = read_outbound_email(asked.body)
+    return _accept(house, Send(caller, email, action, "2"))
 
 
-def _accept(house: House, caller: Caller, email: RawEmail) -> dict[str, str]:
-    now = house.clock()
+def _accept(house: House, send: Send) -> dict[str, str]:
+    check_send(house, send)
+    caller, email, now = send.caller, send.email, house.clock()
     account = (caller.key.account, caller.region)
     house.quota.check(account, len(email.destinations), now)
     message = _message(email, caller, now)
@@ -57,11 +64,17 @@ def get_send_quota(house: House, caller: Caller, parameters: Mapping[str, str]) 
 
 def get_caller_identity(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG001  one signature
     """Tell the caller who it is."""
-    return {"Arn": caller.key.principal, "UserId": _user_id(caller.key), "Account": caller.key.account}
+    return {"Arn": caller.key.principal, "UserId": unique_id(caller.key), "Account": caller.key.account}
+
+
+def assume_role(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Give out a session of a role."""
+    return house.sessions.assume(caller.key, parameters, house.clock())
 
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("ses", "SendRawEmail"): send_raw_email,
+    ("ses", "SendEmail"): send_email,
     ("ses", "GetSendQuota"): get_send_quota,
     ("ses", "GetAccountSendingEnabled"): owner_query.get_account_sending_enabled,
     ("ses", "PutIdentityPolicy"): owner_query.put_identity_policy,
@@ -78,6 +91,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("ses", "GetIdentityMailFromDomainAttributes"): owner_query.get_identity_mail_from_domain_attributes,
     ("ses", "SetIdentityMailFromDomain"): owner_query.set_identity_mail_from_domain,
     ("sts", "GetCallerIdentity"): get_caller_identity,
+    ("sts", "AssumeRole"): assume_role,
 }
 
 
@@ -130,15 +144,3 @@ def _message(email: RawEmail, caller: Caller, now: float) -> Message:
         received_at=now,
         raw=email.raw,
     )
-
-
-def _user_id(key: Key) -> str:
-    """Derive a unique id of AWS's form: the account's for root, AROA...:SESSION for a role's session, else AIDA..."""
-    resource = key.principal.split(":", 5)[5]
-    if resource == "root":
-        return key.account
-    kind, _, name = resource.partition("/")
-    session = f":{name.rpartition('/')[2]}" if kind == "assumed-role" else ""
-    prefix = "AIDA" if kind == "user" else "AROA"
-    owner = key.principal.rpartition("/")[0] if session else key.principal
-    return prefix + base64.b32encode(hashlib.sha256(owner.encode()).digest())[:17].decode("ascii") + session

@@ -8,6 +8,7 @@ from relay.localses.refusals import Refused
 
 DAY: Final = 86_400.0
 _BUCKET: Final = 60.0
+_CALL: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,14 @@ class Allowance:
     """
     What every account may send, in recipients: a second, and in a rolling day (-1 is unlimited).
 
-    Not ``enforced``, it is only told (GetSendQuota) and never refuses anything.
+    Not ``enforced``, it is only told (GetSendQuota) and never refuses anything. A ``realistic`` one minds what laptops
+    like to forget: owners ask once a second, and nobody sends from an address that nobody verified.
     """
 
     max_send_rate: float = 1_000.0
     max_24_hour_send: float = 1_000_000.0
     enforced: bool = False
+    realistic: bool = False
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class Quota:
     def __init__(self, allowance: Allowance) -> None:
         self.allowance = allowance
         self._accounts: dict[tuple[str, str], _Account] = {}
+        self._asked: dict[tuple[str, str], float] = {}
 
     def sent_in_24_hours(self, account: tuple[str, str], now: float) -> int:
         """Return the recipients of the last 24 hours, by the minute."""
@@ -61,6 +65,19 @@ class Quota:
         state.at = now
         if state.room < min(recipients, rate):
             raise Refused("Throttling", "Maximum sending rate exceeded.")
+
+    def check_call(self, account: tuple[str, str], now: float) -> None:
+        """
+        Check that a second passed since the last call that was no sending, where the allowance is realistic.
+
+        Raises:
+            Refused: Throttling (SES Developer Guide, "Service quotas in Amazon SES": one call a second).
+        """
+        if not self.allowance.realistic:
+            return
+        if now - self._asked.get(account, -_CALL) < _CALL:
+            raise Refused("Throttling", "Rate exceeded")
+        self._asked[account] = now
 
     def count(self, account: tuple[str, str], recipients: int, now: float) -> None:
         """Count *recipients* as sent."""

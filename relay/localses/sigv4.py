@@ -68,7 +68,8 @@ def verified_caller(wire: Wire, keys: Mapping[str, Key], service: str, now: date
     Verify the signature of a request to *service*, at *now* (aware).
 
     Raises:
-        Refused: MissingAuthenticationToken, IncompleteSignature, SignatureDoesNotMatch or InvalidClientTokenId.
+        Refused: MissingAuthenticationToken, IncompleteSignature, SignatureDoesNotMatch,
+            InvalidClientTokenId or ExpiredToken.
     """
     parts = _authorization(wire)
     stamp = _stamp(wire)
@@ -78,7 +79,7 @@ def verified_caller(wire: Wire, keys: Mapping[str, Key], service: str, now: date
     scope = _scope(parts["Credential"])
     _check_scope(scope, service, stamp)
     key = keys.get(scope.key_id)
-    if key is None or wire.header("x-amz-security-token") is not None:  # our keys are long-lived: none has a token
+    if key is None or wire.header("x-amz-security-token") != key.token:
         raise Refused("InvalidClientTokenId", "The security token included in the request is invalid.")
     if not hmac.compare_digest(_signature(wire, signed, scope, key.secret), parts["Signature"].encode()):
         raise Refused(
@@ -86,6 +87,8 @@ def verified_caller(wire: Wire, keys: Mapping[str, Key], service: str, now: date
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details.",
         )
+    if key.has_ended(now.timestamp()):
+        raise Refused("ExpiredToken", "The security token included in the request is expired.")
     return Caller(key, scope.region)
 
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 import yaml
 
-from relay.localses.keys import read_accounts
+from relay.localses.accounts import read_accounts
 from relay.owner.cases import read_cases
 from relay.policy.document import Policy, parse_policy
 from relay.settings.problems import Reading

@@ -70,15 +70,24 @@ class Door:
         self.url = f"http://127.0.0.1:{port}"
 
     def client(
-        self, service: str = "ses", key: str = OWNER.id, secret: str = OWNER.secret, region: str = "us-east-1"
+        self,
+        service: str = "ses",
+        key: str = OWNER.id,
+        secret: str = OWNER.secret,
+        region: str = "us-east-1",
+        **more: Any,
     ) -> Any:
+        """A client of AWS; ``token`` is that of a session, ``checks`` False sends what botocore would not."""
         return AWS.create_client(
             service,
             region_name=region,
             endpoint_url=self.url,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=10),
+            aws_session_token=more.get("token"),
+            config=Config(
+                retries={"total_max_attempts": 1}, read_timeout=10, parameter_validation=more.get("checks", True)
+            ),
         )
 
     def ask(
