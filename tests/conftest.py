@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.attacks.figures import NAME, table
+from tests.torture.figures import NAME as TORTURE
+from tests.torture.figures import report
 
 # Shared machines are slow at times: how long an example takes says nothing about us.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,10 +33,10 @@ def tool() -> Callable[[str], str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the attacks cost, if they ran."""
-    reports = terminalreporter.getreports("passed")
-    rows = [value for report in reports for name, value in report.user_properties if name == NAME]
-    if rows:
-        terminalreporter.section("attacks")
-        for line in table(rows):
-            terminalreporter.write_line(line)
+    """Print what the attacks cost and what the torture measured, if they ran."""
+    told = [each for reported in terminalreporter.getreports("passed") for each in reported.user_properties]
+    for section, name, lines in (("attacks", NAME, table), ("torture", TORTURE, report)):
+        if values := [value for known_as, value in told if known_as == name]:
+            terminalreporter.section(section)
+            for line in lines(values):
+                terminalreporter.write_line(line)

@@ -1,0 +1,82 @@
+"""A whole relay, killed at each system call of taking, keeping, sending and settling; and the order of those calls."""
+
+from itertools import count
+
+import pytest
+
+from tests.system.relays import RunningRelay
+from tests.torture.clients import Answers, hand_over
+from tests.torture.field import FULL, Field, MakeField, kill, strace, tampered, until_dead
+from tests.torture.figures import Figures
+from tests.torture.reckoning import reckon
+
+pytestmark = pytest.mark.system
+
+#: Calls that change what is promised or kept; which of them are the last, in every run of the suite and in full.
+CALLS = {
+    "fdatasync": ("fdatasync", 3, 1),
+    "fsync": ("fsync", 1, 1),
+    "rename": ("?rename,?renameat,?renameat2", 1, 1),
+    "unlink": ("?unlink,?unlinkat", 1, 1),
+    "pwrite": ("pwrite64", 24, 3),
+    "send": ("?sendto,?sendmsg,write,writev", 13, 1),
+}
+
+
+def dies(field: Field, relay: RunningRelay, name: str, answers: Answers) -> bool:
+    """Hand a small and a large message to a relay that is to be killed; tell whether it died of it."""
+    hand_over(relay.smtp, f"{name}-small", f"{name}-large", answers=answers)
+    return until_dead(relay, field.is_drained)
+
+
+@pytest.mark.parametrize("calls", CALLS)
+def test_kill_9_at_each_system_call(make_field: MakeField, tracer: str, figures: Figures, calls: str) -> None:
+    """
+    Start after start on one spool, each relay killed at a later call than the one before, until one survives: what was
+    answered 250 is at SES, and twice only if its call was under way (C2, C3, C4, C8).
+    """
+    field, answers = make_field("spool"), Answers()
+    expression, *steps = CALLS[calls]
+    kills = 0
+    for number in count(1, steps[FULL]):
+        relay = field.start()
+        with tampered(relay, tracer, expression, f"signal=KILL:when={number}"):
+            is_dead = dies(field, relay, f"k{number}", answers)
+        kill(relay)
+        if not is_dead:
+            break
+        kills += 1
+    field.drain()
+    reckoning = reckon(kills, answers, field.ses.book(), field.relays)
+    figures.add(f"kill -9 at system calls, {calls}", reckoning.rows())
+    reckoning.check()
+    assert kills >= 1
+    assert len(answers.accepted) >= 2
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "connect"])
+def test_kill_9_while_starting(make_field: MakeField, tracer: str, figures: Figures, call: str) -> None:
+    """
+    A relay that dies again and again while it opens the spool, takes over what others left, or connects to SES, keeps
+    all of it; the attempt that was registered when it wanted to connect is made once (C6, C30).
+    """
+    field, answers = make_field("spool"), Answers()
+    field.ses.be(down=True)
+    with field.running() as relay:
+        hand_over(relay.smtp, "first-small", "first-large", answers=answers)
+        kill(relay)
+    field.ses.be()
+    kills = 0
+    for number in count(1):
+        injected = ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"]
+        relay = field.launch(strace(tracer, *injected))
+        is_dead = until_dead(relay, field.is_drained)
+        kill(relay)
+        if not is_dead:
+            break
+        kills += 1
+    field.drain()
+    reckoning = reckon(kills + 1, answers, field.ses.book(), field.relays)
+    figures.add(f"kill -9 while starting, {call}", reckoning.rows())
+    reckoning.check()
+    assert kills >= 1
