@@ -72,16 +72,21 @@ class Postmaster:
         self._committed = committed
         self._observe = observe
         self._bucket = Bucket(AT_ONCE, monotonic())
+        self._owed: dict[str, None] = {}  # ids in the order of their failures
         self._failed_seen = 0
+        self._must_look = True  # what an earlier process owed
         self._has_debts = asyncio.Event()
-        self._has_debts.set()  # what an earlier process owed
+        self._has_debts.set()
 
     async def owe(self, entry: Entry, why: str) -> None:  # noqa: ARG002 - the entry says why as well
         """Note on disk that *entry* is to be told of; :meth:`run` tells."""
         owed = entry.kind is Kind.MESSAGE and isinstance(entry.envelope.reverse_path, Address)
         await self._note(entry, OWED if owed else NOT_OWED)
         if owed:
+            self._owed[entry.id] = None
             self._has_debts.set()
+        else:
+            self._failed_seen += 1
 
     async def run(self) -> None:
         """Tell what is owed until cancelled."""
@@ -99,6 +104,7 @@ class Postmaster:
 
     def look(self) -> None:
         """A person made something *failed*."""
+        self._must_look = True
         self._has_debts.set()
 
     async def _wait_for_debts(self) -> None:
@@ -109,6 +115,7 @@ class Postmaster:
                     await self._has_debts.wait()
                 return
             if await self._number_failed() != self._failed_seen:
+                self._must_look = True
                 return
 
     async def _number_failed(self) -> int:
@@ -118,16 +125,33 @@ class Postmaster:
     async def tell(self) -> bool:
         """Write what is owed, as far as the rate allows. Returns whether nothing is owed any more."""
         self._failed_seen = await self._number_failed()
-        after, all_told = "", True
+        if self._must_look:
+            if not await self._look_at_all():
+                return False
+            self._must_look = False
+        while self._owed:
+            ids = tuple(self._owed)[:PAGE]
+            page = await self._spool.find(Wanted(ids=ids), limit=PAGE)
+            if isinstance(page, Unavailable):
+                return False
+            for entry in page:
+                if entry.state is State.FAILED and _is_owed(entry) and not await self._write(entry):
+                    return False
+                self._owed.pop(entry.id, None)
+            for gone in ids:
+                self._owed.pop(gone, None)
+        return True
+
+    async def _look_at_all(self) -> bool:
+        """Find what is owed without our having heard of it: once at start, and when the numbers do not agree."""
+        after = ""
         while True:
             page = await self._spool.find(Wanted(states=(State.FAILED,)), limit=PAGE, after=after)
             if isinstance(page, Unavailable):
                 return False
-            for entry in page:
-                if _is_owed(entry):
-                    all_told = await self._write(entry) and all_told
+            self._owed.update((entry.id, None) for entry in page if _is_owed(entry))
             if len(page) < PAGE:
-                return all_told
+                return True
             after = page[-1].id
 
     async def _write(self, entry: Entry) -> bool:

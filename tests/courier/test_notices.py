@@ -205,7 +205,9 @@ async def test_what_fails_again_after_a_retry_is_told_again():
     assert isinstance(retried, Entry)
     due = await office.spool.change(retried)
     assert isinstance(due, Entry)
-    await office.spool.change(replace(due, state=State.FAILED))
+    again = await office.spool.change(replace(due, state=State.FAILED))
+    assert isinstance(again, Entry)
+    await office.postmaster.owe(again, "refused again")
     assert await office.postmaster.tell()
 
     raws = [await office.spool.body(notice) for notice in await office.kept(Kind.NOTIFICATION)]
@@ -233,3 +235,24 @@ async def test_what_a_person_gives_up_in_another_process_is_told(monkeypatch):
     raw = await office.spool.body(notice)
     assert isinstance(raw, bytes)
     assert b"\r\nStatus: 5.3.0\r\nDiagnostic-Code: smtp; 5.3.0 given up by the operator of the relay\r\n" in raw
+
+
+async def test_a_long_memory_of_failures_is_looked_through_once():
+    """Of those that are told of by now nothing is read again when one more fails."""
+    office = Office()
+    for number in range(5):
+        await office.postmaster.owe(await office.failed(f"a{number}"), "refused")
+    assert await office.postmaster.tell()
+    looked: list[Wanted] = []
+    find = office.spool.find
+
+    async def watched(wanted: Wanted, *, limit: int, after: str = "") -> object:
+        looked.append(wanted)
+        return await find(wanted, limit=limit, after=after)
+
+    office.spool.find = watched  # type: ignore[assignment,method-assign]  # only watched
+    await office.postmaster.owe(await office.failed("b1"), "refused")
+    assert await office.postmaster.tell()
+
+    assert looked == [Wanted(ids=("b1",))]
+    assert len(await office.kept(Kind.NOTIFICATION)) == 6
