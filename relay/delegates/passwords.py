@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
@@ -162,14 +162,16 @@ class Checkpoint:
     def _find(self, hashes: Sequence[str], password: str) -> int | Unavailable | None:
         """Find the hash that the password has: one after the other, in one thread. A wrong one pays for all."""
         trouble: Unavailable | None = None
+        compared = False
         for index, hashed in enumerate(hashes):
             try:
                 if self._verify(hashed, password):
                     return index
+                compared = True
             except (VerificationError, CannotCheck) as error:
                 why = str(error) if isinstance(error, CannotCheck) else type(error).__name__
                 trouble = Unavailable(f"a password could not be checked: {why}")
-        return trouble
+        return replace(trouble, is_guess=compared) if trouble else None
 
     def _remembers(self, asked: bytes, generations: Sequence[bytes]) -> bool:
         known = self._remembered.get(asked)

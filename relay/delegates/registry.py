@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.delegates.credentials import PasswordSecret
@@ -141,7 +141,9 @@ class Registry:
         if answer is True:
             return name
         state.sources.hint(entry)
-        return answer if isinstance(answer, Unavailable) else right.trouble
+        if isinstance(answer, Unavailable):
+            return answer
+        return replace(right.trouble, is_guess=True) if right.trouble else None
 
     def replace(self, entries: Sequence[Entry]) -> None:
         """

@@ -161,6 +161,8 @@ class Authentication(Connection):
             regulars.welcome(self.prefix, name, password)
         elif verified is None:
             regulars.forget(self.prefix, name, password)
+        elif verified.is_guess:
+            self._premises.guesses.failed(self.prefix, name, for_a_day=False)
         return verified
 
     def _is_regular(self, credentials: Credentials) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from relay.smtp.ports import ClientAddress
 
@@ -54,6 +54,14 @@ class Crowd:
             del self._by_prefix[prefix]
 
 
+class _Failure(NamedTuple):
+    """When it was, the hash of the name, and whether it counts in the day, too."""
+
+    at: float
+    name: int
+    for_a_day: bool
+
+
 class Guesses:
     """
     Wrong passwords per prefix, over a sliding minute and a sliding day.
@@ -63,7 +71,7 @@ class Guesses:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._failures: OrderedDict[Prefix, list[tuple[float, int]]] = OrderedDict()
+        self._failures: OrderedDict[Prefix, list[_Failure]] = OrderedDict()
         self._count = 0
         self._open: Counter[Prefix] = Counter()
 
@@ -95,14 +103,20 @@ class Guesses:
         if not failures:
             return 0, 0
         now = self._monotonic()
-        if failures[0][0] <= now - _DAY:
-            failures = self._keep(prefix, [failure for failure in failures if failure[0] > now - _DAY])
-        return sum(at > now - _MINUTE for at, _ in failures), len(failures)
+        if failures[0].at <= now - _DAY:
+            failures = self._keep(prefix, [failure for failure in failures if failure.at > now - _DAY])
+        return sum(each.at > now - _MINUTE for each in failures), sum(each.for_a_day for each in failures)
 
-    def failed(self, prefix: Prefix, name: str) -> None:
-        """Count a wrong password for *name* (kept as a hash only: a mistyped name may be a password)."""
+    def failed(self, prefix: Prefix, name: str, *, for_a_day: bool = True) -> None:
+        """
+        Count a wrong password for *name* (kept as a hash only: a mistyped name may be a password).
+
+        Args:
+            for_a_day: Count it in the minute and in the day. In the minute only: it may be right, where not all that
+                is right could be read.
+        """
         failures = self._failures.get(prefix, [])
-        self._keep(prefix, [*failures[1 - _FAILURES_OF_ONE :], (self._monotonic(), hash(name))])
+        self._keep(prefix, [*failures[1 - _FAILURES_OF_ONE :], _Failure(self._monotonic(), hash(name), for_a_day)])
         while len(self._failures) > _REMEMBERED or self._count > _FAILURES:
             self._count -= len(self._failures.popitem(last=False)[1])
 
@@ -110,9 +124,9 @@ class Guesses:
         """Give back what *name* has used up."""
         failures = self._failures.get(prefix)
         if failures:
-            self._keep(prefix, [failure for failure in failures if failure[1] != hash(name)])
+            self._keep(prefix, [failure for failure in failures if failure.name != hash(name)])
 
-    def _keep(self, prefix: Prefix, failures: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    def _keep(self, prefix: Prefix, failures: list[_Failure]) -> list[_Failure]:
         """Keep these failures of a prefix in place of those before, as the last to be forgotten."""
         self._count += len(failures) - len(self._failures.pop(prefix, ()))
         if failures:

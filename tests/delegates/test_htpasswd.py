@@ -208,6 +208,30 @@ async def test_without_a_good_file_nobody_hears_no(bench, path):
     assert await tried.ask("nobody") is None
 
 
+async def test_what_was_compared_and_was_different_is_a_guess(bench, path):
+    """The answer stays temporary, for the file may say otherwise; the door counts it all the same."""
+    path.unlink()
+    tried = bench("billing", "reports", billing=MAKERS["bcrypt"](PASSWORD))
+    answers = [await tried.ask(password="wrong"), await tried.ask("reports")]
+
+    assert [isinstance(answer, Unavailable) and answer.is_guess for answer in answers] == [True, False]
+    assert await tried.ask() == "billing"
+
+
+async def test_so_it_is_where_one_hash_cannot_be_checked(bench):
+    def verify(hashed: str, _password: str) -> bool:
+        if hashed == unusable:
+            raise CannotCheck("it needs a library")
+        return False
+
+    good, unusable = MAKERS["bcrypt"](PASSWORD), MAKERS["bcrypt"]("other")
+    tried = bench("both", "one", both=f"{good}\n{unusable}", one=unusable)
+    tried.registry._checkpoint._verify = verify
+    answers = [await tried.ask("both"), await tried.ask("one")]
+
+    assert [isinstance(answer, Unavailable) and answer.is_guess for answer in answers] == [True, False]
+
+
 @pytest.mark.parametrize("octets", [b"a:\xff\n", b"a" * (1 << 20) + b"\n\n"])
 def test_a_file_that_is_no_text_or_endless_is_refused(path, octets):
     path.write_bytes(octets)

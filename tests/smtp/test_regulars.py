@@ -2,13 +2,14 @@
 
 import asyncio
 import tracemalloc
+from dataclasses import replace
 
 from relay.observe.events import AuthTried
 from relay.smtp.budgets import Guesses, Prefix
 from relay.smtp.ports import ClientAddress
 from relay.smtp.regulars import Regulars
 from relay.words.unavailable import Unavailable
-from tests.smtp.stage import PLAIN, b64, plain, stage
+from tests.smtp.stage import PLAIN, QUICK, b64, plain, stage
 
 NAT: Prefix = (4, 1)
 ELSEWHERE: Prefix = (4, 2)
@@ -188,3 +189,31 @@ def test_one_address_that_never_stops_costs_a_bounded_memory():
         guesses.failed(NAT, f"name{number}")
 
     assert len(guesses._failures[NAT]) == guesses._count == 1000
+
+
+async def test_guessing_is_bounded_while_not_all_passwords_can_be_read(authority, monkeypatch):
+    """A wrong one may be right in a file that is away: it is no failure of the day, but a guess within the minute."""
+    clock, limits = Clock(), replace(QUICK, auth_failures_per_minute=4, auth_failures_per_day=5, errors=100)
+    async with stage(authority, PLAIN, monotonic=clock, limits=limits) as on:
+
+        async def unsure(name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
+            on.delegates.asked.append(name)
+            return name if password == "s3cret-app1" else Unavailable("one of its files is away", is_guess=True)
+
+        monkeypatch.setattr(on.delegates, "verify", unsure)
+        client = await on.greeted("plain")
+        for number in range(40):
+            assert (await client.says(plain("app1", f"guess {number}"))).startswith("454 4.7.0")
+        assert len(on.delegates.asked) == 4
+        clock.now += 61
+        assert (await client.says(plain("app1", "s3cret-app1"))).startswith("235")
+
+
+async def test_what_could_not_be_compared_is_no_guess(authority):
+    async with stage(authority, PLAIN, auth_failures_per_minute=4, errors=100) as on:
+        on.delegates.away = True
+        client = await on.greeted("plain")
+        for _ in range(10):
+            await client.says(plain("app1", "s3cret-app1"))
+
+    assert len(on.delegates.asked) == 10
