@@ -19,6 +19,7 @@ from relay.cli.demo_certificate import make_certificate
 from relay.cli.demo_words import greeting
 from relay.cli.serve import START_PROBLEMS, run, told_to_stop
 from relay.localses.app import LocalSes
+from relay.localses.identities import FolderIdentities
 from relay.localses.keys import DEMO_KEYS
 from relay.localses.listening import read_listen
 from relay.sending.keys import AccessKey
@@ -65,7 +66,7 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
 async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) -> None:
     told = told_to_stop(signal.SIGHUP)  # a terminal that is closed ends the demo, too
     make_certificate(folder)
-    local_ses = LocalSes(DEMO_KEYS)
+    local_ses = LocalSes(DEMO_KEYS, identities=FolderIdentities(folder / "policies"))
     ses_address = address(*await local_ses.start(*ses))
     relay = Relay(_settings(folder, smtp=smtp, admin=admin, ses=ses_address), key=_relay_key())
     try:

@@ -124,7 +124,7 @@ def _allowed(house: House, send: Send, identity: Identity, fields: list[Field]) 
         context = _context(house, send, address, name, fields)
         asked = Request(caller, f"ses:{send.action}", identity.arn, context)
         decision = evaluate(asked, policies).decision
-        allowed = decision is Decision.ALLOW or (is_own and decision is Decision.IMPLICIT_DENY)
+        allowed = decision is Decision.ALLOW or (is_own and decision is not Decision.EXPLICIT_DENY)
         if not allowed:
             return False
     return True

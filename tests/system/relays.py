@@ -344,9 +344,10 @@ def started_demo(directory: Path, *arguments: str, environ: dict[str, str] | Non
 
 
 @contextmanager
-def started_ses(directory: Path) -> Iterator[EmbeddedSes]:
+def started_ses(directory: Path, *arguments: str) -> Iterator[EmbeddedSes]:
     """Run the embedded SES on its own, until the block ends."""
-    ses = Running(spawn(["local-ses", "--listen", "127.0.0.1:0"], directory / "ses.log"), directory / "ses.log")
+    log = directory / "ses.log"
+    ses = Running(spawn(["local-ses", "--listen", "127.0.0.1:0", *arguments], log), log)
     with ending(ses):
         found = ses.wait_until(lambda: re.search(r"embedded SES on (http://\S+)", ses.text))
         yield EmbeddedSes(found[1])
