@@ -35,7 +35,7 @@ class PacedLane:
 
     def __post_init__(self) -> None:
         now = self.clock()
-        self.bucket = Bucket(self._most(self.speed.now(now)), now)
+        self.bucket = Bucket(self._most(self.speed.tried(now)), now)
 
     @property
     def remaining(self) -> float | None:
@@ -62,7 +62,7 @@ class PacedLane:
         """Take over what SES told now."""
         self.quota, self.sent_since = quota, 0
         self.speed.told = quota.rate
-        self.bucket.room = min(self.bucket.room, self._most(self.speed.now(self.clock())))
+        self.bucket.room = min(self.bucket.room, self._most(self.speed.tried(self.clock())))
         self._serve()
 
     def slow_down(self) -> bool:
@@ -105,7 +105,7 @@ class PacedLane:
     def _fill(self) -> float:
         """Return the seconds until a message may go."""
         now = self.clock()
-        rate = self.speed.now(now)
+        rate = self.speed.tried(now)
         self.bucket.fill(rate, self._most(rate), now)
         return self.bucket.wait(rate)
 

@@ -1,14 +1,21 @@
 """
 How many recipients a second an account and region bear, found out from what SES says and does.
 
-SES tells a rate (GetSendQuota) and throttles above one of its own that need not be the same. Throttled, the speed falls
-at once to what got through; then it rises quickly to shortly below where it was, and slowly from there.
+SES tells a rate (GetSendQuota) and throttles above one of its own that need not be the same. So a new relay, which may
+have a crowd before it, begins slowly and goes faster with every tenth of a second that goes well, up to what SES told.
+Throttled, the speed falls at once to what got through; then it rises quickly to shortly below where it was, and slowly
+from there.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+#: Recipients a second with which a relay begins, how many times as much as ever got through it tries, and the seconds
+#: in which that is counted.
+FIRST: Final = 100.0
+MORE: Final = 2.0
+COUNTED: Final = 0.1
 #: Parts of the rate that SES told: its clock and ours tick at different moments.
 HEADROOM: Final = 0.98
 #: When SES throttles, what remains of the speed, or of what got through in the last second.
@@ -40,6 +47,10 @@ class Speed:
     _cut_to: float = UNTOLD
     _too_much: float = UNTOLD
     _through: deque[tuple[float, int]] = field(default_factory=deque)
+    _through_now: int = 0
+    _most_through: float = 0.0
+    _counted_from: float = float("-inf")
+    _counted: int = 0
 
     @property
     def limit(self) -> float:
@@ -66,9 +77,18 @@ class Speed:
             self._throttled_at = None
         return min(self.limit, grown)
 
+    def tried(self, now: float) -> float:
+        """Return how fast to go at *now*: what got through before and more, up to the speed."""
+        return min(self.now(now), self._proven)
+
     def accepted(self, recipients: int, now: float) -> None:
         """SES took a message."""
         self._forget(now)
+        self._through_now += recipients
+        if now - self._counted_from >= COUNTED:
+            self._most_through = max(self._most_through, self._counted / COUNTED)
+            self._counted_from, self._counted = now, 0
+        self._counted += recipients
         if self._through and self._through[-1][0] == now:
             recipients += self._through.pop()[1]
         self._through.append((now, recipients))
@@ -79,13 +99,18 @@ class Speed:
             return False
         speed = self.now(now)
         self._forget(now)
-        through = sum(recipients for _, recipients in self._through) / WINDOW
+        through = self._through_now / WINDOW
         self._too_much = min(speed, through) if through >= LEAST else speed * CUT
         self._cut_to = max(LEAST, min(speed * CUT, through * GOT_THROUGH if through >= LEAST else speed * CUT))
         self._too_much = max(self._too_much, self._cut_to)
         self._throttled_at = now
         return True
 
+    @property
+    def _proven(self) -> float:
+        """The most to be tried; the operator's own number needs no proof."""
+        return UNTOLD if self.wanted is not None else max(FIRST, MORE * self._most_through)
+
     def _forget(self, now: float) -> None:
         while self._through and self._through[0][0] <= now - WINDOW:
-            self._through.popleft()
+            self._through_now -= self._through.popleft()[1]

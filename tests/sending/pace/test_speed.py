@@ -29,7 +29,7 @@ class HardSes:
 def offered(speed: Speed, ses: HardSes, *, a_second: float, seconds: float, answer: float) -> tuple[int, int]:
     """Offer messages of one recipient; what SES does not take is offered again. Returns those taken, and throttled."""
     chance = random.Random(1)
-    bucket = Bucket(max(1.0, speed.now(0.0) * BURST), 0.0)
+    bucket = Bucket(max(1.0, speed.tried(0.0) * BURST), 0.0)
     answers: list[tuple[float, bool]] = []
     taken = throttled = 0
     for step in range(int(seconds * a_second)):
@@ -40,7 +40,7 @@ def offered(speed: Speed, ses: HardSes, *, a_second: float, seconds: float, answ
                 speed.accepted(1, at)
             elif speed.throttled(at):
                 bucket.room = min(bucket.room, 0.0)
-        rate = speed.now(now)
+        rate = speed.tried(now)
         bucket.fill(rate, max(1.0, rate * BURST), now)
         if bucket.wait(rate) > 0:
             continue
@@ -62,6 +62,19 @@ def test_a_rate_that_nobody_told_is_found(told, answer, seconds):
 
     assert throttled / (taken + throttled) < 0.05
     assert taken >= 0.9 * 50 * seconds
+
+
+@pytest.mark.parametrize("told", [None, 10_000.0])
+def test_a_crowd_before_a_new_relay_does_not_run_ses_over(told):
+    """Whatever SES told: until much got through, little is tried; a rate told truly is reached within a second."""
+    speed = Speed(told=told)
+    taken, throttled = offered(speed, HardSes(50), a_second=20_000, seconds=3, answer=0.02)
+    assert throttled < 40
+
+    fast = Speed(told=10_000)
+    taken, throttled = offered(fast, HardSes(10_000), a_second=20_000, seconds=2, answer=0.02)
+    assert throttled == 0
+    assert taken > 0.5 * 2 * 10_000
 
 
 def test_a_rate_that_ses_told_truly_is_used_without_a_throttled_call():
