@@ -211,3 +211,21 @@ def test_an_unknown_key_matters_only_where_the_rest_applies():
     told = ask(unknown, statement(Condition={"StringEquals": {"aws:x": "1", "aws:k": "a"}})).traces[0]
     assert (told.applies, told.unknown) == (Truth.UNKNOWN, ("aws:x",))
     assert told.mismatch == Mismatch("Condition", ("1",), None, "StringEquals", "aws:x")
+
+
+@pytest.mark.parametrize("action", ["ses:SendRawEmail", "SES:sendemail"])
+def test_an_answer_bears_the_action_that_was_asked_about(action):
+    """
+    As it was spelt, whatever the answer is.
+    """
+    asked = request(action=action)
+    made = (statement(), statement("Deny"), statement(Action="ses:GetAccount"), statement("Maybe"))
+    answers = [ask(asked, one) for one in made]
+
+    assert [answer.decision for answer in answers] == [
+        Decision.ALLOW,
+        Decision.EXPLICIT_DENY,
+        Decision.IMPLICIT_DENY,
+        Decision.UNDECIDED,
+    ]
+    assert {answer.action for answer in answers} == {action}
