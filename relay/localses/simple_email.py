@@ -1,19 +1,24 @@
 """Messages that SES itself composes: SendEmail of v1, and Simple content of v2."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.header import Header
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+from email.policy import compat32
 from typing import Final
 
+from relay.localses.addresses import NON_ASCII
 from relay.localses.constraints import required, violation
 from relay.localses.query import read_list, read_structures
 from relay.localses.raw_email import RawEmail, checked, read_tags
 from relay.localses.refusals import invalid
 
 _TO, _CC, _BCC = "Destination.ToAddresses", "Destination.CcAddresses", "Destination.BccAddresses"
+_AS_IT_IS: Final = compat32.clone(mangle_from_=False)
+_FIELD_NAME = re.compile("[!-9;-~]{1,126}", re.ASCII)
 _CHARSETS: Final = ("us-ascii", "utf-8", "iso-8859-1", "iso-8859-15", "windows-1252", "iso-2022-jp", "shift_jis")
 
 
@@ -53,12 +58,13 @@ class Simple:
         for name, addresses in (("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)):
             if addresses:
                 message[name] = _field(", ".join(addresses))
-        _field(self.subject.data)
         data, charset = _encodable(self.subject)
-        message["Subject"] = Header(data, charset).encode()
+        message["Subject"] = Header(_line(data), charset).encode()
         for name, value in self.headers:
-            message[_field(name)] = _field(value)
-        return message.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            if not _FIELD_NAME.fullmatch(name):
+                raise invalid(f"Invalid header name {name}.")
+            message[name] = _field(value)
+        return message.as_bytes(policy=_AS_IT_IS).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def read_simple_email(parameters: Mapping[str, str]) -> RawEmail:
@@ -110,6 +116,13 @@ def _encodable(content: Content) -> tuple[str, str]:
 
 
 def _field(text: str) -> str:
-    if not text.isprintable() and any(not c.isprintable() and c != "\t" for c in text):
+    """What may stand in a field as it is; names beyond ASCII are to be encoded by whoever asks (RFC 2047)."""
+    if not text.isascii():
+        raise invalid(NON_ASCII)
+    return _line(text)
+
+
+def _line(text: str) -> str:
+    if any(character < " " and character != "\t" for character in text):
         raise invalid("Header fields hold no control characters.")
     return text

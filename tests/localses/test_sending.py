@@ -242,6 +242,7 @@ def test_a_message_that_ses_composes(door, version):
     [
         {"Source": "Ann\r\nBcc: x@example.net <ann@example.com>"},
         {"Source": "nobody"},
+        {"Source": "Jürgen <ann@example.com>", "ReturnPath": "ann@example.com"},
         {"Destination": {}},
         {"Destination": {"ToAddresses": ["b@example.net\nX: y"]}},
         {"Message": {"Subject": {"Data": "a\r\nBcc: x@example.net"}, "Body": {"Text": {"Data": "t"}}}},
@@ -262,6 +263,34 @@ def test_no_field_is_smuggled_into_a_composed_message(door, changed):
 
     assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
     assert door.messages == []
+
+
+@pytest.mark.parametrize("name", ["X Team", "X:Y", "From", "X-Täm", "X\r\nBcc"])
+def test_further_fields_are_well_formed_and_never_a_second_author(door, name):
+    simple = {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}, "Headers": [{"Name": name, "Value": "v"}]}
+    with pytest.raises(ClientError) as caught:
+        door.client("sesv2").send_email(
+            FromEmailAddress="ann@example.com",
+            Destination={"ToAddresses": ["b@example.net"]},
+            Content={"Simple": simple},
+        )
+
+    assert caught.value.response["Error"]["Code"] == "BadRequestException"
+
+
+def test_a_body_is_sent_as_it_is(door):
+    """A line that begins with From stays so, as do dots and empty lines."""
+    text = "From here\n.\n\nFrom there\n"
+    door.client().send_email(
+        Source="ann@example.com",
+        Destination={"ToAddresses": ["b@example.net"]},
+        Message={"Subject": {"Data": "s" * 200}, "Body": {"Text": {"Data": text}}},
+    )
+
+    [told] = door.messages
+    message = email.message_from_bytes(base64.b64decode(told["raw_base64"]), policy=email.policy.default)
+    assert message.get_content().splitlines() == text.splitlines()
+    assert message["Subject"] == "s" * 200
 
 
 def test_what_a_policy_on_send_email_allows_is_no_raw_message(door):
