@@ -111,8 +111,9 @@ async def conversation(address: tuple[str, int], delegate: str = "d1") -> AsyncI
 
 class Crowd:
     """
-    Clients of every delegate that hand over message after message until told to rest, and come back after each death; ``kind`` is
-    small, large, or any size.
+    Clients that hand over message after message until told to rest, and come back after each death.
+
+    ``kind`` of messages: small, large, or any size; ``pause``: seconds between two of one client, at most.
 
     ``address`` is that of the relay of the moment, None when there is none. ``after`` hears of every reply.
     """
@@ -175,7 +176,7 @@ def hand_over(address: tuple[str, int], *names: str, answers: Answers) -> list[s
         with suppress(OSError):
             async with conversation(address) as talk:
                 for name in names:
-                    replies.append(await talk.hand_over(name, answers))
+                    replies.append(await talk.hand_over(name, answers))  # noqa: PERF401  what came stays if it breaks off
         return replies
 
     return asyncio.run(all_of_them())

@@ -104,7 +104,7 @@ class Field:
     """A folder with settings, policies and a spool that outlives the relays which are started on it."""
 
     def __init__(self, folder: Path, ses: Ses, mode: str = "spool", **options: Any) -> None:
-        """*options* are further keys of ``[spool]``; ``ses_options`` are lines of ``[ses]``, ``budget`` is the client's."""
+        """*options*: ``budget``, ``ses_options`` (lines of ``[ses]``), and further keys of ``[spool]``."""
         self.folder, self.ses = folder, ses
         (folder / "spool").mkdir(parents=True)
         shutil.copytree(DEMO / "policies", folder / "policies")

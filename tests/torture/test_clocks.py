@@ -1,5 +1,6 @@
-"""Clocks that jump, and half an hour without SES in half a minute: libfaketime stands between the relay and the kernel."""
+"""Clocks that jump, and half an hour without SES in half a minute: libfaketime stands before the kernel's clocks."""
 
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_the_clock_jumps_while_the_relay_runs(
     assert field.states() == {}
 
 
-@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("jump", JUMPS if FULL else JUMPS[-2:])
 def test_the_clock_is_wrong_at_the_next_start(
     make_field: MakeField, faked: Callable[..., dict[str, str]], jump: str
 ) -> None:
@@ -90,7 +91,7 @@ def test_half_an_hour_without_ses(
     with field.running(environ=faked("+0 x60", monotonic=True)) as relay:
         for number in range(minutes):
             hand_over(relay.smtp, f"m{number}-small", f"m{number}-large", answers=answers)
-            relay.wait_until(lambda: minutes_of(relay) > number, "another minute", 20)  # noqa: B023
+            time.sleep(1)
         calls = field.ses.book().calls
         field.ses.be()
         relay.wait_until(field.is_drained, "delivery", 60)

@@ -153,7 +153,7 @@ def test_sigterm_with_clients_in_every_phase(make_field: MakeField, figures: Fig
     rng, field = random.Random(f"{mode}{signals}"), make_field(mode)
     crowd, stops, codes = Crowd(mode, 200 if FULL else 48), 20 if FULL else 1, []
     with crowd.busy():
-        for number in range(stops):
+        for _ in range(stops):
             field.ses.be(throttle=0.05, slow=0.3)
             relay = field.start()
             crowd.address = relay.smtp
@@ -161,7 +161,7 @@ def test_sigterm_with_clients_in_every_phase(make_field: MakeField, figures: Fig
             relay.wait_until(lambda: len(crowd.answers.accepted) >= enough, "load")  # noqa: B023
             time.sleep(rng.random() * 0.3)
             began = time.monotonic()
-            for _ in range(signals):
+            for _number in range(signals):
                 relay.process.send_signal(signal.SIGTERM)
                 time.sleep(0.1)
             codes.append(relay.process.wait(40))

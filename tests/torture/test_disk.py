@@ -81,7 +81,7 @@ def fill(relay: RunningRelay, answers: Answers, ballast: Path | None) -> None:
 @pytest.mark.parametrize("call", ["fdatasync", "fsync"])
 def test_a_disk_that_fails(make_field: MakeField, tracer: str, call: str) -> None:
     """
-    Syncs fail with EIO: 451 or 452 until the disk is seen to work, and not longer; nothing that had a 250 is lost (C11).
+    Syncs fail with EIO: 451 or 452 until the disk is seen to work, not longer; nothing that had a 250 is lost (C11).
     """
     field, answers = make_field("spool"), Answers()
     numbers = count()

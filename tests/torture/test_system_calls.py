@@ -1,9 +1,11 @@
 """A whole relay, killed at each system call of taking, keeping, sending and settling; and the order of those calls."""
 
+import re
 from itertools import count
 
 import pytest
 
+from tests.spool.test_order import calls_of
 from tests.system.relays import RunningRelay
 from tests.torture.clients import Answers, hand_over
 from tests.torture.field import FULL, Field, MakeField, kill, strace, tampered, until_dead
@@ -80,3 +82,45 @@ def test_kill_9_while_starting(make_field: MakeField, tracer: str, figures: Figu
     figures.add(f"kill -9 while starting, {call}", reckoning.rows())
     reckoning.check()
     assert kills >= 1
+
+
+def test_250_leaves_after_everything_is_synced(make_field: MakeField, tracer: str) -> None:
+    """
+    A loss of power cannot be had here: the log, and for a large message its file and folder before it, are synced when
+    the reply is written to the client (C9).
+    """
+    field, answers = make_field("spool"), Answers()
+    field.ses.be(down=True)
+    trace = field.folder / "trace"
+    calls = "write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync,rename,renameat,renameat2"
+    with field.running(strace(tracer, "-e", f"trace={calls}", trace=trace)) as relay:
+        hand_over(relay.smtp, "one-small", "two-large", answers=answers)
+    made = calls_of(trace.read_text(errors="replace"))
+    log, folder = f"<{field.spool}-wal>", f"<{field.spool}.messages>"
+    for name, reply in answers.accepted.items():
+        said = at(made, "write|writev|sendto|sendmsg", "socket:", reply)
+        before = made[:said]
+        kept = last(before, "pwrite64", log)
+        synced = last(before, "fdatasync", log)
+        assert kept < synced, name
+        if name.endswith("large"):
+            written = last(before, "fsync", f"{field.spool}.messages/")
+            renamed = last(before, "rename.*", f"{reply.split()[-1]}.")
+            assert written < renamed < last(before, "fsync", folder) < kept
+
+
+def at(calls: list[tuple[str, str]], wanted: str, *words: str) -> int:
+    """The place of the first call that is *wanted* and has all *words*."""
+    fitting = (
+        number
+        for number, (name, arguments) in enumerate(calls)
+        if re.fullmatch(wanted, name) and all(word in arguments for word in words)
+    )
+    found = next(fitting, None)
+    assert found is not None, f"no {wanted} with {words}"
+    return found
+
+
+def last(calls: list[tuple[str, str]], wanted: str, word: str) -> int:
+    """The place of the last call that is *wanted* and has *word*."""
+    return len(calls) - 1 - at(calls[::-1], wanted, word)
