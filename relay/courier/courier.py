@@ -107,8 +107,9 @@ class Courier:
         if found:
             self._observe(AttemptsFound(tuple(entry.id for entry in found)))
         now, chance = self._chances.now(), self._chances.draw()
-        for entry in after_crash(found, self._schedule, now, chance):
-            await self._books.write(entry)
+        after = after_crash(found, self._schedule, now, chance)
+        await asyncio.gather(*map(self._books.write, after))
+        for entry in after:
             if entry.state is State.QUARANTINED:
                 self._observe(quarantined(entry, entry.last).event(now))
         self._running = asyncio.create_task(self._run(), name="courier")
