@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint attacks bench bounds differential fuzz mutate format docs image help clean
+.PHONY: run test lint attacks torture bench bounds differential fuzz mutate format docs image help clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ lint: .venv/.dev ## ruff, mypy, import-linter
 
 attacks: .venv/.dev ## every attack cut at every place, and the time-outs that ship waited out: half an hour
 	ATTACKS=full $(BIN)/pytest -n auto --dist worksteal --timeout 0 tests/attacks $(PYTEST_ARGS)
+
+torture: .venv/.dev ## relays killed, starved and lied to: over 200 kills, over 10,000 messages (docs/reliability.md)
+	@tests/provide
+	TORTURE=full $(BIN)/pytest -n 0 --timeout 0 tests/torture $(PYTEST_ARGS)
 
 bench: .venv/.dev ## what is fast, measured (docs/performance.md)
 	$(BIN)/python -m bench

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from relay.spool import sqlite_rows, sqlite_schema
-from relay.spool.entries import Entry
+from relay.spool.entries import Entry, State
 from tests.torture.clients import Answers, hand_over, message
 from tests.torture.field import DELEGATES, FULL, Field, MakeField, kill, lines, peak_memory
 from tests.torture.figures import Figures
@@ -31,7 +31,9 @@ def fill(field: Field, number: int) -> None:
     for count in range(number):
         name = f"n{count:015}"
         session = replace(one.session, delegate=delegates[count * count % len(delegates)])
-        each = replace(one, id=name, session=session, envelope=replace(one.envelope, id=name), size=len(raw))
+        each = replace(
+            one, id=name, state=State.DUE, session=session, envelope=replace(one.envelope, id=name), size=len(raw)
+        )
         sqlite_rows.insert(connection, each, digest)
         connection.execute("INSERT INTO bodies VALUES (?, ?)", (name, raw))
     connection.execute("COMMIT")
@@ -46,7 +48,7 @@ def test_a_start_on_a_long_queue(make_field: MakeField, figures: Figures) -> Non
     field.ses.be(down=True)
     with field.running() as relay:
         hand_over(relay.smtp, "first-small", answers=Answers())
-        kill(relay)
+        relay.wait_until(lambda: lines(relay, "delivery"), "attempt")
     fill(field, QUEUED)
     field.ses.be(slow=0.05)
     relay = field.start()

@@ -37,7 +37,8 @@ def test_ten_times_what_ses_bears(make_field: MakeField, figures: Figures, told:
             time.sleep(SECONDS)
         ended = time.time()
         book = field.ses.book()
-    field.drain(600)
+    if FULL:
+        field.drain(600)
     offered = flood.answers.handed_over + others.answers.handed_over
     sent = [each for each in book.taken if each.at and began < each.at <= ended]
     shares = Counter(map(delegate_of, sent))
@@ -54,7 +55,8 @@ def test_ten_times_what_ses_bears(make_field: MakeField, figures: Figures, told:
         ],
     )
 
-    assert set(flood.answers.accepted) | set(others.answers.accepted) == set(names)
+    if FULL:
+        assert set(flood.answers.accepted) | set(others.answers.accepted) == set(names)
     assert len(names) == len(set(names)), "each once"
     assert book.throttled < 0.05 * book.calls
     assert len(sent) >= 0.9 * RATE * SECONDS

@@ -20,14 +20,16 @@ CALLS = {
     "fsync": ("fsync", 1, 1),
     "rename": ("?rename,?renameat,?renameat2", 1, 1),
     "unlink": ("?unlink,?unlinkat", 1, 1),
-    "pwrite": ("pwrite64", 24, 3),
+    "pwrite": ("pwrite64", 16, 2),
     "send": ("?sendto,?sendmsg,write,writev", 13, 1),
 }
 
 
 def dies(field: Field, relay: RunningRelay, name: str, answers: Answers) -> bool:
     """Hand a small and a large message to a relay that is to be killed; tell whether it died of it."""
-    hand_over(relay.smtp, f"{name}-small", f"{name}-large", answers=answers)
+    replies = hand_over(relay.smtp, f"{name}-small", f"{name}-large", answers=answers)
+    if len(replies) < 2:
+        relay.process.wait(20)
     return until_dead(relay, field.is_drained)
 
 
