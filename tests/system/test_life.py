@@ -196,8 +196,7 @@ def test_sigterm_lets_a_message_inside_ses_end(house: House, ses: EmbeddedSes) -
         assert client.reply().startswith("421 4.3.2 ")
         client.close()
         assert relay.process.wait(20) == 0
-        (message,) = ses.messages()
-        assert reply.split()[-1] == message["id"]
+        assert [message["id"] for message in ses.messages()].count(reply.split()[-1]) == 1
         assert [line["outcome"] for line in relay.lines("message")] == ["accepted"]
         assert relay.lines("relay.stopped")[0]["quiet"] is True
 
@@ -343,8 +342,10 @@ def test_who_hangs_up_while_ses_answers_has_sent_a_message(
         relay.wait_until(lambda: relay.count("ses_relay_messages_received_total") == 1)
         leave(client)
         (line,) = relay.wait_for_messages(1)
-        (message,) = ses.messages()
-        assert (line["outcome"], line["ses_id"]) == ("accepted", message["id"])
+        # Others' late messages may be there, too: those of relays that were killed while this SES took its time.
+        assert [message["id"] for message in ses.messages()].count(line["ses_id"]) == 1
+        assert line["outcome"] == "accepted"
+        assert relay.count("ses_relay_ses_requests_total", operation="SendRawEmail") == 1
         assert relay.count("ses_relay_messages_total") == 1
         assert relay.count("ses_relay_messages_total", outcome="accepted") == 1
         assert relay.count("ses_relay_possible_duplicates_total") == 0
