@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 import socket
+from abc import abstractmethod
 from contextlib import suppress
 from typing import Any, Final, NoReturn, cast
 
@@ -243,11 +244,13 @@ class Connection(SMTP):
         return line[:-2]
 
     @property
+    @abstractmethod
     def _is_stranger(self) -> bool:
-        raise NotImplementedError
+        """Whether nobody has been let in yet."""
 
+    @abstractmethod
     async def _obey(self, command: bytes) -> None:
-        raise NotImplementedError
+        """Carry out one command line, without its CRLF."""
 
     # Writing
 
