@@ -52,8 +52,7 @@ class Reckoning:
         yield "sent twice", f"{self.duplicated}, each marked"
         yield "calls under way at a kill + answers lost", f"{self.unsettled} + {self.answers_lost}"
         yield "quarantined", str(self.quarantined)
-        middle, most = quantile(self.windows, 0.5), quantile(self.windows, 0.99)
-        yield "from SES's answer to the mark, p50 / p99", f"{1000 * middle:.1f} / {1000 * most:.1f} ms"
+        yield "from SES's answer to the mark, p50 / p99", milliseconds(self.windows)
 
 
 def reckon(kills: int, answers: Answers, book: Book, relays: Sequence[RunningRelay]) -> Reckoning:
@@ -98,3 +97,8 @@ def _windows(book: Book, deliveries: Iterable[dict[str, Any]]) -> Iterator[float
 def quantile(values: Sequence[float], part: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
+
+
+def milliseconds(values: Sequence[float]) -> str:
+    """The middle and the hundredth longest, in words."""
+    return f"{1000 * quantile(values, 0.5):.1f} / {1000 * quantile(values, 0.99):.1f} ms" if values else "none"
