@@ -3,9 +3,8 @@
 import asyncio
 import hashlib
 import math
-import random
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -113,18 +112,14 @@ class Crowd:
     """
     Clients that hand over message after message until told to rest, and come back after each death.
 
-    ``kind`` of messages: small, large, or any size; ``pause``: seconds between two of one client, at most.
-
-    ``address`` is that of the relay of the moment, None when there is none. ``after`` hears of every reply.
+    ``kind`` of messages: small, large, or any size. ``address`` is that of the relay of the moment, None when there is
+    none.
     """
 
-    def __init__(
-        self, prefix: str, number: int, *, kind: str = "any", pause: float = 0.0, delegates: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, prefix: str, number: int, *, kind: str = "any", delegates: Sequence[str] = ()) -> None:
         self.answers = Answers()
         self.address: tuple[str, int] | None = None
-        self.after: Callable[[str, str], None] | None = None
-        self._prefix, self._number, self._kind, self._pause = prefix, number, kind, pause
+        self._prefix, self._number, self._kind = prefix, number, kind
         self._delegates = delegates or list(DELEGATES)
         self._ended = False
         self._count = 0
@@ -151,7 +146,7 @@ class Crowd:
             if address is None:
                 await asyncio.sleep(0.02)
                 continue
-            with suppress(OSError, ValueError):
+            with suppress(OSError):
                 await self._converse(address, delegate)
             await asyncio.sleep(0.02)
 
@@ -161,11 +156,8 @@ class Crowd:
                 self._count += 1
                 name = f"{self._prefix}-{delegate}-{self._count}-{self._kind}"
                 reply = await talk.hand_over(name, self.answers)
-                if self.after is not None:
-                    self.after(name, reply)
                 if reply.startswith("4"):
                     await asyncio.sleep(0.05)
-                await asyncio.sleep(self._pause * random.random())
 
 
 def hand_over(address: tuple[str, int], *names: str, answers: Answers) -> list[str]:
