@@ -50,7 +50,8 @@ def test_killed_right_after_250(make_field: MakeField, figures: Figures, mode: s
     for number in range(kills):
         field.ses.be()
         relay = field.start()
-        relay.wait_until(field.is_drained, "end of what the last death left")  # or one message would be taken for poison
+        # Or one message would be taken for poison.
+        relay.wait_until(field.is_drained, "end of what the last death left")
         field.ses.be(throttle=1.0 if mode == "fallback" else 0.0)
         (reply,) = hand_over(relay.smtp, f"m{number}-{'large' if number % 2 else 'small'}", answers=answers)
         assert reply.startswith("250 2.0.0 Ok queued as ")
