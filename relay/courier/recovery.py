@@ -3,6 +3,7 @@ What a start makes of attempts that have no end: the process that made them was 
 
 SES may have each of these messages. They are tried again one at a time, while nothing else is under way: should the
 relay die again, it is known of which. A message that was alone in flight at three deaths is not tried a fourth time.
+It waits longer after each, so that a relay which somebody else kills again and again accuses none by chance.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from relay.words.endings import Reason
 
 #: Deaths of a relay that had nothing else under way, before a message is taken to be the cause.
 MOST_CRASHES: Final = 3
+#: How many times as long it waits after each such death.
+LONGER: Final = 4.0
 UNSETTLED: Final = "the relay ended while it was being sent"
 POISON: Final = f"the relay ended {MOST_CRASHES} times while only this message was being sent"
 
@@ -31,6 +34,7 @@ def _after_crash(entry: Entry, schedule: Schedule, now: float, chance: float, *,
     told = replace(entry, crashes=crashes, maybe=entry.maybe + 1, reason=Reason.INTERNAL)
     if crashes >= MOST_CRASHES:
         return replace(told, state=State.QUARANTINED, last=POISON)
-    due_at = now + schedule.unsure * (0.75 + chance / 2)
+    wait = max(schedule.unsure, min(schedule.unsure * LONGER**crashes, schedule.longest))
+    due_at = now + wait * (0.75 + chance / 2)
     details = {**entry.details, ALONE: "yes"}
     return replace(told, state=State.DUE, due_at=due_at, last=UNSETTLED, details=details)

@@ -161,6 +161,21 @@ def test_deaths_with_several_under_way_accuse_nobody() -> None:
     assert after_crash(found[:1], Schedule(), NOON, 0.5)[0].state is State.QUARANTINED
 
 
+def test_after_each_death_alone_it_waits_longer() -> None:
+    """
+    So a relay that is killed every few seconds by somebody else accuses nobody; the longest pause is a bound.
+    """
+    schedule = Schedule(unsure=30, longest=900)
+
+    def wait(crashes: int) -> float:
+        (after,) = after_crash((entry("a", state=State.SENDING, crashes=crashes),), schedule, NOON, 0.5)
+        return after.due_at - NOON
+
+    assert [wait(crashes) for crashes in range(MOST_CRASHES - 1)] == [120, 480]
+    several = after_crash([entry(name, state=State.SENDING) for name in "ab"], schedule, NOON, 0.5)
+    assert [each.due_at - NOON for each in several] == [30, 30]
+
+
 def test_a_damaged_message_is_reported_and_never_sent(policies: Path) -> None:
     """
     The spool sets it aside; the others go.
