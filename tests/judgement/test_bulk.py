@@ -112,6 +112,14 @@ def test_three_identities_are_more_than_v2_has_parameters_for():
     assert (two.permit.from_arn, two.permit.return_path_arn) == (arn("a.example"), arn("b.example"))
 
 
+def test_an_identity_with_a_slash_in_it_is_told_whole():
+    """As the local part of an address may have."""
+    slashed = identity("in/out@a.example", statement(Action=BOTH))
+
+    refused = judged(*THREE, slashed, octets=20 * MIB, **{**ROLES, "author": "in/out@a.example"})
+    assert "not in/out@a.example, b.example, c.example" in str(refused.reply)
+
+
 def test_three_identities_go_by_the_first_api_where_it_may_take_them():
     judgement = judged(*THREE, octets=9 * MIB, **ROLES)
 
@@ -176,6 +184,12 @@ def test_calls_that_were_divided_already_are_judged_as_they_are():
 
     assert judged(known, recipients=MANY[:100], batches=(tuple(MANY[:50]),)).permit is not None
     assert judged(known, recipients=MANY[:100], batches=(tuple(MANY[50:100]),)).permit is None
+
+
+def test_what_goes_in_one_call_is_asked_once():
+    known = identity("example.com", allow(**ANY_OF_ALL))
+
+    assert [label for _, label, _ in judged(known, recipients=MANY[:50]).decisions[0].evaluations] == [""]
 
 
 def test_who_names_no_recipients_is_asked_once():

@@ -268,6 +268,23 @@ def test_what_named_an_identity_is_told_and_who_had_to_agree():
     assert [str(one) for one in first(refused, facts("app@sub.example.com")).agreeing] == [arn("example.com")]
 
 
+@pytest.mark.parametrize(
+    ("below", "verdict"),
+    [
+        ({"statements": [allow()]}, Verdict.ALLOWED),
+        ({"statements": [deny()]}, Verdict.DENIED),
+        ({"unreadable": True}, Verdict.UNDECIDED),
+    ],
+)
+def test_whatever_the_answer_both_are_told(below, verdict):
+    made = identity("sub.example.com", *below.pop("statements", ()), **below)
+    named = ("X-SES-SOURCE-ARN", arn("example.com"))
+    decision = first(catalog(DOMAIN, made), facts("app@sub.example.com", source_arn=named[1]))
+
+    assert (decision.verdict, decision.named) == (verdict, named)
+    assert [str(one) for one in decision.agreeing] == [arn("sub.example.com")]
+
+
 def test_a_subdomain_without_policies_falls_to_its_parent():
     known = catalog(DOMAIN, identity("sub.example.com"))
     decision = first(known, facts("app@sub.example.com"))

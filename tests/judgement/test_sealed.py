@@ -63,6 +63,7 @@ def test_what_was_decided_is_told_and_no_policy_is_named():
     assert "sealed" in decision.chosen
     assert "SES judges alone" in decision.why
     assert (decision.evaluations, decision.digests, decision.refusal, decision.reason) == ((), (), None, Reason.NONE)
+    assert decision.named == ("X-SES-SOURCE-ARN", THEIRS)
 
 
 def test_an_address_that_nothing_names_is_refused_with_what_to_add():
