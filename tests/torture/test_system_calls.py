@@ -7,7 +7,7 @@ import pytest
 
 from tests.spool.test_order import calls_of
 from tests.system.relays import RunningRelay
-from tests.torture.clients import Answers, hand_over
+from tests.torture.clients import SIZES, Answers, hand_over
 from tests.torture.field import FULL, Field, MakeField, kill, strace, tampered, until_dead
 from tests.torture.figures import Figures
 from tests.torture.reckoning import reckon
@@ -44,6 +44,7 @@ def test_kill_9_at_each_system_call(make_field: MakeField, tracer: str, figures:
     kills = 0
     for number in count(1, steps[FULL]):
         relay = field.start()
+        relay.wait_until(field.is_drained, "end of what the last death left")  # or it would be taken for poison
         with tampered(relay, tracer, expression, f"signal=KILL:when={number}"):
             is_dead = dies(field, relay, f"k{number}", answers)
         kill(relay)
@@ -67,7 +68,8 @@ def test_kill_9_while_starting(make_field: MakeField, tracer: str, figures: Figu
     field, answers = make_field("spool"), Answers()
     field.ses.be(down=True)
     with field.running() as relay:
-        hand_over(relay.smtp, "first-small", "first-large", answers=answers)
+        names = [f"m{number}-{kind}" for number in range(3) for kind in SIZES]  # no one alone at three deaths
+        hand_over(relay.smtp, *names, answers=answers)
         kill(relay)
     field.ses.be()
     kills = 0
@@ -97,6 +99,7 @@ def test_250_leaves_after_everything_is_synced(make_field: MakeField, tracer: st
     calls = "write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync,rename,renameat,renameat2"
     with field.running(strace(tracer, "-e", f"trace={calls}", trace=trace)) as relay:
         hand_over(relay.smtp, "one-small", "two-large", answers=answers)
+    assert len(answers.accepted) == 2
     made = calls_of(trace.read_text(errors="replace"))
     log, folder = f"<{field.spool}-wal>", f"<{field.spool}.messages>"
     for name, reply in answers.accepted.items():
