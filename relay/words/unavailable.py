@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Unavailable"]
 
@@ -17,4 +17,4 @@ class Unavailable:
     """
 
     why: str
-    is_guess: bool = False
+    is_guess: bool = field(default=False, repr=False)
