@@ -15,6 +15,7 @@ from relay.courier.schedule import Schedule
 from relay.delegates.entries import Elsewhere, Entry
 from relay.delegates.tokens import Issuer
 from relay.dispatch import DispatchOptions
+from relay.identities.accounts import Access
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Keeper, Owner
@@ -91,6 +92,17 @@ def directory_of(settings: Settings, observe: Observer, keeper: Keeper | None = 
     if policies.source != "directory" or policies.directory is None:
         raise ValueError('only policies.source = "directory" is built; settings say otherwise')
     return FolderDirectory(policies.directory, owners, observe, time.time, keeper=keeper)
+
+
+def accesses_of(settings: Settings | None) -> list[Access]:
+    """Return how the owners' accounts are reached."""
+    owners = () if settings is None else settings.policies.owner
+    return [Access(owner.account, owner.role_arn, owner.external_id) for owner in owners]
+
+
+def endpoint_of(settings: Settings | None) -> str | None:
+    """Return what stands in place of AWS's own endpoints of SES and STS; None for AWS's."""
+    return None if settings is None else settings.ses.endpoint_url
 
 
 def keeper_of(settings: Settings) -> PolicyTexts | None:
