@@ -221,7 +221,8 @@ def with_few_files(number: int) -> list[str]:
 
 def strace(tool: str, *options: str, trace: Path | None = None) -> list[str]:
     """Wrap a command so that it runs under strace; it stays the process that is started, strace stands beside it."""
-    return [tool, "-D", "-f", "-qq", "-y", "-s", "120", "-o", str(trace or os.devnull), *options]
+    shown = "120" if trace is None else "4200"  # a page of the spool, to find an entry in
+    return [tool, "-D", "-f", "-qq", "-y", "-s", shown, "-o", str(trace or os.devnull), *options]
 
 
 @contextmanager
