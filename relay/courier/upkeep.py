@@ -8,7 +8,7 @@ from relay.courier.attempts import Chances
 from relay.courier.schedule import Schedule, brought_near, is_far
 from relay.observe.events import Incident, Noted, Observer, SpoolCounted
 from relay.spool.entries import State
-from relay.spool.ports import Spool, Wanted
+from relay.spool.ports import Damaged, Spool, Wanted
 from relay.words.unavailable import Unavailable
 
 #: Seconds between two counts, and between two rounds of the rest.
@@ -63,7 +63,10 @@ class Upkeep:
     async def make_round(self) -> None:
         """Forget what has been kept for long enough, and bring near what is due too far away."""
         for what in await self._spool.sweep(self._chances.now()):
-            self._observe(Noted("info", "spool.swept", {"what": what}))
+            if isinstance(what, Damaged):
+                self._observe(Noted("warning", "spool.damaged", {"what": what.why}))
+            else:
+                self._observe(Noted("info", "spool.swept", {"what": what}))
         far_from = self._chances.now() + self._schedule.far
         if isinstance(await self._spool.next_due(far_from), float):
             await self._bring_near()

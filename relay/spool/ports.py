@@ -106,10 +106,10 @@ class Spool(Protocol):
     async def census(self) -> Census | Unavailable:
         """Count, at the cost of an index."""
 
-    async def sweep(self, now: float) -> Sequence[str]:
+    async def sweep(self, now: float) -> Sequence[str | Damaged]:
         """
         Remove *failed* entries past their retention, and the oldest of them beyond what may lie there; set aside files
-        that belong to no entry. Tell in words of each.
+        that belong to no entry. Tell in words of each, and once of what was found damaged since.
         """
 
     async def close(self) -> None:

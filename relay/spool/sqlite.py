@@ -218,14 +218,15 @@ class SqliteSpool:
         """Count, from totals that every transaction keeps."""
         return await self._read(sqlite_queries.census)
 
-    async def sweep(self, now: float) -> Sequence[str]:
+    async def sweep(self, now: float) -> Sequence[str | Damaged]:
         """Remove *failed* entries past their retention, or too many; tell of that and of what was found damaged."""
-        told, self._findings[:] = self._findings[:], []
+        told: list[str | Damaged] = [Damaged(why) for why in self._findings]
+        self._findings.clear()
         leaving = await self._read(
             lambda connection: sqlite_queries.failed_long_enough(connection, now, self._most_failed)
         )
         if isinstance(leaving, Unavailable):
-            return [*told, leaving.why]
+            return [*told, Damaged(leaving.why)]
         removed = await asyncio.gather(*(self._whole(self._forget(name, (State.FAILED,))) for name, _ in leaving))
         told += [f"{name}: removed, {why}" for (name, why), gone in zip(leaving, removed, strict=True) if gone is True]
         return told

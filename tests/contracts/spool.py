@@ -272,7 +272,7 @@ class SpoolContract:
         assert await spool.sweep(NOON) == []
         swept = await spool.sweep(NOON + 5)
         assert len(swept) == 1
-        assert "a1" in swept[0]
+        assert "a1" in str(swept[0])
         assert await found(spool) == ["b2"]
         assert await spool.sweep(NOON + 5) == []
 

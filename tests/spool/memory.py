@@ -120,9 +120,9 @@ class MemorySpool:
         octets = sum(one.size for one in self._entries.values())
         return Census({state: states.count(state) for state in State}, octets, oldest)
 
-    async def sweep(self, now: float) -> Sequence[str]:
+    async def sweep(self, now: float) -> Sequence[str | Damaged]:
         if self.trouble:
-            return [self.trouble.why]
+            return [Damaged(self.trouble.why)]
         failed = self._sorted(lambda one: one.state is State.FAILED)
         removed = []
         for one in failed:

@@ -41,7 +41,7 @@ async def assert_set_aside(spool: SqliteSpool, why: str) -> None:
     assert isinstance(census, Census)
     assert census.messages[State.QUARANTINED] == 1
     told = await spool.sweep(0)
-    assert told == [f"hurt: quarantined, {why}"]
+    assert told == [Damaged(f"hurt: quarantined, {why}")]
     assert await spool.sweep(0) == []
     listed = await spool.find(Wanted(ids=("hurt",)), limit=9)
     assert not isinstance(listed, Unavailable)
@@ -112,8 +112,9 @@ async def test_row_of_another_version(tmp_path, spool, alter, monkeypatch):
     assert isinstance(await spool.change(entry("hurt")), Entry)
     monkeypatch.undo()
     await spool.due(NOON, limit=9, per_delegate=9)
-    (why,) = await spool.sweep(0)
-    assert why.startswith("hurt: quarantined, ")
+    (told,) = await spool.sweep(0)
+    assert isinstance(told, Damaged)
+    assert told.why.startswith("hurt: quarantined, ")
     assert [one.id for one in await spool.due(NOON, limit=9, per_delegate=9)] == ["other"]
 
 
