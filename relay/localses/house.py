@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from relay.localses.identities import Identities, Owner
+from relay.localses.identities import Identities
+from relay.localses.owners import Owner
 from relay.localses.quota import Quota
 from relay.localses.refusals import Refused
 from relay.localses.sessions import Sessions

@@ -14,9 +14,10 @@ from typing import Final
 
 from relay.localses.addresses import addresses_in, one_address
 from relay.localses.house import House
-from relay.localses.identities import Identity, Owner
+from relay.localses.identities import Identity
 from relay.localses.message import Field, authors_of, read_fields, values_of
 from relay.localses.naming import not_authorized, owner_of
+from relay.localses.owners import Owner
 from relay.localses.raw_email import RawEmail
 from relay.localses.refusals import Refused
 from relay.localses.sigv4 import Caller

@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from relay.localses.addresses import one_address
-from relay.localses.identities import Identities, Identity, Owner
+from relay.localses.identities import Identities, Identity
+from relay.localses.owners import Owner
 from relay.localses.refusals import Refused, invalid
 from relay.localses.sigv4 import Caller
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn

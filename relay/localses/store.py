@@ -104,6 +104,13 @@ class Store:
             (self._folder / f"{name}.eml").unlink(missing_ok=True)
 
 
+def put_in_place(path: Path, text: str) -> None:
+    """Write a file so that whoever reads the folder meanwhile finds the old or the new; what UTF-8 lacks becomes ?."""
+    unfinished = path.with_name(f".{path.name}.tmp")  # hidden: it is passed over
+    unfinished.write_bytes(text.encode("utf-8", "replace"))
+    unfinished.replace(path)
+
+
 def _write(path: Path, octets: bytes) -> None:
     unfinished = path.with_suffix(path.suffix + ".tmp")
     unfinished.write_bytes(octets)
