@@ -89,7 +89,7 @@ class World:
 
 def caller_of(delegate: Delegate) -> Caller:
     """Return who asks: the delegate's principal; for a session, with the role it is of."""
-    return _caller(delegate.principal, delegate.role)
+    return _caller(delegate.principal, None if delegate.role is None else delegate.role.arn)
 
 
 @lru_cache(maxsize=4096)  # principals come from the configuration, never from the wire

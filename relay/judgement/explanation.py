@@ -65,7 +65,7 @@ def _delegate(delegate: Delegate) -> dict[str, Any]:
     return {
         "name": delegate.name,
         "principal": delegate.principal,
-        "role": delegate.role,
+        "role": None if delegate.role is None else delegate.role.arn,
         "account_grant": delegate.account_grant,
         "same_account": delegate.same_account,
     }

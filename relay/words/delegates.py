@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from relay.words.addresses import Address
+from relay.words.roles import AssumedRole
 
 #: Whom notifications of ours are judged as: the relay itself. No configured delegate may have the name.
 NOTIFICATIONS: Final = "ses-relay-notifications"
@@ -19,16 +20,17 @@ class Delegate:
     One configured delegate (a *delegate sender* of the SES Developer Guide).
 
     ``principal`` is an account id, a user, role or session ARN, or a service, as in the configuration; ``role`` is the
-    role's ARN with its path when ``principal`` is a session. ``account_grant``: a statement that grants the delegate's
-    whole account counts. ``return_path``: where bounces go: MAIL FROM (``envelope``), the author (``author``), or one
-    address that replaces MAIL FROM before anything is judged. ``is_caller``: it is the relay's own identity to AWS.
+    role that its mail is sent as, and then ``principal`` is that role's session. ``account_grant``: a statement that
+    grants the delegate's whole account counts. ``return_path``: where bounces go: MAIL FROM (``envelope``), the author
+    (``author``), or one address that replaces MAIL FROM before anything is judged. ``is_caller``: it is the relay's own
+    identity to AWS.
     ``mode`` and ``observe_until`` (seconds since the epoch) are None where those of all delegates hold.
     ``same_account``: what holds for ``allow_identities`` (names or ARNs) where the delegate's own account owns them.
     """
 
     name: str
     principal: str
-    role: str | None = None
+    role: AssumedRole | None = None
     is_caller: bool = False
     account_grant: bool = False
     mode: Literal["enforce", "observe"] | None = None

@@ -12,6 +12,7 @@ from relay.policy.document import Policy, UnreadablePolicy, parse_policy
 from relay.words.addresses import Address, NullPath, ReversePath, parse_address
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
+from relay.words.roles import AssumedRole
 from relay.words.transactions import Envelope
 
 NOW = 1_760_000_000.0  # 2025-10-09T08:53:20Z
@@ -81,8 +82,10 @@ def catalog(*identities: Identity, listed_at: float = NOW, problem: str | None =
     return Catalog({key: OwnedIdentities.of(group, listed_at, problem) for key, group in owners.items()})
 
 
-def delegate(principal: str = APP, **settings: Any) -> Delegate:
-    return Delegate("app", principal, **settings)
+def delegate(principal: str = APP, *, role: str | None = None, **settings: Any) -> Delegate:
+    """A delegate; *role* is the ARN of the role whose session *principal* is."""
+    assumed = None if role is None else AssumedRole(role, principal.rpartition("/")[2])
+    return Delegate("app", principal, role=assumed, **settings)
 
 
 def facts(author: str = "app@example.com", name: str | DisplayName | None = None, **fields: Any) -> MessageFacts:
