@@ -47,13 +47,15 @@ class AwsProblem(Exception):
     """
     A call that did not give what was asked for; ``str()`` names the call, the place and what AWS said.
 
-    ``code`` is AWS's own, or the class of what went wrong before AWS could say anything.
+    ``code`` is AWS's own, or the class of what went wrong before AWS could say anything. ``date`` is the time at which
+    AWS answered, as HTTP has it; empty where it did not.
     """
 
-    def __init__(self, call: str, code: str, message: str) -> None:
+    def __init__(self, call: str, code: str, message: str, date: str = "") -> None:
         super().__init__(f"{call}: {code}: {' '.join(message.split())}"[:_LONGEST_WHY])
         self.code = code
         self.message = message
+        self.date = date
 
 
 class Refused(AwsProblem):
@@ -161,6 +163,21 @@ class Accounts:
         """Ask STS who we are where we ask for *account*: ``Account``, ``Arn``, ``UserId``. Raises as :meth:`call`."""
         return self._call(account, region, "sts.get_caller_identity", {})
 
+    def origin(self) -> str | None:
+        """
+        Return where the chain found our own credentials, in botocore's word for it (``env``); None where it found none.
+
+        Raises:
+            Away: A provider of credentials failed.
+
+        """
+        with self._making:
+            try:
+                found = self._own().get_credentials()
+            except Exception as error:  # noqa: BLE001 - providers raise anything
+                raise problem_of(error, "the chain of credentials") from None
+        return None if found is None else str(found.method)
+
     def _check_whose(self, account: str, region: str) -> None:
         caller = self.caller(account, region)
         if caller["Account"] != account:
@@ -202,18 +219,18 @@ class Accounts:
 
     def _session(self, account: str, region: str) -> Any:
         access = self._accesses.get(account, Access(account))
-        if None not in self._sessions:
-            self._sessions[None] = self._new_own_session()
         if access.role_arn is None:
-            return self._sessions[None]
+            return self._own()
         if account not in self._sessions:
-            self._sessions[account] = self._borrowed(self._sessions[None], access, region)
+            self._sessions[account] = self._borrowed(self._own(), access, region)
         return self._sessions[account]
 
-    def _new_own_session(self) -> Any:
+    def _own(self) -> Any:
         import boto3  # noqa: PLC0415 - a third of a second, for those who want it
 
-        return (self._new_session or boto3.Session)()
+        if None not in self._sessions:
+            self._sessions[None] = (self._new_session or boto3.Session)()
+        return self._sessions[None]
 
     def _borrowed(self, own: Any, access: Access, region: str) -> Any:
         """Return a session whose credentials are those of the owner's role, renewed by botocore ahead of their end."""
@@ -254,7 +271,11 @@ def problem_of(error: Exception, call: str) -> AwsProblem:
         operation = error.operation_name
         if operation == "AssumeRole":
             call = f"{call}, by sts AssumeRole"
-        return (Away if is_away else Refused)(call, code or "Unknown", str(said.get("Message", "")))
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        kind = Away if is_away else Refused
+        return kind(call, code or "Unknown", str(said.get("Message", "")), str(headers.get("date", "")))
     if isinstance(error, ParamValidationError):
         return Refused(call, "ParamValidation", str(error))
+    if getattr(error, "kwargs", {}).get("provider") == "custom-process":
+        return Away(call, type(error).__name__, "the credential process failed")  # botocore quotes what it printed
     return Away(call, type(error).__name__, str(error))

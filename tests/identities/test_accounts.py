@@ -113,3 +113,41 @@ def test_a_turn_a_second_in_each_account_and_region():
     pace("888888888888", "eu-west-1")
 
     assert waits == [1.0, 2.0]
+
+
+def test_where_the_chain_found_credentials(monkeypatch, tmp_path):
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert Accounts().origin() is None
+
+    (tmp_path / "credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = b\n")
+    assert Accounts().origin() == "shared-credentials-file"
+
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(Away, match="ProfileNotFound"):
+        Accounts().origin()
+
+
+def test_what_a_credential_process_prints_is_not_told(monkeypatch, tmp_path):
+    process = tmp_path / "process"
+    process.write_text("#!/bin/sh\necho a-secret >&2; exit 1\n")
+    process.chmod(0o700)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {process}\n")
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+    with pytest.raises(Away, match="the credential process failed") as raised:
+        Accounts(tries=1).caller("888888888888", "us-east-1")
+    assert "a-secret" not in str(raised.value)
+
+
+def test_a_refusal_tells_the_time_of_whoever_refused(url):
+    wrong = Key(THEIRS.id, "another", THEIRS.principal)
+    with pytest.raises(Refused, match="SignatureDoesNotMatch") as raised:
+        accounts(url, wrong).caller("888888888888", "us-east-1")
+    assert raised.value.date.endswith("GMT")
