@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
-from relay.localses import owner_query
+from relay.localses import notifications, owner_query
+from relay.localses.configuration_rest import CONFIGURATION_ROUTES
 from relay.localses.house import House
 from relay.localses.judging import Send, check_send
 from relay.localses.keys import unique_id
@@ -90,12 +91,20 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("ses", "GetIdentityDkimAttributes"): owner_query.get_identity_dkim_attributes,
     ("ses", "GetIdentityMailFromDomainAttributes"): owner_query.get_identity_mail_from_domain_attributes,
     ("ses", "SetIdentityMailFromDomain"): owner_query.set_identity_mail_from_domain,
+    ("ses", "SetIdentityNotificationTopic"): notifications.set_identity_notification_topic,
+    ("ses", "SetIdentityHeadersInNotificationsEnabled"): notifications.set_identity_headers_in_notifications_enabled,
+    ("ses", "SetIdentityFeedbackForwardingEnabled"): notifications.set_identity_feedback_forwarding_enabled,
+    ("ses", "GetIdentityNotificationAttributes"): notifications.get_identity_notification_attributes,
     ("sts", "GetCallerIdentity"): get_caller_identity,
     ("sts", "AssumeRole"): assume_role,
 }
 
 
-ROUTES: Final = (("POST", "/v2/email/outbound-emails", "SendEmail", send_outbound_email), *OWNER_ROUTES)
+ROUTES: Final = (
+    ("POST", "/v2/email/outbound-emails", "SendEmail", send_outbound_email),
+    *OWNER_ROUTES,
+    *CONFIGURATION_ROUTES,
+)
 """The operations of v2: method, path, name and work."""
 
 

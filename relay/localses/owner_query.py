@@ -26,7 +26,7 @@ _ON_MX_FAILURE: Final = {"UseDefaultValue": "USE_DEFAULT_VALUE", "RejectMessage"
 def put_identity_policy(house: House, caller: Caller, asked: Parameters) -> Result:
     """Put a policy in place of the one of the same name, if there is one."""
     text, name, policy = (required(asked, each) for each in ("Identity", "PolicyName", "Policy"))
-    identity = _known(house, caller, text, "PutIdentityPolicy")
+    identity = known_identity(house, caller, text, "PutIdentityPolicy")
     check_policy(identity, name, policy)
     house.identities.keep(replace(identity, policies={**identity.policies, name: policy}))
     return {}
@@ -37,13 +37,13 @@ def get_identity_policies(house: House, caller: Caller, asked: Parameters) -> Re
     text, names = required(asked, "Identity"), _names(asked, "PolicyNames", MOST_POLICY_NAMES)
     for name in names:
         check_policy_name(name)
-    policies = _known(house, caller, text, "GetIdentityPolicies").policies
+    policies = known_identity(house, caller, text, "GetIdentityPolicies").policies
     return {"Policies": Entries({name: policies[name] for name in names if name in policies})}
 
 
 def list_identity_policies(house: House, caller: Caller, asked: Parameters) -> Result:
     """Tell the names of an identity's policies."""
-    identity = _known(house, caller, required(asked, "Identity"), "ListIdentityPolicies")
+    identity = known_identity(house, caller, required(asked, "Identity"), "ListIdentityPolicies")
     return {"PolicyNames": sorted(identity.policies)}
 
 
@@ -51,7 +51,7 @@ def delete_identity_policy(house: House, caller: Caller, asked: Parameters) -> R
     """Delete a policy; that of a name nobody has is deleted already."""
     text, name = required(asked, "Identity"), required(asked, "PolicyName")
     check_policy_name(name)
-    identity = _known(house, caller, text, "DeleteIdentityPolicy")
+    identity = known_identity(house, caller, text, "DeleteIdentityPolicy")
     left = {known: policy for known, policy in identity.policies.items() if known != name}
     house.identities.keep(replace(identity, policies=left))
     return {}
@@ -101,18 +101,18 @@ def delete_identity(house: House, caller: Caller, asked: Parameters) -> Result:
 
 def get_identity_verification_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
     """Tell that the known among the named identities are verified."""
-    told = {name: _verification(each) for name, each in _each(house, caller, asked)}
+    told = {name: _verification(each) for name, each in known_among(house, caller, asked)}
     return {"VerificationAttributes": Entries(told)}
 
 
 def get_identity_dkim_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
     """Tell how mail of the known among the named identities is signed."""
-    return {"DkimAttributes": Entries({name: _dkim(each) for name, each in _each(house, caller, asked)})}
+    return {"DkimAttributes": Entries({name: _dkim(each) for name, each in known_among(house, caller, asked)})}
 
 
 def get_identity_mail_from_domain_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
     """Tell the MAIL FROM domains of those among the named identities that have one."""
-    told = {name: _mail_from(each) for name, each in _each(house, caller, asked) if each.traits.mail_from}
+    told = {name: _mail_from(each) for name, each in known_among(house, caller, asked) if each.traits.mail_from}
     return {"MailFromDomainAttributes": Entries(told)}
 
 
@@ -149,12 +149,31 @@ def get_account_sending_enabled(house: House, caller: Caller, asked: Parameters)
     return {"Enabled": "true"}
 
 
-def _known(house: House, caller: Caller, text: str, action: str) -> Identity:
-    """The identity named; policies are for those that are verified."""
+def known_identity(house: House, caller: Caller, text: str, action: str) -> Identity:
+    """
+    Return the identity named, which must be verified.
+
+    Raises:
+        Refused: InvalidParameterValue, or AccessDenied for another account's.
+    """
     identity = find_identity(house.identities, caller, text, action)
     if identity is None:
         raise invalid(f"Identity {text} is invalid. Must be a verified email address or domain.")
     return identity
+
+
+def known_among(house: House, caller: Caller, asked: Parameters) -> list[tuple[str, Identity]]:
+    """
+    Return the known among ``Identities``, by the names they are asked for.
+
+    Raises:
+        Refused: ValidationError, InvalidParameterValue, or AccessDenied for another account's.
+    """
+    found = [
+        (name, find_identity(house.identities, caller, name, asked["Action"]))
+        for name in _names(asked, "Identities", MOST_NAMES)
+    ]
+    return [(name, identity) for name, identity in found if identity is not None]
 
 
 def _added(house: House, caller: Caller, name: str) -> Identity:
@@ -165,14 +184,6 @@ def _added(house: House, caller: Caller, name: str) -> Identity:
         identity = Identity(owner, name, Traits(created_at=house.clock()), {})
         house.identities.keep(identity)
     return identity
-
-
-def _each(house: House, caller: Caller, asked: Parameters) -> list[tuple[str, Identity]]:
-    found = [
-        (name, find_identity(house.identities, caller, name, asked["Action"]))
-        for name in _names(asked, "Identities", MOST_NAMES)
-    ]
-    return [(name, identity) for name, identity in found if identity is not None]
 
 
 def _names(asked: Parameters, name: str, most: int) -> list[str]:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from relay.localses.constraints import check_choice, violation, whole_number
+from relay.localses.configuration_sets import ConfigurationSet
+from relay.localses.constraints import check_choice, violation
 from relay.localses.dkim import HOSTED_ZONE, dkim_tokens
 from relay.localses.house import House
 from relay.localses.identities import Identity, Traits
 from relay.localses.naming import find_identity, new_name, owner_of
 from relay.localses.owner_query import with_mail_from
-from relay.localses.pages import page_of
+from relay.localses.pages import asked_page, page_of
 from relay.localses.policies import check_policy, check_policy_name
 from relay.localses.raw_email import check_configuration_set
 from relay.localses.refusals import Refused, invalid
@@ -22,8 +23,6 @@ from relay.localses.tagging import check_number, read_tag_list, tag_list
 Result: TypeAlias = dict[str, Any]
 Operation: TypeAlias = Callable[[House, Caller, Asked], Result]
 
-_PAGE: Final = 100
-
 
 def create_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
     """Add an identity; it is verified at once, a domain signs with keys of SES unless told otherwise."""
@@ -34,6 +33,8 @@ def create_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
     house.check_room(owner)
     tags, configuration_set = read_tag_list(list_in(asked.body, "Tags")), asked.text("ConfigurationSetName")
     check_configuration_set(configuration_set)
+    if configuration_set is not None:
+        known_set(house, caller, configuration_set)
     traits = Traits(house.clock(), tags=tags, configuration_set=configuration_set or "")
     identity = Identity(owner, name, traits, {})
     signing = object_in(asked.body.get("DkimSigningAttributes") or {}, "DkimSigningAttributes")
@@ -50,7 +51,7 @@ def get_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
     named = {"ConfigurationSetName": traits.configuration_set} if traits.configuration_set else {}
     return {
         **_kind(identity),
-        "FeedbackForwardingStatus": True,
+        "FeedbackForwardingStatus": traits.forwards_feedback,
         "VerifiedForSendingStatus": True,
         "VerificationStatus": "SUCCESS",
         "DkimAttributes": dkim_attributes(identity),
@@ -64,14 +65,8 @@ def get_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
 
 def list_email_identities(house: House, caller: Caller, asked: Asked) -> Result:
     """Tell the caller's identities, a page at a time; by POST or, as older clients ask, by GET."""
-    size, token = asked.queried("PageSize"), asked.queried("NextToken") or asked.text("NextToken")
-    if asked.body.get("PageSize") is not None:
-        size = str(asked.body["PageSize"])
-    if asked.body.get("Filter"):
-        raise invalid("This embedded SES lists without a filter.")
-    page, following = page_of(
-        house.identities.names(owner_of(caller)), whole_number("PageSize", size or "0", 0, 1000) or _PAGE, token
-    )
+    size, token = asked_page(asked)
+    page, following = page_of(house.identities.names(owner_of(caller)), size, token)
     told = [_listed(name) for name in page]
     return {"EmailIdentities": told} | ({"NextToken": following} if following else {})
 
@@ -117,6 +112,26 @@ def put_mail_from_attributes(house: House, caller: Caller, asked: Asked) -> Resu
     failure = asked.text("BehaviorOnMxFailure") or "USE_DEFAULT_VALUE"
     check_choice("BehaviorOnMxFailure", failure, ("USE_DEFAULT_VALUE", "REJECT_MESSAGE"))
     house.identities.keep(with_mail_from(identity, asked.text("MailFromDomain") or "", failure))
+    return {}
+
+
+def put_feedback_attributes(house: House, caller: Caller, asked: Asked) -> Result:
+    """Say whether bounces and complaints are mailed; by v2 that may be switched off while nobody else hears of them."""
+    identity = _known(house, caller, asked, "PutEmailIdentityFeedbackAttributes")
+    forwards = asked.body.get("EmailForwardingEnabled", False)
+    if not isinstance(forwards, bool):
+        raise Refused("SerializationException", "EmailForwardingEnabled is true or false.")
+    house.identities.keep(replace(identity, traits=replace(identity.traits, forwards_feedback=forwards)))
+    return {}
+
+
+def put_configuration_set_attributes(house: House, caller: Caller, asked: Asked) -> Result:
+    """Say which configuration set mail of an identity is sent with; none takes it away."""
+    identity = _known(house, caller, asked, "PutEmailIdentityConfigurationSetAttributes")
+    name = asked.text("ConfigurationSetName") or ""
+    if name:
+        known_set(house, caller, name)
+    house.identities.keep(replace(identity, traits=replace(identity.traits, configuration_set=name)))
     return {}
 
 
@@ -189,6 +204,13 @@ OWNER_ROUTES: Final[tuple[tuple[str, str, str, Operation], ...]] = (
     ("PUT", _POLICY, "UpdateEmailIdentityPolicy", update_email_identity_policy),
     ("DELETE", _POLICY, "DeleteEmailIdentityPolicy", delete_email_identity_policy),
     ("PUT", f"{_ONE}/mail-from", "PutEmailIdentityMailFromAttributes", put_mail_from_attributes),
+    ("PUT", f"{_ONE}/feedback", "PutEmailIdentityFeedbackAttributes", put_feedback_attributes),
+    (
+        "PUT",
+        f"{_ONE}/configuration-set",
+        "PutEmailIdentityConfigurationSetAttributes",
+        put_configuration_set_attributes,
+    ),
     ("PUT", f"{_ONE}/dkim/signing", "PutEmailIdentityDkimSigningAttributes", put_dkim_signing_attributes),
     ("POST", "/v2/email/tags", "TagResource", tag_resource),
     ("DELETE", "/v2/email/tags", "UntagResource", untag_resource),
@@ -196,6 +218,19 @@ OWNER_ROUTES: Final[tuple[tuple[str, str, str, Operation], ...]] = (
     ("GET", "/v2/email/account", "GetAccount", get_account),
 )
 """Method, path, name and work of each operation."""
+
+
+def known_set(house: House, caller: Caller, name: str) -> ConfigurationSet:
+    """
+    Return the caller's configuration set *name*.
+
+    Raises:
+        Refused: NotFoundException.
+    """
+    found = house.identities.configuration_sets.find(owner_of(caller), name)
+    if found is None:
+        raise Refused("NotFoundException", f"Configuration set <{name}> does not exist.")
+    return found
 
 
 def _put_policy(house: House, identity: Identity, name: str, text: str) -> Result:

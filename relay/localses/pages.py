@@ -3,8 +3,13 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import Final
 
+from relay.localses.constraints import whole_number
 from relay.localses.refusals import invalid
+from relay.localses.rest import Asked
+
+_PAGE: Final = 100
 
 
 def page_of(names: Sequence[str], size: int, token: str | None) -> tuple[Sequence[str], str | None]:
@@ -17,6 +22,20 @@ def page_of(names: Sequence[str], size: int, token: str | None) -> tuple[Sequenc
     rest = [name for name in names if name > _last(token)] if token else list(names)
     page = rest[:size]
     return page, _token(page[-1]) if len(rest) > size else None
+
+
+def asked_page(asked: Asked) -> tuple[int, str | None]:
+    """
+    Return size and token of the page that a request of v2 asks for, in its query or in its body.
+
+    Raises:
+        Refused: ValidationError, MalformedInput, or InvalidParameterValue for a filter.
+    """
+    size = asked.queried("PageSize") if asked.body.get("PageSize") is None else str(asked.body["PageSize"])
+    if asked.body.get("Filter"):
+        raise invalid("This embedded SES lists without a filter.")
+    token = asked.queried("NextToken") or asked.text("NextToken")
+    return whole_number("PageSize", size or "0", 0, 1000) or _PAGE, token
 
 
 def _token(name: str) -> str:

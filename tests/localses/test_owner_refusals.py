@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.config import Config
@@ -14,12 +15,20 @@ from tests.localses.test_owner_v1 import policy
 
 PATH = Path(__file__).parent.parent / "cases" / "localses" / "owner_refusals.jsonl"
 CASES = [json.loads(line) for line in PATH.read_text("utf-8").splitlines()]
+DESTINATION: dict[str, Any] = {
+    "ConfigurationSetName": "there",
+    "EventDestinationName": "there",
+    "EventDestination": {
+        "MatchingEventTypes": ["BOUNCE"],
+        "SnsDestination": {"TopicArn": "arn:aws:sns:us-east-1:888888888888:there"},
+    },
+}
 UNCHECKED = Config(parameter_validation=False, retries={"total_max_attempts": 1})
 
 
 @pytest.fixture(scope="module")
 def clients(house):
-    """Clients that send whatever they are told, and an embedded SES with one domain that has one policy."""
+    """Clients that send whatever they are told, and an embedded SES with a domain, its policy, a configuration set."""
     with house.running(LocalSes(DEMO_KEYS)) as door:
         clients = {
             service: AWS.create_client(
@@ -35,6 +44,8 @@ def clients(house):
         clients["ses"].verify_domain_identity(Domain="example.com")
         clients["ses"].verify_email_identity(EmailAddress="ceo@example.com")
         clients["ses"].put_identity_policy(Identity="example.com", PolicyName="there", Policy=policy())
+        clients["sesv2"].create_configuration_set(ConfigurationSetName="there")
+        clients["sesv2"].create_configuration_set_event_destination(**DESTINATION)
         yield clients
 
 
@@ -56,6 +67,9 @@ def test_a_wrong_request_is_refused(case, clients):
     assert case.get("says", error["Message"]) == error["Message"]
     assert clients["sesv2"].get_email_identity_policies(EmailIdentity="example.com")["Policies"] == {"there": policy()}
     assert clients["ses"].list_identities()["Identities"] == ["ceo@example.com", "example.com"]
+    assert clients["sesv2"].list_configuration_sets()["ConfigurationSets"] == ["there"]
+    told = clients["sesv2"].get_configuration_set_event_destinations(ConfigurationSetName="there")
+    assert told["EventDestinations"] == [{"Name": "there", "Enabled": False, **DESTINATION["EventDestination"]}]
 
 
 def test_there_are_enough_cases():
