@@ -3,13 +3,14 @@
 import platform
 import sys
 
-from bench import decisions, spool
+from bench import decisions, relays, spool
 
 
 def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, {sys.platform}; CPU time, medians")
     decisions.main()
     spool.main()
+    relays.main([])
 
 
 if __name__ == "__main__":
