@@ -30,7 +30,7 @@ from relay.sending.outcomes import Outcome as SesOutcome
 from relay.sending.troubles import OWN, Lane
 from relay.words.addresses import Address, NullPath
 from relay.words.apis import Api
-from relay.words.delegates import Delegate
+from relay.words.delegates import NOTIFICATIONS, Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
@@ -87,8 +87,11 @@ class Prepared:
     @property
     def lane(self) -> Lane:
         """The way it takes through SES. Who lacks ``ses:SendEmail`` alone may send small messages all the same."""
-        permit = self.permit
-        return Lane(OWN, permit.region, permit.from_arn if permit.api is Api.RAW else f"{permit.from_arn} {permit.api}")
+        permit, role = self.permit, self.mail.role
+        identity = permit.from_arn if permit.api is Api.RAW else f"{permit.from_arn} {permit.api}"
+        if role is None:
+            return Lane(OWN, permit.region, identity)
+        return Lane(role.account, permit.region, identity, role.principal)
 
     def to(self, recipients: tuple[str, ...]) -> "Prepared":
         """Return the same message, as it goes to some of its recipients."""
@@ -162,7 +165,7 @@ class Walk:
             sent = b"".join((f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii"), sent))
         permit = judgement.permit
         known |= {"region": permit.region, "account": permit.account}
-        return Prepared(_mail(envelope, sent, permit), permit, judgement, delegate, known, raw)
+        return Prepared(_mail(envelope, sent, permit, delegate), permit, judgement, delegate, known, raw)
 
     async def _repaired(
         self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: datetime | None
@@ -226,7 +229,8 @@ class Walk:
             return await asyncio.to_thread(read, *arguments)
 
 
-def _mail(envelope: Envelope, raw: bytes, permit: Permit) -> Mail:
+def _mail(envelope: Envelope, raw: bytes, permit: Permit, delegate: Delegate) -> Mail:
+    sent_as_another = delegate.role is not None and delegate.name != NOTIFICATIONS  # that role is the operator's
     return Mail(
         source=str(permit.source),
         destinations=tuple(map(str, envelope.forward_paths)),
@@ -236,7 +240,9 @@ def _mail(envelope: Envelope, raw: bytes, permit: Permit) -> Mail:
         raw=raw,
         configuration_set=permit.configuration_set,
         tags=permit.tags,
-        own=not permit.sealed,
+        own=not (permit.sealed or sent_as_another),
+        role=delegate.role,
+        tenant=permit.tenant,
         api=permit.api,
     )
 

@@ -91,9 +91,12 @@ def judge_message(
     choice = Choice(delegate, catalog, rules, now)
     mode = mode_of(delegate, rules, now)
     judgement = _refused((), TOO_LARGE, Reason.SIZE)
+    steering = steer(facts.x_ses, delegate, rules)
+    if isinstance(steering, Reply):
+        return replace(_refused((), steering, Reason.MESSAGE_FORM), mode=mode)
     calls = bulk.calls(envelope.forward_paths)
-    for api in apis_for(bulk.octets):
-        judgement = _judge(facts, _Sending(envelope, api, calls), choice, mode, trace=trace)
+    for api in apis_for(bulk.octets, to_tenant=steering.tenant is not None):
+        judgement = _judge(facts, _Sending(envelope, api, calls, steering), choice, mode, trace=trace)
         if judgement.permit is not None and judgement.unenforced is None:
             break  # the next one is less sure to be taken
     return judgement if mode is judgement.mode else replace(judgement, mode=mode)
@@ -106,13 +109,11 @@ class _Sending:
     envelope: Envelope
     api: Api
     calls: tuple[tuple[str, ...], ...]
+    steering: Steering
 
 
 def _judge(facts: MessageFacts, sending: _Sending, choice: Choice, mode: Mode, *, trace: bool) -> Judgement:
     delegate, rules, envelope = choice.delegate, choice.rules, sending.envelope
-    steering = steer(facts.x_ses, delegate, rules)
-    if isinstance(steering, Reply):
-        return _refused((), steering, Reason.MESSAGE_FORM)
     mail_from = reverse_path_of(envelope.reverse_path, facts.author, delegate, rules)
     if mail_from is None:
         return _refused((), NULL_REVERSE_PATH, Reason.ADDRESS_FORM)
@@ -128,14 +129,14 @@ def _judge(facts: MessageFacts, sending: _Sending, choice: Choice, mode: Mode, *
         delegate,
         rules,
         choice.now,
-        steering.tenant,
+        sending.steering.tenant,
         sending.api,
         sending.calls,
     )
     hearing = Hearing(choice, circumstances, trace)
     answered = [(question, *decide(question, hearing)) for question in questions]
     final = [each for each in answered if mode is Mode.ENFORCE or not is_spared(each[1].verdict, each[2])]
-    return _conclude(answered, final, _Way(steering, sending.api), choice)
+    return _conclude(answered, final, _Way(sending.steering, sending.api), choice)
 
 
 @dataclass(frozen=True, slots=True)

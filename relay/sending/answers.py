@@ -20,6 +20,7 @@ LONGEST_TEXT: Final = 400
 
 NOT_LET: Final = Reply(451, (4, 3, 5), "SES does not let this relay send the message: its operator must act")
 NOT_KNOWN: Final = Reply(451, (4, 3, 5), "SES does not accept this relay's credentials: its operator must act")
+NO_ROLE: Final = Reply(451, (4, 3, 5), "This relay cannot send as the delegate now: its operator must act")
 TRY_LATER: Final = Reply(451, (4, 3, 0), "SES is not available, try again later")
 UNKNOWN_ANSWER: Final = Reply(451, (4, 3, 0), "SES gave an answer this relay does not know, try again later")
 MAYBE_SENT: Final = Reply(451, (4, 4, 2), "SES did not confirm the message in time: it may have been sent")
@@ -122,16 +123,6 @@ def disagreement(outcome: Outcome) -> Literal["access-denied", "not-verified"] |
     if code in ACCESS_DENIED:
         return "access-denied"
     return "not-verified" if _is_not_verified(code, outcome.message) else None
-
-
-def is_clock_or_key(outcome: Outcome) -> bool:
-    """Whether the signature was not accepted: by a wrong clock, or a wrong key."""
-    return isinstance(outcome, Deferred) and _bare(outcome.code) in CLOCK_OR_KEY
-
-
-def is_stale_key(outcome: Outcome) -> bool:
-    """Whether AWS no longer knows the access key or its token."""
-    return isinstance(outcome, Deferred) and _bare(outcome.code) in STALE_KEY
 
 
 def _of_success(message_id: str) -> Outcome:

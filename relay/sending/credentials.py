@@ -7,7 +7,6 @@ A message waits for it only while there is no key at all.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -15,7 +14,7 @@ from typing import Any, Final
 import botocore.session
 
 from relay.observe.events import Noted, Observer
-from relay.sending.keys import AccessKey, Unusable
+from relay.sending.keys import AccessKey, Unusable, checked
 
 #: Temporary credentials are renewed when less than this is left, as botocore itself does.
 AHEAD: Final = 15 * 60.0
@@ -24,7 +23,6 @@ PAUSE: Final = 5.0
 #: How often the background looks at the clock.
 GLANCE: Final = 30.0
 
-_HEADER_SAFE = re.compile(r"[!-~]+", re.ASCII)
 _LONGEST_WHY: Final = 300
 
 
@@ -133,7 +131,7 @@ class Credentials:
             frozen = found.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001 - providers raise anything, from KeyError to SSL errors: unusable all
             return None, Unusable(_why(error))
-        return found, _checked(AccessKey(str(frozen.access_key), str(frozen.secret_key), frozen.token or None))
+        return found, checked(AccessKey(str(frozen.access_key), str(frozen.secret_key), frozen.token or None))
 
     def _tell_of(self, found: Any, now: AccessKey | Unusable) -> None:
         if isinstance(now, Unusable):
@@ -145,13 +143,6 @@ class Credentials:
 
     def _tell(self, level: str, event: str, **details: object) -> None:
         self._observe(Noted(level, event, details))
-
-
-def _checked(key: AccessKey) -> AccessKey | Unusable:
-    """A stray newline of a file or variable would end in a header, or in a signature nobody accepts."""
-    if not all(_HEADER_SAFE.fullmatch(part) for part in (key.id, key.secret, key.token or "-")):
-        return Unusable("the access key, secret or token is empty or holds blanks or control characters")
-    return key
 
 
 def _why(error: Exception) -> str:

@@ -8,36 +8,38 @@ piece was handed over the failure is Deferred, after it Ambiguous.
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from relay.observe.events import Noted, Observer, SesCalled
+from relay.observe.events import Observer, SesCalled
 from relay.sending import endpoints
 from relay.sending.answers import (
     MAYBE_SENT,
+    NO_ROLE,
     NOT_KNOWN,
     TRY_LATER,
-    is_clock_or_key,
-    is_stale_key,
+    disagreement,
     outcome_of,
     outcome_of_v2,
 )
+from relay.sending.assuming import Session, question_for, region_for, session_of
 from relay.sending.callers import QUESTION as WHO
 from relay.sending.callers import Caller, caller_of
 from relay.sending.encoding import CONTENT_TYPES, ENCODED_TWICE, PATHS, Pieces
+from relay.sending.enquiries import Enquiries
 from relay.sending.keys import AccessKey, KeySource, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Sent
 from relay.sending.pace.quota import QUESTION as HOW_MUCH
 from relay.sending.pace.quota import SendQuota, quota_of
-from relay.sending.signing import Target, sign
+from relay.sending.roles import Roles
+from relay.sending.signer import Signer
+from relay.sending.signing import Target
+from relay.sending.troubles import OWN
 from relay.sending.wire import Answer, NoAnswer, Wire
 from relay.words.apis import Api
 from relay.words.endings import Reason
-
-#: Less than this is no reason for a refused signature: SES takes 5 minutes on either side of its own clock.
-TOLERATED_SKEW: Final = timedelta(seconds=60)
+from relay.words.roles import AssumedRole
 
 _RESULTS: Final = {
     Reason.SES_THROTTLED: "throttled",
@@ -48,11 +50,12 @@ _RESULTS: Final = {
 
 class SesDoor:
     """
-    Sends mail through SES, in any region; a :class:`relay.sending.ports.Sender`.
+    Sends mail through SES, in any region; a :class:`relay.sending.ports.Sender`. Mail that names a role goes with that
+    role's session, all other mail with the relay's own key; ``roles`` is told which there are.
 
     Args:
         endpoint_url: One address for SES and STS in every region; None for AWS's own.
-        credentials: Who keeps the access key.
+        credentials: Who keeps the relay's own access key, which assumes the roles.
         observe: Hears of every call.
         clock: Wall-clock time, timezone-aware; signatures need it.
         connect_timeout: Seconds for name, connection and TLS handshake together.
@@ -60,6 +63,7 @@ class SesDoor:
             for a turn.
         max_connections: Calls at a time; more wait for their turn, neither encoded nor signed.
         user_agent: For the HTTP header.
+        region: Where roles are assumed; None for a region of each role's partition.
         tls: Whom to trust; None for the system's authorities.
 
     """
@@ -75,16 +79,19 @@ class SesDoor:
         read_timeout: float,
         max_connections: int,
         user_agent: str,
+        region: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._endpoint_url = endpoint_url
         self._credentials = credentials
         self._observe = observe
-        self._clock = clock
         self._read_timeout = read_timeout
+        self._region = region
         self._turns = asyncio.Semaphore(max_connections)
-        self._skew = timedelta(0)
+        self._signer = Signer(clock, observe)
         self._wire = Wire(connect_timeout=connect_timeout, read_timeout=read_timeout, user_agent=user_agent, tls=tls)
+        self._enquiries = Enquiries(self._wire, self._signer)
+        self.roles = Roles(self._assume, observe)
 
     async def start(self) -> None:
         """Open; connections are made when needed."""
@@ -92,6 +99,7 @@ class SesDoor:
 
     async def close(self) -> None:
         """Close every connection. Calls that still run end as Deferred or Ambiguous."""
+        await self.roles.close()
         await self._wire.close()
 
     async def send(self, mail: Mail, region: str) -> Outcome:
@@ -100,33 +108,37 @@ class SesDoor:
             why = f"no connection became free in {self._read_timeout:g} s"
             return Deferred("Busy", why, TRY_LATER, Reason.SES_UNAVAILABLE)
         try:
-            key = await self._credentials.get()
+            source = self._credentials if mail.role is None else self.roles.of(mail.role)
+            key = await source.get()
             if isinstance(key, Unusable):
-                return Deferred("NoCredentials", key.why, NOT_KNOWN, Reason.SES_CREDENTIALS)
+                code, reply = ("NoCredentials", NOT_KNOWN) if mail.role is None else ("RoleNotAssumed", NO_ROLE)
+                return Deferred(code, key.why, reply, Reason.SES_CREDENTIALS)
             target = endpoints.target(endpoints.SES, region, self._endpoint_url).below(PATHS[mail.api])
-            return await self._send(mail, key, target)
+            return await self._send(mail, key, source, target)
         finally:
             self._turns.release()
 
     async def caller_identity(self, region: str) -> Caller | Unusable:
         """Return who the relay is to AWS, by STS in *region*, or why that is not known."""
-        answer = await self._ask(endpoints.target(endpoints.STS, region, self._endpoint_url), WHO)
+        target = endpoints.target(endpoints.STS, region, self._endpoint_url)
+        answer = await self._enquiries.ask(target, WHO, self._credentials)
         return answer if isinstance(answer, Unusable) else caller_of(answer.status, answer.body)
 
-    async def send_quota(self, region: str) -> SendQuota | Unusable:
-        """Return what the relay's account may send in *region*, or why that is not known."""
-        answer = await self._ask(endpoints.target(endpoints.SES, region, self._endpoint_url), HOW_MUCH)
-        return answer if isinstance(answer, Unusable) else quota_of(answer.status, answer.body)
+    async def send_quota(self, region: str, account: str = OWN) -> SendQuota | Unusable:
+        """Return what *account*, the relay's own or that of roles, may send in *region*, or why that is not known."""
+        target = endpoints.target(endpoints.SES, region, self._endpoint_url)
+        quota: SendQuota | Unusable = Unusable(f"no delegate has a role of account {account}")
+        for source in [self._credentials] if account == OWN else self.roles.of_account(account):
+            answer = await self._enquiries.ask(target, HOW_MUCH, source)
+            quota = answer if isinstance(answer, Unusable) else quota_of(answer.status, answer.body)
+            if isinstance(quota, SendQuota):
+                break
+        return quota
 
-    async def _ask(self, target: Target, question: bytes) -> Answer | Unusable:
-        key = await self._credentials.get()
-        if isinstance(key, Unusable):
-            return key
-        headers = sign(key, target, sha256(question).hexdigest(), self._clock() + self._skew)
-        answer = await self._wire.post(target.url, headers, [question])
-        if isinstance(answer, NoAnswer):
-            return Unusable(f"{target.host} gave no answer: {answer.why}")
-        return answer
+    async def _assume(self, role: AssumedRole) -> Session | Unusable:
+        target = endpoints.target(endpoints.STS, region_for(role, self._region), self._endpoint_url)
+        answer = await self._enquiries.ask(target, question_for(role), self._credentials)
+        return answer if isinstance(answer, Unusable) else session_of(answer, role, self._signer.now())
 
     async def _take_turn(self) -> bool:
         try:
@@ -135,34 +147,22 @@ class SesDoor:
         except TimeoutError:
             return False
 
-    async def _send(self, mail: Mail, key: AccessKey, target: Target) -> Outcome:
+    async def _send(self, mail: Mail, key: AccessKey, source: KeySource, target: Target) -> Outcome:
         body, size, body_hash = await _encode(mail)
         now = asyncio.get_running_loop().time
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
-            content_type = CONTENT_TYPES[mail.api]
-            headers = sign(key, target, body_hash, self._clock() + self._skew, content_type=content_type)
+            headers = self._signer.sign(key, target, body_hash, CONTENT_TYPES[mail.api])
             answer = await self._wire.post(target.url, headers, body, size)
             outcome = _of_silence(answer) if isinstance(answer, NoAnswer) else _of_answer(answer, mail)
             result = _result_of(outcome)
         finally:
             self._observe(SesCalled(target.region, mail.api.value, result, now() - began))
-        if isinstance(answer, Answer):
-            self._learn(outcome, answer, key)
+        if isinstance(answer, Answer) and isinstance(outcome, Deferred):
+            self._signer.learn(outcome.code, answer.date, key, source)
+        if mail.role is not None and disagreement(outcome) == "access-denied":
+            self.roles.doubt(mail.role, key)
         return outcome
-
-    def _learn(self, outcome: Outcome, answer: Answer, key: AccessKey) -> None:
-        """Set the clock by SES's, or look for another key, when the signature was not accepted. For the next call."""
-        if is_stale_key(outcome):
-            self._credentials.reject(key)
-        if not is_clock_or_key(outcome):
-            return
-        skew = _skew(answer.date, self._clock())
-        if abs(skew - self._skew) > TOLERATED_SKEW:
-            self._skew = skew
-            self._observe(Noted("warning", "clock.skew", {"seconds": round(skew.total_seconds())}))
-        else:
-            self._credentials.reject(key)  # the time was right, so the key is not
 
 
 async def _encode(mail: Mail) -> tuple[Iterable[bytes], int, str]:
@@ -202,15 +202,3 @@ def _result_of(outcome: Outcome) -> str:
     if isinstance(outcome, Ambiguous):
         return "ambiguous"
     return _RESULTS.get(outcome.reason, "unavailable")
-
-
-def _skew(date: str, now: datetime) -> timedelta:
-    """Return how far the peer's Date header is ahead of *now*; zero when it is near, or none."""
-    try:
-        theirs = parsedate_to_datetime(date)
-    except ValueError:
-        return timedelta(0)
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    skew = theirs - now
-    return skew if abs(skew) > TOLERATED_SKEW else timedelta(0)

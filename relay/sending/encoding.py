@@ -95,6 +95,8 @@ def _around(mail: Mail) -> tuple[bytes, bytes]:
         said["EmailTags"] = [{"Name": name, "Value": value} for name, value in mail.tags]
     if mail.configuration_set is not None:
         said["ConfigurationSetName"] = mail.configuration_set
+    if mail.tenant is not None:
+        said["TenantName"] = mail.tenant
     said["Content"] = {"Raw": {"Data": ""}}
     text = json.dumps(said).encode("ascii")
     return text[:-4], text[-4:]

@@ -1,13 +1,13 @@
 """
-The gates before SES: one for each account and region, one for each identity. A gate that is shut lets one message
-through from time to time, to see; all others wait without being tried.
+The gates before SES: one for each account and region, one for each role, one for each identity. A gate that is shut
+lets one message through from time to time, to see; all others wait without being tried.
 
 Outages shut after several failures in a row, and are tried again within a minute. What a person must mend, or midnight,
 shuts at the first word, and is tried rarely. Opened again a gate lets few through at once, then more with each success:
 an outage ends without a stampede.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -139,23 +139,28 @@ class Gates:
     def told(self, lane: Lane, outcome: Outcome) -> None:
         """Learn from what came of a call."""
         trouble = trouble_of(outcome)
-        account, identity = _keys(lane)
+        account, *others = keys = _keys(lane)
         match outcome:
             case Sent():
                 self._gates[account] = after_success(self._gate(account), self._most)
-                self._gates.pop(identity, None)
+                self._open(others)
             case Refused():
                 self._gates[account] = after_word(self._gate(account))
-                self._gates.pop(identity, None)
+                self._open(others)
             case _ if trouble is None:
                 self.leave(lane)
             case _ if trouble is Trouble.NOT_LET:
                 self._gates[account] = after_word(self._gate(account))
-                self._shut(identity, trouble)
+                self._open(others[:-1])
+                self._shut(lane, keys[-1], trouble)
             case _:
-                if identity in self._gates:
-                    self._gates[identity] = replace(self._gates[identity], probed_at=None)
-                self._shut(account, trouble)
+                self._shut(lane, keys[-2] if trouble is Trouble.CREDENTIALS else account, trouble)
+
+    def mended(self, session: str) -> None:
+        """The role of *session* can be assumed again: what waits for that may be tried at once."""
+        for key, gate in self._gates.items():
+            if key[0] == session and gate.trouble is Trouble.CREDENTIALS:
+                self._gates[key] = replace(gate, opens_at=self._now(), probed_at=None)
 
     def window(self, lane: Lane) -> int:
         """How many calls at once its account and region bear."""
@@ -185,12 +190,26 @@ class Gates:
     def _gate(self, key: _Key) -> Gate:
         return self._gates.get(key, _UNKNOWN)
 
-    def _shut(self, key: _Key, trouble: Trouble) -> None:
-        self._gates[key] = after_trouble(self._gate(key), trouble, self._now(), self._chance())
+    def _open(self, keys: Iterable[_Key]) -> None:
+        for key in keys:
+            self._gates.pop(key, None)
+
+    def _shut(self, lane: Lane, key: _Key, trouble: Trouble) -> None:
+        """Shut one gate of *lane*; of the others the probe has told nothing."""
+        gate = self._gate(key)
+        self.leave(lane)
+        self._gates[key] = after_trouble(gate, trouble, self._now(), self._chance())
 
 
 _UNKNOWN: Final = Gate()
 
 
-def _keys(lane: Lane) -> tuple[_Key, _Key]:
-    return (lane.account, lane.region), (lane.identity,)
+def _keys(lane: Lane) -> tuple[_Key, ...]:
+    """
+    Name the gates of *lane*: its account's first, its identity's for whoever calls last, and before that one the
+    caller's: of a role; the relay's own key stands for its account.
+    """
+    account = (lane.account, lane.region)
+    if not lane.session:
+        return account, (lane.identity,)
+    return account, (lane.session, lane.region), (lane.session, lane.identity)

@@ -1,7 +1,10 @@
 """What requests are signed with, and the two answers of whoever keeps it. Secrets never show in ``repr``."""
 
+import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+_HEADER_SAFE: Final = re.compile(r"[!-~]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +18,24 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """There is no access key to sign with. ``why`` is for the operator; it holds no secret."""
+    """
+    There is no access key to sign with, or no answer. ``why`` is for the operator; it holds no secret. ``code`` is
+    AWS's own where AWS said why.
+    """
 
     why: str
+    code: str = ""
+
+
+def checked(key: AccessKey) -> AccessKey | Unusable:
+    """A stray newline of a file or variable would end in a header, or in a signature nobody accepts."""
+    if not all(_HEADER_SAFE.fullmatch(part) for part in (key.id, key.secret, key.token or "-")):
+        return Unusable("the access key, secret or token is empty or holds blanks or control characters")
+    return key
 
 
 class KeySource(Protocol):
-    """Whoever keeps the relay's own access key."""
+    """Whoever keeps an access key: the relay's own, or that of a role it assumes."""
 
     async def get(self) -> AccessKey | Unusable:
         """Return the key to sign with now. Waits only while none is there yet."""

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from relay.words.apis import Api
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.roles import AssumedRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Mail:
 
     ``source`` is the feedback address; ``destinations`` the recipients of this call; ``raw`` the message's bytes.
     ``own``: SES judges the relay, whose operator is to blame for a no; else the delegate itself, and no is its answer.
-    ``api``: the call that takes it.
+    ``role``: whose session signs, and nothing else may; None for the relay's own key. ``tenant``: of SES; only the call
+    of v2 has a word for it. ``api``: the call that takes it.
     """
 
     source: str
@@ -27,6 +29,8 @@ class Mail:
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     own: bool = True
+    role: AssumedRole | None = None
+    tenant: str | None = None
     api: Api = Api.RAW
 
 

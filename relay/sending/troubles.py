@@ -30,7 +30,7 @@ class Trouble(StrEnum):
     OUTAGE = "outage"  # SES does not answer, or with nothing of use
     RATE = "rate"  # too many at once: slower, not later
     QUOTA = "quota"  # the day's recipients are used up
-    CREDENTIALS = "credentials"  # SES does not know the relay
+    CREDENTIALS = "credentials"  # SES does not know the relay, or a role cannot be assumed
     PAUSED = "paused"  # the account may not send at all
     NOT_LET = "not-let"  # SES knows the relay and does not let it use this identity or configuration set
 
@@ -51,21 +51,28 @@ class Lane:
     The way of a message through SES, as far as others share it.
 
     ``account`` is the one that calls SES, whose quota and rate count; ``identity`` is the ARN of the author's.
+    ``session``: of the role that calls, its ARN; empty where the relay's own key does.
     """
 
     account: str
     region: str
     identity: str
+    session: str = ""
+
+
+_DETAILS: Final = ("account", "region", "identity", "session")
 
 
 def details_of(lane: Lane) -> dict[str, str]:
     """Write *lane* as an entry of the spool keeps it."""
-    return {"account": lane.account, "region": lane.region, "identity": lane.identity}
+    session = {"session": lane.session} if lane.session else {}
+    return {"account": lane.account, "region": lane.region, "identity": lane.identity, **session}
 
 
 def lane_of(details: Mapping[str, str]) -> Lane:
     """Read what :func:`details_of` wrote; what is not there is empty."""
-    return Lane(details.get("account", ""), details.get("region", ""), details.get("identity", ""))
+    account, region, identity, session = (details.get(name, "") for name in _DETAILS)
+    return Lane(account, region, identity, session)
 
 
 def trouble_of(outcome: Outcome) -> Trouble | None:

@@ -12,7 +12,7 @@ from relay.words.arns import parse_identity_arn
 
 _MODE: Final = ("authorization", "mode")
 _DEFAULTS: Final = ("default_source_arn", "default_from_arn", "default_return_path_arn")
-_NEEDED: Final = 'set principal = "caller", or let the relay read the policies'
+_NEEDED: Final = 'set role_arn or principal = "caller", or let the relay read the policies'
 
 
 def observing(index: int, delegate: DelegateSettings, settings: Settings) -> Iterator[Finding]:

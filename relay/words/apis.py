@@ -38,17 +38,21 @@ LARGEST: Final = MOST_ENCODED[Api.V2] // 4 * 3 - ADDED
 MOST_RECIPIENTS: Final = 50
 
 
-def apis_for(octets: int) -> tuple[Api, ...]:
+def apis_for(octets: int, *, to_tenant: bool = False) -> tuple[Api, ...]:
     """
     Name the calls that may take a message of so many *octets* as it came, the surer first; none if it is too large.
+
+    *to_tenant*: it is sent through a tenant of SES, for which only v2 has a parameter.
 
     Between 7.5 and 10 MiB AWS says two things: its quota for v1 counts base64, its error text counts the message's own
     octets. There v2 is sure and v1 is worth trying.
     """
     sent = octets + ADDED
     encoded = -(-sent // 3) * 4
-    if encoded <= MOST_ENCODED[Api.RAW]:
-        return (Api.RAW,)
     if encoded > MOST_ENCODED[Api.V2]:
         return ()
+    if to_tenant:
+        return (Api.V2,)
+    if encoded <= MOST_ENCODED[Api.RAW]:
+        return (Api.RAW,)
     return (Api.V2, Api.RAW) if sent <= MOST_ENCODED[Api.RAW] else (Api.V2,)

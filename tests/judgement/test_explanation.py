@@ -24,6 +24,7 @@ from tests.judgement.building import (
     facts,
     identity,
     judge,
+    statement,
 )
 
 EXPLANATIONS = Path(__file__).parent.parent / "cases" / "explanations.json"
@@ -55,7 +56,7 @@ def test_an_explanation_has_the_keys_of_the_contract():
     known = catalog(
         identity(
             "example.com",
-            allow(),
+            statement(Action="ses:Send*"),
             deny(StringEquals={"ses:FromAddress": "x"}),
             allow(StringEquals={"aws:PrincipalOrgID": "o-1"}),
         )

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from relay.judgement.rules import Rules
+from relay.words.apis import Api
 from relay.words.endings import Reason
-from tests.judgement.building import allow, catalog, delegate, facts, identity, judge
+from tests.judgement.building import allow, catalog, delegate, facts, identity, judge, statement
 
-OPEN = catalog(identity("example.com", allow()))
+OPEN = catalog(identity("example.com", statement(Action="ses:Send*")))
 OWN = ("ses-relay-delegate", "app")
 STRIP = Rules(x_ses_headers="strip")
 
@@ -64,8 +65,17 @@ def test_a_tenant_is_honoured_from_the_allow_list_only():
     assert "not granted" in reply({"x-ses-tenant": "t"}, allow_tenants=("T",))
 
 
+def test_mail_of_a_tenant_goes_by_the_call_that_has_a_word_for_it():
+    only_raw = catalog(identity("example.com", allow()))
+
+    assert permit(tenant="t").api is Api.V2
+    assert permit().api is Api.RAW
+    assert judge(only_raw, who=delegate(tenant="t")).permit is None
+    assert permit({"x-ses-tenant": "t"}, STRIP, allow_tenants=("t",)).api is Api.RAW
+
+
 def test_a_chosen_tenant_is_not_absent_from_the_context():
-    known = catalog(identity("example.com", allow(Null={"ses:TenantName": "true"})))
+    known = catalog(identity("example.com", statement(Action="ses:*", condition={"Null": {"ses:TenantName": "true"}})))
 
     assert judge(known).permit is not None
     assert judge(known, who=delegate(tenant="t")).permit is None

@@ -30,6 +30,12 @@ def test_the_call_follows_from_the_size_after_base64(octets, apis):
         assert len(b64encode(bytes(octets + ADDED))) <= MOST_ENCODED[api]
 
 
+@pytest.mark.parametrize("octets", [0, 10 * MIB, LARGEST])
+def test_mail_of_a_tenant_goes_by_v2_whatever_its_size(octets):
+    assert apis_for(octets, to_tenant=True) == (Api.V2,)
+    assert apis_for(LARGEST + 1, to_tenant=True) == ()
+
+
 def test_v2_is_asked_for_with_both_actions():
     assert (Api.RAW.action, Api.RAW.actions) == ("ses:SendRawEmail", ("ses:SendRawEmail",))
     assert (Api.V2.action, Api.V2.actions) == ("ses:SendEmail", ("ses:SendRawEmail", "ses:SendEmail"))

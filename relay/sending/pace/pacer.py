@@ -12,7 +12,7 @@ from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share, Shares
 from relay.sending.pace.speed import Speed
 from relay.sending.ports import NotNow, Turn
-from relay.sending.troubles import Trouble, trouble_of
+from relay.sending.troubles import OWN, Trouble, trouble_of
 
 #: Between two questions to SES about one account and region: its API bears a call a second, for everybody's tools.
 ASK_SECONDS: Final = 60.0
@@ -81,9 +81,10 @@ class Pacer:
         lane.sent_since -= turn.recipients
         trouble = trouble_of(outcome)
         if trouble is Trouble.RATE and lane.slow_down():
-            told = {"account": self._named(turn.lane.account), "region": turn.lane.region}
-            self._observe(Noted("warning", "pace.throttled", {**told, "rate": round(lane.speed.now(now), 1)}))
-            self._tell(turn.lane.account, turn.lane.region, lane)
+            account, region = self._account(turn), turn.lane.region
+            told = {"account": self._named(account), "region": region, "rate": round(lane.speed.now(now), 1)}
+            self._observe(Noted("warning", "pace.throttled", told))
+            self._tell(account, region, lane)
 
     async def run(self) -> None:
         """Ask SES for the quota of every account and region in use, again and again, until cancelled."""
@@ -92,22 +93,35 @@ class Pacer:
             for account, region in tuple(self._lanes):
                 await self._learn(account, region)
 
+    def look_again(self, account: str) -> None:
+        """Ask for the quotas of *account* that SES has not told yet: now it may."""
+        for key in [key for key in self._unanswered if key[0] == account]:
+            self._begin_to_learn(key)
+
     async def close(self) -> None:
         """Ask no more."""
         for task in tuple(self._asking):
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
 
+    def _account(self, turn: Turn) -> str:
+        """Name the account that calls: a role's may be the relay's own, as soon as STS has told which that is."""
+        account = turn.lane.account
+        return OWN if account == self._named(OWN) else account
+
     def _lane(self, turn: Turn) -> PacedLane:
         """Find the lane; the first message of an account and region asks for its quota and does not wait for it."""
-        key = (turn.lane.account, turn.lane.region)
+        key = (self._account(turn), turn.lane.region)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = PacedLane(self._clock, Speed(wanted=self._wanted))
-            task = asyncio.get_running_loop().create_task(self._learn(*key), name="quota")
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._begin_to_learn(key)
         return lane
+
+    def _begin_to_learn(self, key: tuple[str, str]) -> None:
+        task = asyncio.get_running_loop().create_task(self._learn(*key), name="quota")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _learn(self, account: str, region: str) -> None:
         lane = self._lanes[account, region]
