@@ -24,11 +24,20 @@ _NO_REGION: Final = "which region? Give --region, ses.region in the settings, or
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The accounts and regions a command is about, the clients for them, and the settings where there are any."""
+    """
+    The accounts and regions a command is about, the clients for them, and the settings where there are any.
+
+    ``find_places``: which they are, where it matters; it may have to ask STS who we are.
+    """
 
     accounts: Accounts
-    places: tuple[tuple[str, str], ...]
+    find_places: Callable[[], tuple[tuple[str, str], ...]]
     settings: Settings | None
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Return the accounts and regions; leave with exit code 2 where no region is told."""
+        return self.find_places()
 
     def apis(self) -> list[SesApi]:
         """Return the SES of every place."""
@@ -36,10 +45,11 @@ class Owners:
 
     def only(self) -> SesApi:
         """Return the only one; leave with exit code 2 where there are several."""
-        if len(self.places) > 1:
-            places = ", ".join(f"{account} {region}" for account, region in self.places)
-            raise click.UsageError(f"which one? Give --account and --region: {places}")
-        return self.apis()[0]
+        places = self.places
+        if len(places) > 1:
+            named = ", ".join(f"{account} {region}" for account, region in places)
+            raise click.UsageError(f"which one? Give --account and --region: {named}")
+        return SesApi(self.accounts, *places[0])
 
     def of_identity(self, name: str) -> tuple[SesApi, str]:
         """Return the SES in which the identity *name*, or of this ARN, is to be looked for, and its name there."""
@@ -84,6 +94,12 @@ def owners_or_exit(config: Path | None, account: str | None, region: str | None)
     """Find whom to ask: the owners of the settings, one of them, or whoever our own credentials belong to."""
     settings = settings_if_any(config)
     accounts = Accounts(accesses_of(settings), endpoint_url=endpoint_of(settings))
+    return Owners(accounts, lambda: _places(accounts, settings, account, region), settings)
+
+
+def _places(
+    accounts: Accounts, settings: Settings | None, account: str | None, region: str | None
+) -> tuple[tuple[str, str], ...]:
     default = region or (settings and settings.ses.region) or _region_of_environment()
     known = settings.policies.owner if settings is not None else ()
     chosen = [owner for owner in known if (owner.account == account if account else not owner.is_sealed)]
@@ -92,7 +108,7 @@ def owners_or_exit(config: Path | None, account: str | None, region: str | None)
         places = [(account or accounts.caller("", default or "us-east-1")["Account"], default)]
     if any(name is None for _, name in places):
         raise click.UsageError(_NO_REGION)
-    return Owners(accounts, tuple((owner, str(name)) for owner, name in places), settings)
+    return tuple((owner, str(name)) for owner, name in places)
 
 
 def _region_of_environment() -> str | None:
