@@ -15,6 +15,7 @@ from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
 from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
+from relay.dns.recipient_domains import RecipientDomains
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe import labels
@@ -43,6 +44,7 @@ from relay.translation import (
     USER_AGENT,
     directory_of,
     dispatch_of,
+    domain_lookups_of,
     elsewhere_of,
     entries_of,
     hostname_of,
@@ -71,7 +73,7 @@ CALLER_PATIENCE_SECONDS = 3.0
 #: Of drain_timeout, what is kept for telling those who still wait for SES.
 LAST_WORDS_SECONDS = 2.0
 #: The sections that a reload takes over; the others are read at the start only.
-RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "tls")
+RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "dns", "tls")
 
 #: How late the log tells that observing has ended; verdicts are enforced from the very moment.
 OBSERVING_LOOK_SECONDS = 1.0
@@ -129,6 +131,7 @@ class Relay:
         self._reception = Reception(self._walk, self._ses, gates=self._gates, pace=self._pacer)
         door = Backdoor(self._ses, self._gates, self._pacer)
         self._dispatch = Dispatch(dispatch_of(settings), self._walk, door, self.observe)
+        self._domains = RecipientDomains(domain_lookups_of(settings), self.observe)
         self._door = StreetDoor(
             listeners_of(settings),
             limits=limits_of(settings),
@@ -139,6 +142,7 @@ class Relay:
             observe=self.observe,
             make_record=Recorder(clock=_wall, principal_of=self._principal_of),
             new_id=new_id,
+            recipient_domains=self._domains,
         )
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
         self._admin = AdminServer(
@@ -205,6 +209,7 @@ class Relay:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        self._domains.close()
         await self._pacer.close()
         await self._admin.stop()
         if self._credentials is not None:
@@ -250,6 +255,7 @@ class Relay:
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
+        self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
         self._certificate.look_at(settings.tls.certificate)
         self._tell_who_is_observed()

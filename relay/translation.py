@@ -15,6 +15,8 @@ from relay.courier.schedule import Schedule
 from relay.delegates.entries import Elsewhere, Entry
 from relay.delegates.tokens import Issuer
 from relay.dispatch import DispatchOptions
+from relay.dns.recipient_domains import Ask
+from relay.dns.servers import system_servers
 from relay.identities.accounts import Access
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
@@ -204,6 +206,15 @@ def limits_of(settings: Settings, *, keeps: bool = True) -> Limits:
 def largest_of(settings: Settings) -> int:
     """Return the octets of the largest message that is taken: no more than SES takes."""
     return min(settings.limits.message_bytes, LARGEST)
+
+
+def domain_lookups_of(settings: Settings) -> Ask | None:
+    """Return what asks the DNS for the domains of recipients; None where nobody wants that."""
+    if not settings.dns.check_recipient_domains:
+        return None
+    from relay.dns.resolver import Resolver  # noqa: PLC0415 - a moment of every start, for those who want it
+
+    return Resolver(lambda: settings.dns.nameservers or system_servers()).ask
 
 
 def listeners_of(settings: Settings) -> tuple[Listener, ...]:

@@ -63,6 +63,13 @@ class AuthTried:
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientDomainChecked:
+    """A recipient's domain was looked at. ``result``: taken, no-such-domain, no-mail-host, null-mx or unanswered."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReceived:
     """MAIL was accepted or refused: from here on exactly one MessageEnded is owed."""
 
@@ -250,6 +257,7 @@ Event: TypeAlias = (
     | Replied
     | CertificateShown
     | AuthTried
+    | RecipientDomainChecked
     | MessageReceived
     | MessageEnded
     | Judged

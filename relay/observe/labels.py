@@ -28,6 +28,7 @@ VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
 MODES: Final = frozenset(mode.value for mode in Mode)
 SES_RESULTS: Final = frozenset({"sent", "throttled", "refused", "unavailable", "ambiguous", "credentials"})
 DISAGREEMENTS: Final = frozenset({"access-denied", "not-verified"})
+RECIPIENT_DOMAINS: Final = frozenset({"taken", "no-such-domain", "no-mail-host", "null-mx", "unanswered"})
 REPAIRS: Final = frozenset({"bare-lf", "8bit-names", "long-lines", "missing-headers"})
 REFRESHES: Final = frozenset({"ok", "problems", "failed"})
 

@@ -61,6 +61,7 @@ class Metrics:
         self._role, self._verdict, self._mode = among(labels.ROLES), among(labels.VERDICTS), among(labels.MODES)
         self._kind, self._refresh = among(labels.DISAGREEMENTS), among(labels.REFRESHES)
         self._repair = among(labels.REPAIRS)
+        self._domain = among(labels.RECIPIENT_DOMAINS)
         self._delivery = among(labels.DELIVERIES)
         self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
         self._register(clock)
@@ -76,6 +77,7 @@ class Metrics:
             events.Judged: self._judged,
             events.JudgementTimed: self._judgement_timed,
             events.MessageRepaired: self._message_repaired,
+            events.RecipientDomainChecked: self._recipient_domain_checked,
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
@@ -119,6 +121,7 @@ class Metrics:
         self._decisions = Children(self._counter("ses_relay_decisions_total").labels)
         self.registry.register(self._observed)
         self._repairs = Children(self._counter("ses_relay_repairs_total").labels)
+        self._recipient_domains = Children(self._counter("ses_relay_recipient_domains_total").labels)
         self._decision_seconds = self._histogram("ses_relay_decision_seconds")
         self._message_bytes = self._histogram("ses_relay_message_bytes")
         self._transaction_seconds = self._histogram("ses_relay_transaction_seconds")
@@ -215,6 +218,9 @@ class Metrics:
     def _message_repaired(self, event: events.MessageRepaired) -> None:
         for kind in event.kinds:
             self._repairs[self._delegate(event.delegate), self._repair(kind)].inc()
+
+    def _recipient_domain_checked(self, event: events.RecipientDomainChecked) -> None:
+        self._recipient_domains[self._domain(event.result),].inc()
 
     def _ses_called(self, event: events.SesCalled) -> None:
         which = self._region(event.region), self._operation(event.operation), self._ses_result(event.result)

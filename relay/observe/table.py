@@ -62,6 +62,12 @@ ROWS: Final = (
         "Messages changed before they were judged, by the repair of the configuration that changed them.",
     ),
     Row(
+        "ses_relay_recipient_domains_total",
+        "counter",
+        ("result",),
+        "Recipients whose domain was looked up, from the cache or in the DNS (dns.check_recipient_domains).",
+    ),
+    Row(
         "ses_relay_observing",
         "gauge",
         ("delegate",),
@@ -217,6 +223,8 @@ LABELS: Final = {
     "operation": "an action of the SES API, such as `SendRawEmail`",
     "result": "`ses_relay_ses_*`: `sent`, `throttled`, `refused`, `unavailable`, `ambiguous`, `credentials`; "
     "`ses_relay_policy_refreshes_total`: `ok`, `problems`, `failed`; "
+    "`ses_relay_recipient_domains_total`: `taken`, `no-such-domain`, `no-mail-host`, `null-mx`, `unanswered` (let "
+    "through); "
     "`ses_relay_deliveries_total`: `sent`, `deferred`, `ambiguous`, `refused` (by SES, for good), `withdrawn` (the "
     "policies no longer allow it), `expired`, `quarantined`; "
     "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",

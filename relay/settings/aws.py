@@ -14,6 +14,7 @@ from relay.settings.forms import (
     Flag,
     Instant,
     Mailbox,
+    Nameserver,
     Region,
     Role,
     SecretUrl,
@@ -186,10 +187,19 @@ class NotificationSettings(Section):
 
 
 class DnsSettings(Section):
-    """The resolver."""
+    """What is asked of the DNS."""
 
-    nameservers: tuple[Text, ...] = option("Servers to ask. Empty: as the system says.", default=[])
-    check_recipient_domains: Flag = option("Whether to refuse recipients whose domain takes no mail.", default=False)
+    nameservers: tuple[Nameserver, ...] = option(
+        'Recursive resolvers to ask, in this order: "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::53]:53". Empty: '
+        "those of the system.",
+        default=[],
+    )
+    check_recipient_domains: Flag = option(
+        "Whether recipients are refused at RCPT whose domain does not exist (550 5.1.2), has neither an MX nor an "
+        "address (550 5.1.2), or says by a null MX that it takes no mail (556 5.1.10). DNS that is slow or broken "
+        "refuses nobody, and delays a message by two seconds at most.",
+        default=False,
+    )
 
 
 class FeedbackSettings(Section):

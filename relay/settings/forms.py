@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
+from relay.dns.servers import Server, read_server
 from relay.settings.keys import Form
 from relay.settings.units import read_duration, read_instant, read_rate, read_size, shown
 from relay.words.addresses import Address, AddressProblem, parse_address
@@ -320,6 +321,10 @@ def _context_values(key: str, values: object) -> tuple[str, ...]:
     return tuple(several)
 
 
+def _read_nameserver(value: object) -> Server:
+    return read_server(_text(value))
+
+
 def _read_tags(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(tag, str) for tag in value.values()):
         raise ValueError('write a table of tags: { team = "billing" }')
@@ -337,6 +342,7 @@ SendRate = Annotated[Any, PlainValidator(_read_send_rate), Form('"auto" or a num
 Name = Annotated[str, BeforeValidator(_read_name), Form("a name of letters, digits, - and _")]
 Hostname = Annotated[str, BeforeValidator(_read_hostname), Form("a host name")]
 Listen = Annotated[HostPort, PlainValidator(read_host_port), Form('"HOST:PORT"')]
+Nameserver = Annotated[Server, PlainValidator(_read_nameserver), Form("an address, or address and port")]
 Network = Annotated[Any, PlainValidator(read_network), Form("a network or an address")]
 Account = Annotated[str, BeforeValidator(_read_account), Form("an account, 12 digits")]
 Region = Annotated[str, BeforeValidator(_read_region), Form("a region")]

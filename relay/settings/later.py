@@ -56,8 +56,6 @@ LATER: Final = (
     _harmless("policies.owner.external_id", _FROM_SES, "policies come from the folder"),
     _harmful("policies.owner.source", _FROM_SES, "use the folder", built=("directory", "sealed")),
     _harmless("notifications.role", _ROLES, "notices are sent as the relay"),
-    _harmless("dns.nameservers", "asking the DNS", "nobody is asked", default=[]),
-    _harmful("dns.check_recipient_domains", "the check of recipient domains", "all are accepted", default=False),
     _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),
     _harmless("shared.url", _SHARED, "this relay counts for itself"),
     _harmless("admin.token", "tokens with roles", "they open nothing", default=[]),

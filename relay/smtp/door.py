@@ -16,7 +16,7 @@ from relay.smtp.connection import prototype
 from relay.smtp.entrance import Entrance, bind
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener, ListenerProblem
-from relay.smtp.ports import Delegates, MakeRecord, Reception
+from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.premises import Premises
 from relay.smtp.regulars import Regulars
 
@@ -36,6 +36,7 @@ class StreetDoor:
         observe: Observer,
         make_record: MakeRecord,
         new_id: Callable[[], str],
+        recipient_domains: RecipientDomains | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         reuse_port: bool = False,
     ) -> None:
@@ -43,6 +44,7 @@ class StreetDoor:
         Args:
             hostname: Our name in the greeting.
             new_id: Names sessions, messages and incidents; short, unique, letters and digits.
+            recipient_domains: Says which recipients are refused for their domain; None lets all of them through.
             reuse_port: Share the ports with other processes (SO_REUSEPORT).
 
         Raises:
@@ -65,6 +67,7 @@ class StreetDoor:
             monotonic=monotonic,
             guesses=Guesses(monotonic),
             regulars=Regulars(monotonic),
+            recipient_domains=recipient_domains,
         )
         self._entrances: list[Entrance] = []
 

@@ -62,6 +62,8 @@ class Limits:
     """Idle time of a known delegate between commands (RFC 5321 section 4.5.3.2.7)."""
     command_seconds: float = 60
     """For one command, from its first octet to its CRLF."""
+    domain_seconds: float = 2
+    """That all recipients of a message together wait for the DNS; then the others are let through."""
     data_seconds: float = 120
     """For a message's octets, and one second more for every ``data_rate`` octets that came."""
     data_rate: float = 1000

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol, TypeAlias
 
 from relay.words.certificates import CertificateName
+from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 from relay.words.unavailable import Unavailable
 
@@ -64,6 +65,16 @@ class Delegates(Protocol):
 
     def by_network(self, client: ClientAddress) -> str | None:
         """Name the delegate whose trusted networks hold *client*. Asked only on listeners that do not require AUTH."""
+
+
+class RecipientDomains(Protocol):
+    """What is known of the domains of recipients."""
+
+    async def refusal(self, domain: str, patience: float) -> Reply | None:
+        """
+        Return what a recipient of *domain*, in lower case, hears; None to let it through, at the latest after
+        *patience* seconds. Asked for authenticated delegates only.
+        """
 
 
 class MakeRecord(Protocol):

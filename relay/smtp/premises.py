@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from relay.observe.events import Observer
 from relay.smtp.budgets import Crowd, Guesses, Ledger, Prefix
 from relay.smtp.limits import Limits
-from relay.smtp.ports import Delegates, MakeRecord, Reception
+from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.regulars import Regulars
 
 
@@ -45,6 +45,7 @@ class Premises:
     monotonic: Callable[[], float]
     guesses: Guesses
     regulars: Regulars
+    recipient_domains: RecipientDomains | None = None
     crowd: Crowd = field(default_factory=Crowd)
     ledger: Ledger = field(default_factory=Ledger)
     draining: bool = False

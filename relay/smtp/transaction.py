@@ -33,6 +33,7 @@ class Transaction:
         "_session",
         "_since",
         "declared",
+        "domain_patience",
         "forward_paths",
         "id",
         "rcpt_commands",
@@ -55,6 +56,7 @@ class Transaction:
         self.reverse_path: ReversePath | None = None
         self.forward_paths: dict[Address, None] = {}  # in the order of RCPT, duplicates merged
         self.rcpt_commands = 0
+        self.domain_patience = 0.0  # seconds that its recipients may still wait for the DNS
         self.refusal: Ending | None = None  # of the last RCPT that was refused
         self.declared = 0  # octets as SIZE says
         self.size: int | None = None  # octets of DATA so far

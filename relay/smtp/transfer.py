@@ -12,6 +12,7 @@ from relay.smtp.content import Content, Fault
 from relay.smtp.limits import Limits
 from relay.smtp.paths import PathProblem
 from relay.smtp.transaction import Transaction, ending_of
+from relay.words.addresses import Address
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Session
@@ -46,7 +47,7 @@ class Transfer(Authentication):
 
     def _new_transaction(self) -> Transaction:
         premises = self._premises
-        return Transaction(
+        transaction = Transaction(
             self._session(),
             listener=self._listener.name,
             message_id=premises.new_id(),
@@ -54,6 +55,8 @@ class Transfer(Authentication):
             make_record=premises.make_record,
             monotonic=premises.monotonic,
         )
+        transaction.domain_patience = self._limits.domain_seconds
+        return transaction
 
     def _mail_refusal(self, transaction: Transaction, argument: str) -> Ending | None:
         refusal = self._sequence_refusal()
@@ -98,9 +101,22 @@ class Transfer(Authentication):
             self._answer(replies.too_many_now(limits.recipients))
         elif is_new and len(transaction.forward_paths) >= limits.recipients and limits.over_recipients == "452":
             self._answer(replies.too_many_now(limits.recipients), counts=False)
+        elif is_new and (refusal := await self._refusal_of_domain(transaction, forward_path)) is not None:
+            transaction.refusal = ending_of(refusal, Reason.ADDRESS_FORM)
+            self._answer(refusal, counts=False)
         else:
             transaction.forward_paths[forward_path] = None
             self._answer(replies.RECIPIENT_OK)
+
+    async def _refusal_of_domain(self, transaction: Transaction, forward_path: Address) -> Reply | None:
+        """Ask whether the domain takes mail; all recipients of a message together wait a bounded time for the DNS."""
+        domains = self._premises.recipient_domains
+        if domains is None:
+            return None
+        since = self.loop.time()
+        refusal = await domains.refusal(forward_path.domain, transaction.domain_patience)
+        transaction.domain_patience -= self.loop.time() - since
+        return refusal
 
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         """Take the message and hand it on (W1, W2, W22)."""

@@ -151,6 +151,7 @@ def test_every_event_is_known(written):
         events.CertificateShown,
         MessageReceived,
         MessageRepaired,
+        events.RecipientDomainChecked,
         JudgementTimed,
         SpoolCounted,
         events.SendingPaced,

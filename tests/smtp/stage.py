@@ -18,7 +18,7 @@ from relay.observe.events import Event, MessageEnded, MessageReceived, Replied
 from relay.smtp.door import StreetDoor
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
-from relay.smtp.ports import ClientAddress
+from relay.smtp.ports import ClientAddress, RecipientDomains
 from relay.words.addresses import NullPath
 from relay.words.certificates import CertificateName
 from relay.words.endings import Outcome, Reason
@@ -187,6 +187,7 @@ async def stage(
     limits: Limits = QUICK,
     record: Callable[..., Mapping[str, Any]] = make_record,
     monotonic: Callable[[], float] = time.monotonic,
+    recipient_domains: RecipientDomains | None = None,
     **changed: Any,
 ) -> AsyncIterator[Stage]:
     """Open a door on loopback; close it at the end."""
@@ -203,6 +204,7 @@ async def stage(
         observe=events.append,
         make_record=record,
         new_id=lambda: f"id{next(numbers)}",
+        recipient_domains=recipient_domains,
         monotonic=monotonic,
     )
     await door.open()

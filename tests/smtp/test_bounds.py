@@ -240,6 +240,24 @@ async def test_command_seconds(authority):
         assert (await client.reply()).startswith("421 4.4.2")
 
 
+async def test_domain_seconds(authority):
+    """That all recipients together wait for what is known of their domains; the last are not waited for at all."""
+    patience = []
+
+    class Slow:
+        async def refusal(self, domain: str, seconds: float) -> None:
+            patience.append(seconds)
+            await asyncio.sleep(max(0, min(seconds, 0.06)))
+
+    async with stage(authority, PLAIN, domain_seconds=0.1, recipient_domains=Slow()) as on:
+        client = await on.authenticated("plain")
+        await client.says("MAIL FROM:<app1@example.com>")
+        for number in range(3):
+            assert (await client.says(f"RCPT TO:<bob@{number}.example>")).startswith("250")
+
+        assert 0.1 == patience[0] > patience[1] > 0 > patience[2]
+
+
 async def test_data_seconds(authority):
     """Nothing for so long, and the message is given up."""
     async with stage(authority, PLAIN, data_seconds=0.2) as on:
