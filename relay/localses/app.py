@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, Final
@@ -14,12 +14,16 @@ from typing import Any, Final
 from aiohttp import web
 
 from relay.localses.desk import Desk
+from relay.localses.events_desk import EventsDesk
 from relay.localses.faults import Fault, Faults
 from relay.localses.house import House
 from relay.localses.identities import Identities
 from relay.localses.keys import Key
 from relay.localses.listening import is_loopback
+from relay.localses.naming import owner_of
 from relay.localses.operations import OPERATIONS, ROUTES, find_operation, find_route, service_of
+from relay.localses.outlet import Outlet
+from relay.localses.publishing import Publisher
 from relay.localses.query import error_xml, new_request_id, read_parameters, result_xml
 from relay.localses.quota import Allowance, Quota
 from relay.localses.refusals import Refused
@@ -38,7 +42,11 @@ WELCOME: Final = """\
 This is an embedded SES, for laptops and tests: nothing is delivered.
 GET    /_local/messages   the accepted messages
 DELETE /_local/messages   forget them
+GET    /_local/events     what became of them: Send, Delivery, Bounce, Complaint, Reject
+POST   /_local/events     {"message_id": "...", "type": "Complaint"}: let that happen to a message
 PUT    /_local/faults     {"SendRawEmail": [{"code": "Throttling", "message": "Maximum sending rate exceeded."}]}
+PUT    /_local/accounts   {"888888888888": {"paused": true}}: also sandbox, suspended
+GET    /_local/judged     what policies were asked, and their answers
 """
 
 _SENDING: Final = frozenset({"SendEmail", "SendRawEmail"})
@@ -71,12 +79,13 @@ class LocalSes:
         allowance: What accounts may send and ask, and whether that is enforced.
         store: Where accepted messages are kept; in memory by default.
         identities: Where identities and their policies are kept; in memory by default.
+        outlet: How events reach a queue, topics and buses; by default they do not.
         roles: The roles whose sessions STS gives out.
         clock: Seconds since the epoch.
         tell: Hears of every answered request.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is given by its name, few by most
         self,
         keys: Sequence[Key],
         *,
@@ -84,6 +93,7 @@ class LocalSes:
         allowance: Allowance = Allowance(),  # noqa: B008  frozen
         store: Store | None = None,
         identities: Identities | None = None,
+        outlet: Outlet | None = None,
         roles: Sequence[Role] = (),
         clock: Callable[[], float] = time.time,
         tell: Callable[[Served], None] | None = None,
@@ -93,7 +103,8 @@ class LocalSes:
         self._keys = {key.id: key for key in keys}
         self._verify = verify_signatures
         sessions = Sessions(self._keys, roles)
-        self._house = House(self.store, identities or Identities(), sessions, Quota(allowance), clock)
+        known = identities or Identities()
+        self._house = House(self.store, known, sessions, Quota(allowance), Publisher(known, outlet), clock)
         self._tell = tell or (lambda _served: None)
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
@@ -101,7 +112,7 @@ class LocalSes:
     def application(self) -> web.Application:
         """Return the application, to be run by whoever likes; run it without decompression of requests."""
         application = web.Application(client_max_size=LARGEST_REQUEST)
-        application.add_routes(Desk(self.store, self.faults).routes())
+        application.add_routes([*EventsDesk(self._house).routes(), *Desk(self._house, self.faults).routes()])
         application.router.add_route("*", "/{rest:.*}", self._answer)
         return application
 
@@ -135,6 +146,7 @@ class LocalSes:
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
+        await self._house.publisher.stop()
 
     async def _answer(self, request: web.Request) -> web.Response:
         if request.method == "GET" and request.raw_path == "/":
@@ -158,16 +170,16 @@ class LocalSes:
         route = find_route(wire.method, wire.path)
         if route is not None:
             visit.operation, work, labels = route
-            caller = self._identify(wire, visit)
+            caller = self._identify(request, wire, visit)
             asked = read_asked(wire, labels)
             return await self._carry_out(request, visit, caller, lambda: work(self._house, caller, asked))
         if visit.rest or wire.path != "/":
-            self._identify(wire, visit)
+            self._identify(request, wire, visit)
             raise Refused("UnknownOperationException", f"This embedded SES does not serve {visit.operation}")
         parameters = read_parameters(wire)
         visit.operation = parameters.get("Action") or "-"
         visit.service = _service(wire, visit.operation)
-        caller = self._identify(wire, visit)
+        caller = self._identify(request, wire, visit)
         operation = find_operation(visit.service, parameters)
         return await self._carry_out(request, visit, caller, lambda: operation(self._house, caller, parameters))
 
@@ -179,7 +191,7 @@ class LocalSes:
         try:
             await self._suffer(request, fault)
             if visit.service == "ses" and visit.operation not in _SENDING:
-                self._house.quota.check_call((caller.key.account, caller.region), self._house.clock())
+                self._house.quota.check_call(owner_of(caller), self._house.clock())
             return work()
         finally:
             if fault is not None and fault.drop == "after":
@@ -198,13 +210,13 @@ class LocalSes:
         if fault.code is not None:
             raise Refused(fault.code, fault.message, fault.status)
 
-    def _identify(self, wire: Wire, visit: "_Visit") -> Caller:
+    def _identify(self, request: web.Request, wire: Wire, visit: "_Visit") -> Caller:
         now = datetime.fromtimestamp(self._house.clock(), UTC)
         caller = (
             verified_caller(wire, self._keys, visit.service, now) if self._verify else trusting_caller(wire, self._keys)
         )
         visit.principal = caller.key.principal
-        return caller
+        return replace(caller, address=request.remote or "")
 
     def _refuse(self, visit: "_Visit", refused: Refused) -> web.Response:
         self._tell(Served(visit.operation, refused.status, visit.principal, refused.code, refused.message))

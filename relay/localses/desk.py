@@ -2,18 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from aiohttp import web
 
 from relay.localses.faults import FaultProblem, Faults
-from relay.localses.store import Store
+from relay.localses.house import House
+from relay.localses.standing import StandingProblem
+
+_PATHS: Final = ", ".join(f"/_local/{name}" for name in ("messages", "events", "faults", "accounts", "judged"))
 
 
 class Desk:
-    """Serves the accepted messages and takes the faults."""
+    """Serves the accepted messages and what policies were asked; takes the faults, and how accounts stand."""
 
-    def __init__(self, store: Store, faults: Faults) -> None:
-        self._store = store
+    def __init__(self, house: House, faults: Faults) -> None:
+        self._store = house.store
+        self._judged = house.judged
+        self._standings = house.quota.standings
         self._faults = faults
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -24,6 +30,11 @@ class Desk:
             web.get("/_local/faults", self._list_faults, allow_head=False),
             web.put("/_local/faults", self._set_faults),
             web.delete("/_local/faults", self._clear_faults),
+            web.get("/_local/accounts", self._list_standings, allow_head=False),
+            web.put("/_local/accounts", self._set_standings),
+            web.delete("/_local/accounts", self._clear_standings),
+            web.get("/_local/judged", self._list_judged, allow_head=False),
+            web.delete("/_local/judged", self._clear_judged),
             web.route("*", "/_local{rest:.*}", self._unknown),
         ]
 
@@ -57,6 +68,27 @@ class Desk:
         self._faults.clear()
         return web.json_response({})
 
+    async def _list_standings(self, request: web.Request) -> web.Response:  # noqa: ARG002  aiohttp's signature
+        return web.json_response(self._standings.told())
+
+    async def _set_standings(self, request: web.Request) -> web.Response:
+        try:
+            self._standings.set(await request.read())
+        except StandingProblem as problem:
+            return web.json_response({"message": str(problem)}, status=400)
+        return web.json_response({})
+
+    async def _clear_standings(self, request: web.Request) -> web.Response:  # noqa: ARG002  aiohttp's signature
+        self._standings.clear()
+        return web.json_response({})
+
+    async def _list_judged(self, request: web.Request) -> web.Response:  # noqa: ARG002  aiohttp's signature
+        return web.json_response([each.told() for each in self._judged])
+
+    async def _clear_judged(self, request: web.Request) -> web.Response:  # noqa: ARG002  aiohttp's signature
+        self._judged.clear()
+        return web.json_response({})
+
     async def _unknown(self, request: web.Request) -> web.Response:
-        message = f"{request.method} {request.path} is not served; there are /_local/messages and /_local/faults."
+        message = f"{request.method} {request.path} is not served; there are {_PATHS}."
         return web.json_response({"message": message}, status=404)

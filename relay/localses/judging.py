@@ -5,22 +5,23 @@ Written from "Using sending authorization with Amazon SES" alone; only the evalu
 caller's own account allows it is not known here: it is taken to allow everything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.utils import parseaddr
-from typing import Final
+from typing import Any, Final
 
 from relay.localses.addresses import addresses_in, one_address
 from relay.localses.house import House
-from relay.localses.identities import Identity
+from relay.localses.identities import Identity, Traits
 from relay.localses.message import Field, authors_of, read_fields, values_of
 from relay.localses.naming import not_authorized, owner_of
 from relay.localses.owners import Owner
 from relay.localses.raw_email import RawEmail
 from relay.localses.refusals import Refused
 from relay.localses.sigv4 import Caller
+from relay.localses.simulator import is_simulated
 from relay.policy.answers import Decision
 from relay.policy.document import parse_policy
 from relay.policy.evaluation import evaluate
@@ -33,17 +34,50 @@ _UNKNOWN: Final = frozenset({"aws:sourceip", "aws:vpcsourceip", "aws:sourcevpc",
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message about to be accepted: who sends it, by which action and version of the API."""
+    """
+    A message about to be accepted: who sends it, and by which version of the API.
+
+    ``actions`` must all be allowed. Raw content of v2 has two: the Service Authorization Reference knows SendEmail
+    alone, SES was seen to ask for SendRawEmail; whichever it is, what both allow is allowed.
+    """
 
     caller: Caller
     email: RawEmail
-    action: str
+    actions: tuple[str, ...]
     version: str
 
 
-def check_send(house: House, send: Send) -> None:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question that was put to an identity's policies, with its answer, for whoever wants to judge it again."""
+
+    principal: str
+    action: str
+    resource: str
+    context: Mapping[str, tuple[str, ...]]
+    unknown: frozenset[str]
+    policies: Mapping[str, str]
+    decision: str
+    allowed: bool
+
+    def told(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {
+            "principal": self.principal,
+            "action": self.action,
+            "resource": self.resource,
+            "context": {key: list(values) for key, values in self.context.items()},
+            "unknown": sorted(self.unknown),
+            "policies": dict(self.policies),
+            "decision": self.decision,
+            "allowed": self.allowed,
+        }
+
+
+def check_send(house: House, send: Send) -> str:
     """
-    Check author and return path against the identities that are known and their policies.
+    Check author, Sender and return path against the identities that are known and their policies; in the sandbox the
+    recipients too. Return the ARN of the identity that the author is used under.
 
     An address that belongs to no known identity counts as verified, unless the allowance is realistic.
 
@@ -52,27 +86,59 @@ def check_send(house: House, send: Send) -> None:
     """
     fields = read_fields(send.email.raw)
     failed: list[str] = []
+    used: list[Identity | None] = []
     for address, arn in _addresses(send.email, fields):
         identity, sure = _identity(house, send.caller, address, arn)
+        used.append(identity)
         if identity is None:
-            failed += [address] if sure or house.quota.allowance.realistic else []
-        elif not _allowed(house, send, identity, fields):
-            raise not_authorized(send.caller, send.action, identity.arn)
+            failed += [address] if sure or house.must_be_verified(owner_of(send.caller)) else []
+        else:
+            _check_policies(house, send, identity, fields)
+    owners = {owner_of(send.caller), *(each.owner for each in used if each is not None)}
+    failed += _unverified_recipients(house, owners, send.email)
     if failed:
         region, told = send.caller.region.upper(), ", ".join(dict.fromkeys(failed))
         raise Refused(
             "MessageRejected",
             f"Email address is not verified. The following identities failed the check in region {region}: {told}",
         )
+    return used[0].arn if used[0] is not None else _supposed(send, fields)
 
 
 def _addresses(email: RawEmail, fields: list[Field]) -> Iterator[tuple[str, str | None]]:
-    """Each address that must be covered, with the ARN given for it: parameters go before the message's fields."""
-    whole = email.source_arn or _first(fields, "X-SES-SOURCE-ARN")
-    author_arn = email.from_arn or _first(fields, "X-SES-FROM-ARN") or whole
-    feedback_arn = email.return_path_arn or _first(fields, "X-SES-RETURN-PATH-ARN") or whole
+    """Each address that must be covered, with the ARN given for it; authors come first, the return path last."""
+    author_arn = email.from_arn or email.source_arn
     yield from ((address, author_arn) for address in authors_of(fields))
-    yield _feedback(email, fields), feedback_arn
+    senders = (address for value in values_of(fields, "Sender") for address in addresses_in(value))
+    yield from ((address, author_arn) for address in senders)
+    yield _feedback(email, fields), email.return_path_arn or email.source_arn
+
+
+def _unverified_recipients(house: House, owners: set[Owner], email: RawEmail) -> list[str]:
+    """
+    Those that nobody verified, where an account is in the sandbox (SES Developer Guide, "Request production access").
+
+    Both the sender's account and the identity owner's must be out of it.
+    """
+    if not any(house.is_in_sandbox(owner) for owner in owners):
+        return []
+    recipients = [one_address(each) for each in email.destinations]
+    return [
+        each
+        for each in recipients
+        if not is_simulated(each) and not any(_is_verified(house, owner, each) for owner in owners)
+    ]
+
+
+def _is_verified(house: House, owner: Owner, address: str) -> bool:
+    return next(_covering(house, owner, address), None) is not None
+
+
+def _supposed(send: Send, fields: list[Field]) -> str:
+    """The ARN of the domain that counted as verified."""
+    author = (authors_of(fields) or [_feedback(send.email, fields)])[0]
+    owner = owner_of(send.caller)
+    return Identity(owner, author.rpartition("@")[2].lower(), Traits(), {}).arn
 
 
 def _feedback(email: RawEmail, fields: list[Field]) -> str:
@@ -80,10 +146,6 @@ def _feedback(email: RawEmail, fields: list[Field]) -> str:
         return one_address(email.source)
     returned = [address for value in values_of(fields, "Return-Path") for address in addresses_in(value)]
     return (returned or authors_of(fields))[0]
-
-
-def _first(fields: list[Field], name: str) -> str | None:
-    return next(iter(values_of(fields, name)), None)
 
 
 def _identity(house: House, caller: Caller, address: str, arn: str | None) -> tuple[Identity | None, bool]:
@@ -117,24 +179,36 @@ def _covering(house: House, owner: Owner, address: str) -> Iterator[Identity]:
     yield from (each for each in found if each is not None)
 
 
-def _allowed(house: House, send: Send, identity: Identity, fields: list[Field]) -> bool:
+def _check_policies(house: House, send: Send, identity: Identity, fields: list[Field]) -> None:
     policies = [parse_policy(name, text) for name, text in identity.policies.items()]
-    caller = parse_caller(send.caller.key.principal)
-    is_own = send.caller.key.account == identity.owner.account
+    principal = send.caller.key.principal
+    caller, is_own = parse_caller(principal), send.caller.key.account == identity.owner.account
     for address, name in _authors(send.email, fields):
         context = _context(house, send, address, name, fields)
-        asked = Request(caller, f"ses:{send.action}", identity.arn, context)
-        decision = evaluate(asked, policies).decision
-        allowed = decision is Decision.ALLOW or (is_own and decision is not Decision.EXPLICIT_DENY)
-        if not allowed:
-            return False
-    return True
+        for action in (f"ses:{each}" for each in send.actions):
+            decision = evaluate(Request(caller, action, identity.arn, context), policies).decision
+            allowed = decision is Decision.ALLOW or (is_own and decision is not Decision.EXPLICIT_DENY)
+            house.judged.append(
+                Judged(
+                    principal,
+                    action,
+                    identity.arn,
+                    context.known,
+                    context.unknown,
+                    identity.policies,
+                    decision.value,
+                    allowed,
+                )
+            )
+            if not allowed:
+                raise not_authorized(send.caller, action.removeprefix("ses:"), identity.arn)
 
 
 def _authors(email: RawEmail, fields: list[Field]) -> list[tuple[str, str]]:
     """Address and display name of each author; the name belongs to the field, and so to the only one."""
     addresses = authors_of(fields) or [_feedback(email, fields)]
-    name = parseaddr(_first(fields, "From") or "")[0] if len(addresses) == 1 else ""
+    written = next(iter(values_of(fields, "From")), "")
+    name = parseaddr(written)[0] if len(addresses) == 1 else ""
     return [(address, _decoded(name)) for address in addresses]
 
 
@@ -151,7 +225,6 @@ def _context(house: House, send: Send, author: str, name: str, fields: list[Fiel
         "ses:fromaddress": (author,),
         "ses:feedbackaddress": (_feedback(send.email, fields),),
         "ses:recipients": tuple(one_address(each) for each in send.email.destinations),
-        "ses:apiversion": (send.version,),
         "aws:currenttime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
         "aws:epochtime": (str(int(now.timestamp())),),
         "aws:securetransport": ("true",),
@@ -160,4 +233,6 @@ def _context(house: House, send: Send, author: str, name: str, fields: list[Fiel
     }
     if name:
         known["ses:fromdisplayname"] = (name,)
-    return Context(known, _UNKNOWN)
+    if send.version == "2":
+        known["ses:apiversion"] = ("2",)
+    return Context(known, _UNKNOWN if send.version == "2" else _UNKNOWN | {"ses:apiversion"})

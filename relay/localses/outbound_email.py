@@ -10,9 +10,9 @@ from relay.localses.rest import list_in, object_in, text_in, text_of
 from relay.localses.simple_email import Content, Simple
 
 
-def read_outbound_email(asked: Mapping[str, Any]) -> tuple[RawEmail, str]:
+def read_outbound_email(asked: Mapping[str, Any]) -> tuple[RawEmail, bool]:
     """
-    Read and check the request (SES API v2 Reference, "SendEmail"); return it with the action it is allowed by.
+    Read and check the request (SES API v2 Reference, "SendEmail"); return it, and whether its content is raw.
 
     FromEmailAddressIdentityArn takes the place of both X-SES-SOURCE-ARN and X-SES-FROM-ARN, so it is told as both.
 
@@ -21,10 +21,11 @@ def read_outbound_email(asked: Mapping[str, Any]) -> tuple[RawEmail, str]:
     """
     content = object_in(asked.get("Content"), "Content")
     to = object_in(asked.get("Destination", {}), "Destination")
-    if "Raw" in content:
-        raw, action = _raw(content), "SendRawEmail"
+    is_raw = "Raw" in content
+    if is_raw:
+        raw = _raw(content)
     elif "Simple" in content:
-        raw, action = _simple(asked, to, object_in(content["Simple"], "Content.Simple")), "SendEmail"
+        raw = _simple(asked, to, object_in(content["Simple"], "Content.Simple"))
     else:
         raise invalid("This embedded SES takes Content.Raw and Content.Simple.")
     from_arn = text_in(asked, "FromEmailAddressIdentityArn")
@@ -40,7 +41,7 @@ def read_outbound_email(asked: Mapping[str, Any]) -> tuple[RawEmail, str]:
         tags=read_tags([_tag(tag) for tag in list_in(asked, "EmailTags")]),
         raw=raw,
     )
-    return checked(email), action
+    return checked(email), is_raw
 
 
 def _raw(content: Mapping[str, Any]) -> bytes:

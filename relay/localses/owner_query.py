@@ -144,11 +144,6 @@ def with_mail_from(identity: Identity, domain: str, on_mx_failure: str) -> Ident
     return replace(identity, traits=replace(identity.traits, mail_from=name, on_mx_failure=on_mx_failure))
 
 
-def get_account_sending_enabled(house: House, caller: Caller, asked: Parameters) -> Result:  # noqa: ARG001  one signature
-    """Tell that nobody paused the account."""
-    return {"Enabled": "true"}
-
-
 def known_identity(house: House, caller: Caller, text: str, action: str) -> Identity:
     """
     Return the identity named, which must be verified.

@@ -173,23 +173,6 @@ def list_tags_for_resource(house: House, caller: Caller, asked: Asked) -> Result
     return {"Tags": tag_list(identity.traits.tags)}
 
 
-def get_account(house: House, caller: Caller, asked: Asked) -> Result:  # noqa: ARG001  one signature
-    """Tell that the account is in good standing, out of the sandbox, and what it may send."""
-    sent = house.quota.sent_in_24_hours((caller.key.account, caller.region), house.clock())
-    allowance = house.quota.allowance
-    return {
-        "DedicatedIpAutoWarmupEnabled": False,
-        "EnforcementStatus": "HEALTHY",
-        "ProductionAccessEnabled": True,
-        "SendingEnabled": True,
-        "SendQuota": {
-            "Max24HourSend": allowance.max_24_hour_send,
-            "MaxSendRate": allowance.max_send_rate,
-            "SentLast24Hours": float(sent),
-        },
-    }
-
-
 _ONE: Final = "/v2/email/identities/{EmailIdentity}"
 _POLICY: Final = f"{_ONE}/policies/{{PolicyName}}"
 
@@ -215,7 +198,6 @@ OWNER_ROUTES: Final[tuple[tuple[str, str, str, Operation], ...]] = (
     ("POST", "/v2/email/tags", "TagResource", tag_resource),
     ("DELETE", "/v2/email/tags", "UntagResource", untag_resource),
     ("GET", "/v2/email/tags", "ListTagsForResource", list_tags_for_resource),
-    ("GET", "/v2/email/account", "GetAccount", get_account),
 )
 """Method, path, name and work of each operation."""
 

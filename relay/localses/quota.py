@@ -1,14 +1,15 @@
 """Sending quota and rate of each account and region: counted always, enforced when asked."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from relay.localses.owners import Owner
 from relay.localses.refusals import Refused
+from relay.localses.standing import SANDBOX_QUOTA, SANDBOX_RATE, Standing, Standings
 
 DAY: Final = 86_400.0
 _BUCKET: Final = 60.0
-_CALL: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,16 @@ class Allowance:
     What every account may send, in recipients: a second, and in a rolling day (-1 is unlimited).
 
     Not ``enforced``, it is only told (GetSendQuota) and never refuses anything. A ``realistic`` one minds what laptops
-    like to forget: owners ask once a second, and nobody sends from an address that nobody verified.
+    like to forget: other calls than sending are ``calls_per_second`` (SES Developer Guide, "Service quotas in Amazon
+    SES"), and nobody sends from an address that nobody verified. ``sandbox``: every account is in it.
     """
 
     max_send_rate: float = 1_000.0
     max_24_hour_send: float = 1_000_000.0
     enforced: bool = False
     realistic: bool = False
+    calls_per_second: float = 1.0
+    sandbox: bool = False
 
 
 @dataclass(slots=True)
@@ -39,57 +43,74 @@ class Quota:
 
     def __init__(self, allowance: Allowance) -> None:
         self.allowance = allowance
-        self._accounts: dict[tuple[str, str], _Account] = {}
-        self._asked: dict[tuple[str, str], float] = {}
+        self.standings = Standings(Standing(sandbox=allowance.sandbox))
+        self._accounts: dict[Owner, _Account] = {}
+        self._asked: dict[Owner, float] = {}
 
-    def sent_in_24_hours(self, account: tuple[str, str], now: float) -> int:
+    def allowance_of(self, account: Owner) -> Allowance:
+        """Return what the account may send: in the sandbox, not more than that has, and it is enforced."""
+        if not self.standings.of(account).sandbox:
+            return self.allowance
+        day = self.allowance.max_24_hour_send
+        return replace(
+            self.allowance,
+            max_send_rate=min(self.allowance.max_send_rate, SANDBOX_RATE),
+            max_24_hour_send=min(day, SANDBOX_QUOTA) if day >= 0 else SANDBOX_QUOTA,
+            enforced=True,
+        )
+
+    def sent_in_24_hours(self, account: Owner, now: float) -> int:
         """Return the recipients of the last 24 hours, by the minute."""
         return self._of(account, now).sent
 
-    def check(self, account: tuple[str, str], recipients: int, now: float) -> None:
+    def check(self, account: Owner, recipients: int, now: float, *, counted: int | None = None) -> None:
         """
-        Check that *recipients* more fit.
+        Check that *recipients* more fit; *counted* of them (else all) are for the day: those of the simulator are not.
 
         A message of more recipients than a second holds passes when the whole second is free, and is paid off after.
 
         Raises:
             Refused: Throttling.
         """
-        if not self.allowance.enforced:
+        allowance = self.allowance_of(account)
+        if not allowance.enforced:
             return
         state = self._of(account, now)
-        rate, day = self.allowance.max_send_rate, self.allowance.max_24_hour_send
-        if day >= 0 and state.sent + recipients > day:
+        rate, day = allowance.max_send_rate, allowance.max_24_hour_send
+        for_the_day = recipients if counted is None else counted
+        if day >= 0 and for_the_day and state.sent + for_the_day > day:
             raise Refused("Throttling", "Daily message quota exceeded.")
         state.room = min(rate, state.room + (now - state.at) * rate)
         state.at = now
         if state.room < min(recipients, rate):
             raise Refused("Throttling", "Maximum sending rate exceeded.")
 
-    def check_call(self, account: tuple[str, str], now: float) -> None:
+    def check_call(self, account: Owner, now: float) -> None:
         """
-        Check that a second passed since the last call that was no sending, where the allowance is realistic.
+        Check that the time between two calls passed since the last that was no sending, where that is realistic.
 
         Raises:
-            Refused: Throttling (SES Developer Guide, "Service quotas in Amazon SES": one call a second).
+            Refused: Throttling.
         """
         if not self.allowance.realistic:
             return
-        if now - self._asked.get(account, -_CALL) < _CALL:
+        between = 1 / self.allowance.calls_per_second
+        if now - self._asked.get(account, -between) < between:
             raise Refused("Throttling", "Rate exceeded")
         self._asked[account] = now
 
-    def count(self, account: tuple[str, str], recipients: int, now: float) -> None:
-        """Count *recipients* as sent."""
+    def count(self, account: Owner, recipients: int, now: float, *, counted: int | None = None) -> None:
+        """Count *recipients* as sent, *counted* (else all) of them for the day."""
         state = self._of(account, now)
         state.room -= recipients
         minute = now - now % _BUCKET
         earlier = state.minutes.pop()[1] if state.minutes and state.minutes[-1][0] == minute else 0
-        state.minutes.append((minute, earlier + recipients))
-        state.sent += recipients
+        for_the_day = recipients if counted is None else counted
+        state.minutes.append((minute, earlier + for_the_day))
+        state.sent += for_the_day
 
-    def _of(self, account: tuple[str, str], now: float) -> _Account:
-        state = self._accounts.setdefault(account, _Account(self.allowance.max_send_rate, now))
+    def _of(self, account: Owner, now: float) -> _Account:
+        state = self._accounts.setdefault(account, _Account(self.allowance_of(account).max_send_rate, now))
         while state.minutes and state.minutes[0][0] <= now - DAY:
             state.sent -= state.minutes.popleft()[1]
         return state

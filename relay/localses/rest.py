@@ -13,6 +13,10 @@ from relay.localses.wire import Wire
 #: Codes of the Query API in the words of v2.
 _CODES: Final = {
     "AccessDenied": "AccessDeniedException",
+    "AccountSendingPausedException": "SendingPausedException",
+    "AccountSuspended": "AccountSuspendedException",
+    "ConfigurationSetDoesNotExist": "NotFoundException",
+    "ConfigurationSetSendingPausedException": "SendingPausedException",
     "ExpiredToken": "ExpiredTokenException",
     "IncompleteSignature": "IncompleteSignatureException",
     "InternalFailure": "InternalServiceErrorException",
@@ -26,6 +30,7 @@ _CODES: Final = {
     "Throttling": "TooManyRequestsException",
     "ValidationError": "BadRequestException",
 }
+_STATUS: Final = {"ConfigurationSetDoesNotExist": 404, "Throttling": 429}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +152,8 @@ def text_of(value: Any, name: str) -> str:
 
 
 def error_of(refused: Refused) -> tuple[int, str]:
-    """Return status and code of an error in the words of v2, where Throttling has a status of its own."""
-    return 429 if refused.code == "Throttling" else refused.status, _CODES.get(refused.code, refused.code)
+    """Return status and code of an error in the words of v2, where some have a status of their own."""
+    return _STATUS.get(refused.code, refused.status), _CODES.get(refused.code, refused.code)
 
 
 def _plain(piece: str) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -31,10 +31,11 @@ _PARTS: Final = ("Credential", "Signature", "SignedHeaders")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, by its key, and to which region it was addressed."""
+    """Who sent a request, by its key, to which region it was addressed, and the address it came from."""
 
     key: Key
     region: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,19 @@ def verified_caller(wire: Wire, keys: Mapping[str, Key], service: str, now: date
     if key.has_ended(now.timestamp()):
         raise Refused("ExpiredToken", "The security token included in the request is expired.")
     return Caller(key, scope.region)
+
+
+def signed_headers(wire: Wire, key: Key, region: str, service: str, now: datetime) -> dict[str, str]:
+    """Return the headers of *wire*, signed for *service* at *now* (aware): for what we ask of others ourselves."""
+    stamp = now.strftime(_STAMP)
+    scope = Scope(key.id, stamp[:8], region, service, TERMINATOR)
+    token = {"x-amz-security-token": key.token} if key.token else {}
+    headers = {**dict(wire.headers), "x-amz-date": stamp, **token}
+    names = sorted(headers)
+    signature = _signature(replace(wire, headers=tuple(headers.items())), names, scope, key.secret).decode()
+    credential = "/".join((scope.key_id, scope.day, scope.region, scope.service, scope.terminator))
+    pairs = f"Credential={credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
+    return {**headers, "authorization": f"{ALGORITHM} {pairs}"}
 
 
 def _authorization(wire: Wire) -> dict[str, str]:

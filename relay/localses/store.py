@@ -16,6 +16,8 @@ from typing import Any, Final
 MOST_MESSAGES: Final = 100_000
 MOST_OCTETS: Final = 256 * 1024 * 1024
 
+_FOR_EVENTS: Final = frozenset({"action", "region", "source_ip", "identity_arn"})
+
 
 class StateProblem(ValueError):
     """A folder of messages that cannot be used. ``str()`` names the file and why."""
@@ -23,7 +25,12 @@ class StateProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One accepted message; ``received_at`` in seconds since the epoch, ``principal`` the ARN of the key's owner."""
+    """
+    One accepted message; ``received_at`` in seconds since the epoch, ``principal`` the ARN of the key's owner.
+
+    What follows ``raw`` is for its events: the action and region it came by, from which address, and the identity
+    (ARN) that its author was used under.
+    """
 
     id: str
     source: str | None
@@ -36,8 +43,16 @@ class Message:
     principal: str
     received_at: float
     raw: bytes
+    action: str = "SendRawEmail"
+    region: str = "us-east-1"
+    source_ip: str = ""
+    identity_arn: str = ""
 
     def described(self) -> dict[str, Any]:
+        """Return what was said about it, JSON-ready: everything but the octets and what is for its events."""
+        return {name: value for name, value in self.kept().items() if name not in _FOR_EVENTS}
+
+    def kept(self) -> dict[str, Any]:
         """Return everything but the octets, JSON-ready."""
         return {name: value for name, value in asdict(self).items() if name != "raw"}
 
@@ -73,6 +88,10 @@ class Store:
     def __len__(self) -> int:
         return len(self._messages)
 
+    def find(self, message_id: str) -> Message | None:
+        """Return the message of that id, unless it is forgotten."""
+        return self._messages.get(message_id)
+
     def add(self, message: Message) -> None:
         """
         Keep *message*, and forget the oldest while there are too many.
@@ -82,7 +101,7 @@ class Store:
         """
         if self._folder is not None:
             _write(self._folder / f"{message.id}.eml", message.raw)
-            _write(self._folder / f"{message.id}.json", json.dumps(message.described(), indent=1).encode())
+            _write(self._folder / f"{message.id}.json", json.dumps(message.kept(), indent=1).encode())
         self._remember(message)
 
     def clear(self) -> None:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.localses.app import LocalSes
+from relay.localses.configuration_sets import ConfigurationSet
+from relay.localses.identities import Identities
+from relay.localses.owners import Owner
 from relay.sending.callers import Caller
 from relay.sending.door import SesDoor
 from relay.sending.keys import AccessKey, FixedKey
@@ -28,7 +31,9 @@ MAIL = Mail(
 
 @pytest.fixture
 async def ses(clock: Clock) -> AsyncIterator[LocalSes]:
-    ses = LocalSes([RELAY], clock=clock)
+    identities = Identities()
+    identities.configuration_sets.keep(Owner(RELAY.account, "us-east-1"), ConfigurationSet("set-1"))
+    ses = LocalSes([RELAY], clock=clock, identities=identities)
     yield ses
     await ses.stop()
 

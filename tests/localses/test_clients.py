@@ -21,7 +21,6 @@ ALL = {
     "SourceArn": ARN + "example.com",
     "FromArn": ARN + "ann@example.com",
     "ReturnPathArn": "arn:aws:ses:*:EXAMPLE65304:identity/example.com",
-    "ConfigurationSetName": "set-1",
     "Tags": [{"Name": "delegate", "Value": "billing"}, {"Name": "n", "Value": "_-9"}],
 }
 
@@ -35,7 +34,10 @@ def refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
 
 def test_a_message_arrives_with_everything_that_was_said_about_it(door, told):
     """boto3 sends with every parameter, and ``/_local/messages`` tells each of them as it was spelt."""
-    sent = door.client().send_raw_email(**ALL)
+    door.client("sesv2").create_configuration_set(ConfigurationSetName="set-1")
+    told.clear()
+
+    sent = door.client().send_raw_email(**ALL, ConfigurationSetName="set-1")
 
     (message,) = door.messages
     assert re.fullmatch(r"0100[0-9a-f]{12}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-000000", sent["MessageId"])

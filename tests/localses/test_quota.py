@@ -2,10 +2,11 @@
 
 import pytest
 
+from relay.localses.owners import Owner
 from relay.localses.quota import Allowance, Quota
 from relay.localses.refusals import Refused
 
-HERE = ("888888888888", "us-east-1")
+HERE = Owner("888888888888", "us-east-1")
 NOON = 1_800_000_000.0
 
 
@@ -59,7 +60,7 @@ def test_accounts_and_regions_do_not_share():
     quota = Quota(Allowance(max_24_hour_send=1, enforced=True))
     quota.count(HERE, 1, NOON)
 
-    quota.check(("888888888888", "eu-west-1"), 1, NOON)
-    quota.check(("111111111111", "us-east-1"), 1, NOON)
+    quota.check(Owner("888888888888", "eu-west-1"), 1, NOON)
+    quota.check(Owner("111111111111", "us-east-1"), 1, NOON)
     with pytest.raises(Refused):
         quota.check(HERE, 1, NOON)

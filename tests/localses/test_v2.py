@@ -22,6 +22,8 @@ def refusal(client: Any, **asked: Any) -> tuple[int, str, str]:
 
 
 def test_a_message_is_told_as_one_that_came_by_v1(door, told):
+    door.client("sesv2").create_configuration_set(ConfigurationSetName="set")
+    told.clear()
     answer = door.client("sesv2").send_email(
         FromEmailAddressIdentityArn=ARN,
         Destination={
