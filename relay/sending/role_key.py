@@ -145,7 +145,7 @@ class RoleKey:
     def _rest(self) -> float:
         """Seconds until STS is asked again, beyond the first pause."""
         if self._session is None or self._failure is not None:
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 10))
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))
             return max(0.0, pause * (0.75 + self._chance() / 2) - FIRST_PAUSE)
         ahead = min(AHEAD * (1 + JITTER * self._chance()), self._session.seconds / 2)
         return max(0.0, self._ends_at - ahead - _now())
