@@ -14,6 +14,7 @@ import click
 from relay.cli.configuration import config_option
 from relay.cli.policies import printable, settings_if_any
 from relay.identities.accounts import Accounts, AwsProblem
+from relay.identities.names import is_identity, is_region
 from relay.identities.ses_api import SesApi
 from relay.settings.model import Settings
 from relay.translation import accesses_of, endpoint_of
@@ -54,11 +55,15 @@ class Owners:
     def of_identity(self, name: str) -> tuple[SesApi, str]:
         """Return the SES in which the identity *name*, or of this ARN, is to be looked for, and its name there."""
         if not name.startswith("arn:"):
+            if not is_identity(name):
+                raise click.UsageError(f"{name!r} is neither an ARN, nor a domain, nor an address")
             return self.only(), name
         try:
             arn = parse_identity_arn(name)
         except ArnProblem as problem:
             raise click.UsageError(f"{name}: {problem}") from None
+        if not is_region(arn.region):
+            raise click.UsageError(f"{name}: which region? {arn.region!r} is none")
         return SesApi(self.accounts, arn.account, arn.region), arn.name
 
 

@@ -73,10 +73,11 @@ class NoRoom(PuttingProblem):
 
 
 class ReadBackOtherwise(PuttingProblem):
-    """SES took the call, and says something else than what it was given. ``backup``: where the old text lies."""
+    """SES took the call, and has something else than ``wanted``. ``backup``: where the old text lies."""
 
-    def __init__(self, why: str, found: str | None, backup: Path | None) -> None:
+    def __init__(self, why: str, found: str | None, wanted: str | None, backup: Path | None) -> None:
         super().__init__(why, found)
+        self.wanted = wanted
         self.backup = backup
 
 
@@ -155,4 +156,4 @@ def _read_back(api: SesApi, change: Change, lost: AwsProblem | None, kept: Path 
     if lost is not None:
         raise lost
     says = "still has it" if change.new is None else "has none" if found is None else "has another text"
-    raise ReadBackOtherwise(f"SES took the call for {change}, and {says}", found, kept)
+    raise ReadBackOtherwise(f"SES took the call for {change}, and {says}", found, change.new, kept)
