@@ -53,7 +53,7 @@ class EventsDesk:
             raise EventProblem("The body is no JSON.") from None
         if not isinstance(given, dict) or given.keys() - {"message_id", "type", "recipients", "detail"}:
             raise EventProblem("Give an object with message_id, type and, if you like, recipients and detail.")
-        kind, message = given.get("type"), self._house.store.find(str(given.get("message_id")))
+        kind, message = str(given.get("type")), self._house.store.find(str(given.get("message_id")))
         if message is None:
             raise EventProblem(f"{given.get('message_id')} is no message that is kept here.")
         if kind not in MEMBERS:

@@ -8,7 +8,7 @@ Nothing of it is waited for by whoever sends: events go out one after the other,
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -71,12 +71,10 @@ class Publisher:
         """Tell of an event, from inside the running loop. Never waits, never fails."""
         told = Told(message.id, published(happened, message))
         self._told.append(told)
-        for place, record in self._places(happened, message, told.record):
-            told.places[place.name] = "waits" if self._outlet and self._outlet.reaches(place) else "no way there"
-            if told.places[place.name] == "waits":
-                self._waiting.append((told, place, record))
-        if self._waiting and (self._worker is None or self._worker.done()):
-            self._worker = asyncio.create_task(self._deliver())
+        try:
+            self._put_off(told, list(self._places(happened, message, told.record)))
+        except Exception:  # noqa: BLE001  the message is accepted already: nobody can be told of this but the log
+            _log.exception("nobody hears of an event of %s", message.id)
         return told
 
     async def stop(self) -> None:
@@ -86,6 +84,14 @@ class Publisher:
                 await asyncio.wait_for(self._worker, LAST_WORDS)
         if self._outlet is not None:
             await self._outlet.close()
+
+    def _put_off(self, told: Told, places: Sequence[tuple[Place, dict[str, Any]]]) -> None:
+        for place, record in places:
+            told.places[place.name] = "waits" if self._outlet and self._outlet.reaches(place) else "no way there"
+            if told.places[place.name] == "waits":
+                self._waiting.append((told, place, record))
+        if self._waiting and (self._worker is None or self._worker.done()):
+            self._worker = asyncio.create_task(self._deliver())
 
     def _places(
         self, happened: Event, message: Message, record: dict[str, Any]
@@ -125,6 +131,9 @@ class Publisher:
             except Nowhere as trouble:
                 told.places[place.name] = str(trouble)
                 _log.warning("an event did not reach %s: %s", place.name, trouble)
+            except Exception:  # noqa: BLE001  the next event may fare better
+                told.places[place.name] = "lost by a mistake of ours"
+                _log.exception("an event did not reach %s", place.name)
             else:
                 told.places[place.name] = "told"
 

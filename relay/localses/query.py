@@ -1,7 +1,7 @@
 """The AWS Query protocol: flat form parameters in, XML out (botocore calls it ``query``)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -20,6 +20,9 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _INDEX = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _BASE64_ESCAPES: Final = ((b"%2B", b"+"), (b"%2F", b"/"), (b"%3D", b"="), (b"%0A", b"\n"))
+
+#: Codes of errors that v1 has no name of its own for.
+_CODES: Final = {"AccountSuspended": "MessageRejected"}
 
 
 def read_parameters(wire: Wire) -> dict[str, str]:
@@ -66,9 +69,8 @@ def read_list(parameters: Mapping[str, str], name: str) -> list[str]:
         Refused: MalformedInput for any other spelling.
     """
     found: dict[int, str] = {}
-    for key, value in parameters.items():
-        if key == name or key.startswith(f"{name}."):
-            found[_index(key, name)] = value
+    for key, value in _of_list(parameters, name):
+        found[_index(key, name)] = value
     return [found[number] for number in sorted(found)]
 
 
@@ -80,13 +82,19 @@ def read_structures(parameters: Mapping[str, str], name: str, members: Iterable[
         Refused: MalformedInput for any other spelling.
     """
     found: dict[int, dict[str, str]] = {}
-    for key, value in parameters.items():
-        if key == name or key.startswith(f"{name}."):
-            head, _, member = key.rpartition(".")
-            if member not in members:
-                raise Refused("MalformedInput", f"{key}: a list of structures is {name}.member.1.MEMBER")
-            found.setdefault(_index(head, name), {})[member] = value
+    for key, value in _of_list(parameters, name):
+        head, _, member = key.rpartition(".")
+        if member not in members:
+            raise Refused("MalformedInput", f"{key}: a list of structures is {name}.member.1.MEMBER")
+        found.setdefault(_index(head, name), {})[member] = value
     return [found[number] for number in sorted(found)]
+
+
+def _of_list(parameters: Mapping[str, str], name: str) -> Iterator[tuple[str, str]]:
+    """The parameters of a list; of an empty one its name alone is sent, without a value."""
+    for key, value in parameters.items():
+        if (key == name and value) or key.startswith(f"{name}."):
+            yield key, value
 
 
 def _index(key: str, name: str) -> int:
@@ -134,9 +142,10 @@ def _inner(value: Any) -> str:
 def error_xml(service: str, refused: Refused, request_id: str) -> str:
     """Render an error: ``Sender`` is at fault below 500, ``Receiver`` from there."""
     fault = "Sender" if refused.status < 500 else "Receiver"
+    code = _CODES.get(refused.code, refused.code)
     return (
         f'<ErrorResponse xmlns="{NAMESPACES[service]}"><Error><Type>{fault}</Type>'
-        f"<Code>{xml_text(refused.code)}</Code><Message>{xml_text(refused.message)}</Message></Error>"
+        f"<Code>{xml_text(code)}</Code><Message>{xml_text(refused.message)}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
 
