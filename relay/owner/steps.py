@@ -104,6 +104,12 @@ def hold_text(identity: IdentityArn, people: People) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 
+def is_hold_text(text: str) -> bool:
+    """Whether *text* is a hold, left by a run that ended early."""
+    statements = _read(text) or ()
+    return len(statements) == 1 and statements[0].ref.sid == HOLD_SID and statements[0].effect == "Deny"
+
+
 def _read(text: str | None) -> tuple[Statement, ...] | None:
     policy = None if text is None else parse_policy("", text)
     return () if policy is None else policy.statements if isinstance(policy, Policy) else None
