@@ -57,6 +57,7 @@ from relay.translation import (
     pacer_of,
     pinned_of,
     postmaster_of,
+    roles_of,
     rules_of,
     shares_of,
     tls_of,
@@ -65,11 +66,14 @@ from relay.translation import (
 )
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import NOTIFICATIONS, Delegate
+from relay.words.roles import AssumedRole
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
 CALLER_RETRY_SECONDS = 2.0
 CALLER_RARELY_SECONDS = 60.0
 CALLER_PATIENCE_SECONDS = 3.0
+#: What the start waits for roles; mail of one that is not assumed by then waits for it, and nobody else.
+ROLES_PATIENCE_SECONDS = 3.0
 #: Of drain_timeout, what is kept for telling those who still wait for SES.
 LAST_WORDS_SECONDS = 2.0
 #: The sections that a reload takes over; the others are read at the start only.
@@ -122,7 +126,9 @@ class Relay:
             read_timeout=settings.ses.read_timeout,
             max_connections=settings.ses.max_connections,
             user_agent=USER_AGENT,
+            region=settings.ses.region,
         )
+        self._ses.roles.mended = self._role_mended
         self.directory = directory_of(settings, self.observe, keeper_of(settings))
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
@@ -173,7 +179,8 @@ class Relay:
         await self._ses.start()
         if self._credentials is not None:
             await self._credentials.start()
-        await self._registry.start()
+        self._ses.roles.want(roles_of(self._settings))
+        await asyncio.gather(self._registry.start(), self._ses.roles.start(ROLES_PATIENCE_SECONDS))
         await asyncio.to_thread(self.directory.refresh)
         if self._needs_caller():
             with suppress(TimeoutError):
@@ -252,6 +259,7 @@ class Relay:
         if settings.policies != old.policies:
             await self._change_directory()
         self._metrics.admit([each.name for each in settings.delegate])
+        self._ses.roles.want(roles_of(self._settings))
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
@@ -279,13 +287,25 @@ class Relay:
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
-        ours = (self._check_credentials(), self._check_policies(), self._check_delegates())
+        ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
         return (*ours, *self._dispatch.check(), *self._check_certificate(), doors)
 
     def _check_credentials(self) -> Check:
         state = None if self._credentials is None else self._credentials.state
         why = state.why if isinstance(state, Unusable) else ""
         return Check("credentials", not why, why)
+
+    def _check_roles(self) -> Readiness:
+        """Tell whose role cannot be assumed. The relay is ready all the same: the others send as ever."""
+        troubles = self._ses.roles.troubles()
+        why = "; ".join(f"{role}: {trouble}" for role, trouble in troubles.items())
+        return (Check("roles", ok=True, why=why),) if roles_of(self._settings) else ()
+
+    def _role_mended(self, role: AssumedRole) -> None:
+        """What waited for a role is tried at once, and as fast as its account bears."""
+        self._gates.mended(role.principal)
+        self._dispatch.look()
+        self._pacer.look_again(role.account)
 
     def _check_delegates(self) -> Check:
         """Tell whose credentials cannot be read. The relay is ready all the same: the others send as ever."""
@@ -318,7 +338,7 @@ class Relay:
     def _delegate(self, name: str) -> Delegate | None:
         """Find who is to be judged; nobody as long as STS has not told who the caller is."""
         if name == NOTIFICATIONS:
-            return None if self._caller is None else postmaster_of(self._settings, self._caller)
+            return postmaster_of(self._settings, self._caller)
         delegate = self._registry.get(name)
         return None if delegate is None or delegate.principal == CALLER else delegate
 
@@ -339,8 +359,9 @@ class Relay:
 
     def _needs_caller(self) -> bool:
         """Whether mail waits for it: of a delegate that is the relay itself, or notifications. Else it is a label."""
-        delegates = self._settings.delegate
-        return self._settings.notifications.sender is not None or any(each.principal == CALLER for each in delegates)
+        notices, delegates = self._settings.notifications, self._settings.delegate
+        notifies = notices.sender is not None and notices.role is None
+        return notifies or any(each.principal == CALLER for each in delegates)
 
     def _warn_of_grants(self, account: str) -> None:
         delegates = living_in(account, (entry.delegate for entry in entries_of(self._settings, self._caller)))

@@ -41,6 +41,7 @@ from relay.spool.sqlite_opening import path_of
 from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.certificates import read_certificate_name
 from relay.words.delegates import NOTIFICATIONS, Delegate
+from relay.words.roles import AssumedRole
 
 USER_AGENT = f"ses-relay/{__version__}"
 #: The principal of a delegate that is the relay itself.
@@ -141,8 +142,8 @@ def dispatch_of(settings: Settings) -> DispatchOptions:
 def pacer_of(settings: Settings, ses: SesDoor, account: Callable[[], str], observe: Observer) -> Pacer:
     """Return the pace of all mail; *account* names the relay's own, as far as STS told it."""
 
-    async def ask(_account: str, region: str) -> SendQuota | Unusable:
-        return await ses.send_quota(region)
+    async def ask(account: str, region: str) -> SendQuota | Unusable:
+        return await ses.send_quota(region, account)
 
     rate = settings.ses.max_send_rate
     return Pacer(
@@ -160,21 +161,31 @@ def shares_of(settings: Settings) -> dict[str, Share]:
     return {each.name: Share(each.rate, each.daily_recipients) for each in settings.delegate}
 
 
-def postmaster_of(settings: Settings, caller: str) -> Delegate | None:
+def roles_of(settings: Settings) -> list[AssumedRole]:
+    """Return every role that mail is sent as."""
+    notices = postmaster_of(settings, None)
+    senders = [each.to_delegate(CALLER) for each in settings.delegate] + ([notices] if notices else [])
+    return [sender.role for sender in senders if sender.role is not None]
+
+
+def postmaster_of(settings: Settings, caller: str | None) -> Delegate | None:
     """
-    Return whom notifications are judged as: the relay itself.
+    Return whom notifications are judged as: the relay itself, *caller*, or a session of their role; None without.
 
     In its own account IAM lets it send under the identities of their author, unless a policy denies it.
     """
-    author = settings.notifications.sender
-    if author is None:
+    author, arn = settings.notifications.sender, settings.notifications.role
+    role = None if arn is None else AssumedRole(arn, NOTIFICATIONS)
+    principal = caller if role is None else role.principal
+    if author is None or principal is None:
         return None
     labels = author.domain.split(".")
     names = (str(author), *(".".join(labels[number:]) for number in range(len(labels) - 1)))
     return Delegate(
         NOTIFICATIONS,
-        caller,
-        is_caller=True,
+        principal,
+        role=role,
+        is_caller=role is None,
         same_account="allow-unless-denied",
         allow_identities=names,
         mode="enforce",

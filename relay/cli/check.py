@@ -14,8 +14,10 @@ from relay.cli.own_account import warnings_of
 from relay.settings.example import example
 from relay.settings.later import features_to_come
 from relay.settings.model import Settings
+from relay.settings.people import DelegateSettings
 from relay.settings.problems import Reading
 from relay.settings.reading import read_settings
+from relay.translation import CALLER
 
 
 @click.command()
@@ -82,12 +84,17 @@ def _summary(settings: Settings) -> list[tuple[str, list[str]]]:
     owners = [f"owner {owner.account} {' '.join(owner.regions) or 'every region'}" for owner in policies.owner]
     return [
         ("listeners", [_listener(settings, index) for index in range(len(settings.listener))]),
-        ("delegates", [f"{delegate.name} as {delegate.principal}" for delegate in settings.delegate]),
+        ("delegates", [_delegate(delegate) for delegate in settings.delegate]),
         ("policies", [f"{policies.source} {policies.directory or ''}".rstrip(), *owners]),
         ("ses", [f"{settings.ses.endpoint_url or 'AWS'} {settings.ses.region or ''}".rstrip()]),
         ("delivery", [settings.delivery.mode]),
         ("admin", [str(settings.admin.address)]),
     ]
+
+
+def _delegate(delegate: DelegateSettings) -> str:
+    known = delegate.to_delegate(CALLER)
+    return f"{known.name} as {known.principal}" + (f", of {known.role.arn}" if known.role else "")
 
 
 def _listener(settings: Settings, index: int) -> str:

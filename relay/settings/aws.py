@@ -10,6 +10,7 @@ from relay.settings.forms import (
     Duration,
     Egress,
     Endpoint,
+    ExternalId,
     FilePath,
     Flag,
     Instant,
@@ -37,7 +38,7 @@ class OwnerSettings(Section):
         "The regions where its identities are used. Empty: every region folder, or ses.region.", default=[]
     )
     role_arn: Role | None = option("A role of the owner that may read its policies.", default=None)
-    external_id: Text | None = option("The external id for role_arn.", default=None)
+    external_id: ExternalId | None = option("The external id for role_arn.", default=None)
     source: Literal["ses", "directory", "sealed"] | None = option(
         "Where its policies come from. Unset: as [policies] says. sealed: the relay cannot see them, SES judges "
         "alone; only for delegates whose mail is sent as their own principal.",
@@ -183,7 +184,11 @@ class NotificationSettings(Section):
     """Notices of failed delivery."""
 
     sender: Mailbox | None = option("The author of notices.", default=None, alias="from")
-    role: Role | None = option("A role that the relay assumes to send them.", default=None)
+    role: Role | None = option(
+        "A role that the relay assumes to send them, in a session named ses-relay-notifications. Unset: they are sent "
+        "with the relay's own credentials.",
+        default=None,
+    )
 
 
 class DnsSettings(Section):

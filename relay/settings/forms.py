@@ -30,6 +30,7 @@ _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", r
 _IAM = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
 _SESSION = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
 _SECRET_ID = re.compile(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}", re.ASCII
@@ -152,6 +153,13 @@ def _read_role(value: object) -> str:
     text = _text(value)
     if not _ROLE.fullmatch(text):
         raise ValueError(f"{shown(text)} is no role: write arn:aws:iam::111122223333:role/NAME")
+    return text
+
+
+def _read_external_id(value: object) -> str:
+    text = _text(value)
+    if not _EXTERNAL_ID.fullmatch(text):
+        raise ValueError("no external id: 2 to 1224 letters, digits and _+=,.@:/- without blanks")
     return text
 
 
@@ -348,6 +356,7 @@ Account = Annotated[str, BeforeValidator(_read_account), Form("an account, 12 di
 Region = Annotated[str, BeforeValidator(_read_region), Form("a region")]
 Principal = Annotated[str, BeforeValidator(_read_principal), Form('an ARN, an account, a service or "caller"')]
 Role = Annotated[str, BeforeValidator(_read_role), Form("the ARN of a role")]
+ExternalId = Annotated[str, BeforeValidator(_read_external_id), Form("an external id")]
 IdentityArn = Annotated[str, BeforeValidator(_read_identity_arn), Form("the ARN of an identity")]
 Identity = Annotated[str, BeforeValidator(_read_identity), Form("the name or ARN of an identity")]
 Arn = Annotated[str, BeforeValidator(_read_arn), Form("an ARN")]

@@ -9,6 +9,7 @@ from relay.settings.forms import (
     Count,
     Duration,
     Endpoint,
+    ExternalId,
     FilePath,
     Flag,
     Identity,
@@ -28,6 +29,7 @@ from relay.settings.forms import (
 )
 from relay.settings.keys import Section, option, required
 from relay.words.delegates import Delegate
+from relay.words.roles import AssumedRole, session_of
 
 
 class DelegateSettings(Section):
@@ -36,7 +38,7 @@ class DelegateSettings(Section):
     name: Name = required("The user name of AUTH, and the name in logs and metrics.", "billing")
     principal: Principal | None = option(
         "Who it is to the policies: the ARN of a user, role or session, an account, a service, or "
-        '"caller" for the relay\'s own identity, asked of STS at start.',
+        '"caller" for the relay\'s own identity, asked of STS at start. With role_arn it is left out.',
         default=None,
     )
     password_hash: Argon2 | None = option(
@@ -68,9 +70,12 @@ class DelegateSettings(Section):
         default=[],
     )
     role_arn: Role | None = option(
-        "A role that the relay assumes to send as this delegate; then SES judges the delegate, too.", default=None
+        "A role that the relay assumes to send as this delegate, in a session named ses-relay-NAME, which is then its "
+        "principal: SES judges the delegate, too, and counts quota, bounces and the bill for the role's account. While "
+        "it cannot be assumed the delegate's mail waits; it never goes with the relay's own credentials.",
+        default=None,
     )
-    external_id: Text | None = option("The external id for role_arn.", default=None)
+    external_id: ExternalId | None = option("The external id that the trust policy of role_arn asks for.", default=None)
     account_grant: Flag = option(
         "Whether a statement that grants the delegate's whole account counts. It speaks to that account's "
         "administrators, whose own policies the relay cannot see: with true you vouch for the delegate.",
@@ -110,7 +115,10 @@ class DelegateSettings(Section):
         "Others that a message may ask for in X-SES-CONFIGURATION-SET.", default=[]
     )
     allow_message_tags: Flag = option("Whether a message may set tags in X-SES-MESSAGE-TAGS.", default=False)
-    tenant: Name | None = option("The SES tenant of its mail.", default=None)
+    tenant: Name | None = option(
+        "The SES tenant of its mail. Only SendEmail of v2 has a word for it, so policies must allow ses:SendEmail too.",
+        default=None,
+    )
     allow_tenants: tuple[Name, ...] = option("Others that a message may ask for in X-SES-TENANT.", default=[])
     organization_id: Organization | None = option(
         "Its AWS organization, for policies that ask aws:PrincipalOrgID. Unset: unknown, and no such Allow counts.",
@@ -136,12 +144,16 @@ class DelegateSettings(Section):
         Raises:
             ValueError: No principal, or the caller's is wanted and not given.
         """
+        role = None if self.role_arn is None else AssumedRole(self.role_arn, session_of(self.name), self.external_id)
         principal = caller if self.principal == "caller" else self.principal
+        if role is not None:
+            principal = role.principal
         if principal is None:
             raise ValueError(f"the principal of delegate {self.name} is not known")
         return Delegate(
             name=self.name,
             principal=principal,
+            role=role,
             is_caller=self.principal == "caller",
             account_grant=self.account_grant,
             mode=self.mode,
