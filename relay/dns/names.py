@@ -23,6 +23,8 @@ def ascii_name(text: str) -> str:
         name = dns.name.from_text(text.strip(), dns.name.root, dns.name.IDNA_2008_Practical)
     except (dns.exception.DNSException, ValueError) as problem:
         raise NameProblem(f"{text!r} is no domain name: {problem}") from None
+    if name == dns.name.root:
+        raise NameProblem(f"{text!r} is no domain name: it is empty")
     return text_of(name).lower()
 
 

@@ -38,12 +38,17 @@ def read_server(text: str) -> Server:
     """
     address, port = text, str(PORT)
     if text.startswith("["):
-        address, bracket, port = text[1:].partition("]:")
-        if not bracket:
-            address, port = text.strip("[]"), str(PORT)
+        address, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") if rest else port
     elif text.count(":") == 1:
         address, _, port = text.partition(":")
-    if _is_address(address) and port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 65535:
+    if (
+        ("[" in text) == ("]" in text)
+        and _is_address(address)
+        and port.isascii()
+        and port.isdigit()
+        and 0 < int(port[:6]) <= 65535
+    ):
         return Server(str(ip_address(address)), int(port))
     raise ValueError(f"{text!r} is no name server: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53")
 

@@ -10,15 +10,19 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dns.message
 import dns.query
+
+from relay.dns.servers import Server, read_server
+from relay.dns.zones import Net
 
 A, A6, B, SLOW, NOBODY = "127.0.0.1", "::1", "127.0.0.2", "127.0.0.3", "127.0.0.9"
 HOSTS: Final = {"ns-a": (A, A6), "ns-b": (B,), "ns-slow": (SLOW,), "ns-nobody": (NOBODY,)}
@@ -50,7 +54,16 @@ class Lab:
     resolver: str
     folder: Path
     processes: dict[str, subprocess.Popen[bytes]]
+    slow: "SlowServer"
     serial: int = 1
+
+    @property
+    def resolvers(self) -> tuple[Server, ...]:
+        return (read_server(self.resolver),)
+
+    def net(self, *resolvers: str, seconds: float = 2.0) -> Net:
+        """The lab as :class:`relay.dns.zones.Net`, by the validating resolver unless others are named."""
+        return Net(tuple(map(read_server, resolvers)) or self.resolvers, seconds=seconds, port=self.port)
 
     @property
     def stale(self) -> str:
@@ -104,6 +117,35 @@ def addresses(under: str) -> Iterator[str]:
             yield f"{host}.{under} 60 {'AAAA' if ':' in address else 'A'} {address}"
 
 
+class SlowServer:
+    """Passes each question on to server A after ``seconds``, a thread for each; UDP only."""
+
+    def __init__(self, port: int) -> None:
+        self.seconds = 0.2
+        self._port = port
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((SLOW, port))
+
+    def __enter__(self) -> "SlowServer":
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                question, client = self._socket.recvfrom(4096)
+                threading.Timer(self.seconds, self._pass_on, (question, client)).start()
+
+    def _pass_on(self, question: bytes, client: Any) -> None:
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as passed:
+            passed.settimeout(2)
+            passed.sendto(question, (A, self._port))
+            self._socket.sendto(passed.recv(4096), client)
+
+
 @contextmanager
 def laboratory(folder: Path, sites: Mapping[str, Site], tool: Mapping[str, str]) -> Iterator[Lab]:
     """Run the servers for *sites*; ``tool`` names knotd and unbound."""
@@ -136,7 +178,8 @@ def running(folder: Path, sites: Mapping[str, Site], tool: Mapping[str, str], po
         processes["resolver"] = start([tool["unbound"], "-d", "-c", str(conf)], folder / "unbound.log")
         for name, (address, at) in {"A": (A, port), "B": (B, port), "resolver": (A, resolver)}.items():
             await_answer(processes[name], address, at)
-        yield Lab(port, f"{A}:{resolver}", folder, processes)
+        with SlowServer(port) as slow:
+            yield Lab(port, f"{A}:{resolver}", folder, processes, slow)
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGTERM)

@@ -4,7 +4,7 @@ import click
 
 from relay.cli.lazy import LazyGroup
 
-COMMANDS: tuple[str, ...] = ("create", "delete", "list", "notifications", "status")
+COMMANDS: tuple[str, ...] = ("create", "delete", "dns", "list", "notifications", "status")
 
 
 @click.group(cls=LazyGroup, package="relay.cli.identity", modules=COMMANDS)
