@@ -15,6 +15,10 @@ from typing import Final
 
 _END: Final = b"\r\n.\r\n"
 _CR: Final = 13
+#: A CR without its LF (of the last octet that is not known yet), or a line that begins with a dot.
+_ODD: Final = re.compile(rb"\r(?:[^\n]|\n\.)")
+#: Octets a line, on average, from which looking for what is odd costs less than counting what is even.
+_LINE: Final = 16
 #: A line of one dot with a bare LF before or behind it.
 _FALSE_END = re.compile(rb"\n\.\n|(?<!\r)\n\.\r\n")
 
@@ -57,14 +61,17 @@ class Content:
         if self._is_first and window.startswith(b".\r\n"):
             self._tail = b""
             return window[3:]
+        if window.endswith(_END) and self._is_even(window[:-3], min(fresh, len(window) - 3)):
+            self._keep(window[:-3], has_dots=False)
+            self._tail = b""
+            return b""
+        if self._is_even(window, fresh):
+            return self._keep_but_tail(window, has_dots=False)
         end = window.find(_END)
         stop = len(window) if end < 0 else end + len(_END)
         self._look_for_bare_octets(window, fresh, stop)
         if end < 0:
-            cut = _safe_cut(window)
-            self._keep(window[:cut])
-            self._tail = window[cut:]
-            return None
+            return self._keep_but_tail(window)
         self._keep(window[: end + 2])
         self._tail = b""
         return window[stop:]
@@ -84,11 +91,30 @@ class Content:
         """Whether all octets so far are in the tail: the next window begins the message's first line."""
         return self.seen > 0 and self.size == 0 and not self._has_begun and self.fault is None
 
-    def _keep(self, piece: bytes) -> None:
+    def _is_even(self, window: bytes, fresh: int) -> bool:
+        """Whether nothing in *window* ends the message, is stuffed or is bare: what most blocks are, told quickly."""
+        if self.fault is not None or self._keeps_line_feeds:
+            return False
+        feeds = window.count(b"\n", fresh)
+        if feeds * _LINE > len(window) or _ODD.search(window) or window.find(b"\0", fresh) >= 0:
+            return False
+        open_end = window.endswith(b"\r")
+        if feeds != window.count(b"\r", max(fresh - 1, 0)) - open_end:
+            return False
+        self._bare = int(open_end)
+        return True
+
+    def _keep_but_tail(self, window: bytes, *, has_dots: bool = True) -> None:
+        cut = _safe_cut(window)
+        self._keep(window[:cut], has_dots=has_dots)
+        self._tail = window[cut:]
+
+    def _keep(self, piece: bytes, *, has_dots: bool = True) -> None:
         if self.fault is not None or not piece:
             return
         begins_message, self._has_begun = not self._has_begun, True
-        piece = piece.replace(b"\r\n.", b"\r\n")
+        if has_dots:
+            piece = piece.replace(b"\r\n.", b"\r\n")
         if begins_message and piece[0] == 46:
             piece = piece[1:]
         self.size += len(piece)

@@ -12,6 +12,12 @@ from relay.smtp.content import Content, Fault
 #: Octets in which ends, false ends, stuffed dots and bare octets are likely.
 DENSE = st.lists(st.sampled_from([b"\r\n", b".", b"\r", b"\n", b"\0", b"a", b"\r\n.", b"\r\n.\r\n"]), max_size=24)
 HONEST = st.lists(st.sampled_from([b"\r\n", b"..", b"a", b"b.", b"\r\n..", b"\r\n..\r\n"]), max_size=24)
+#: The same between lines as long as honest ones, whose blocks are looked at in another way.
+LONG = b"x" * 99
+SPARSE = st.lists(
+    st.sampled_from([LONG, LONG, LONG + b"\r\n", LONG + b"\r\n", b"\r\n", b"\r", b"\n", b"\0", b".", b"\r\n.\r\n"]),
+    max_size=12,
+)
 
 
 def expected(octets: bytes) -> tuple[bytes, bytes] | None:
@@ -39,8 +45,8 @@ def read(octets: bytes, cuts: list[int], limit: int = 10**6) -> tuple[Content, b
     return content, None
 
 
-@settings(max_examples=1500, deadline=None)
-@given(pieces=DENSE | HONEST, cuts=st.lists(st.integers(0, 200), max_size=30))
+@settings(max_examples=2500, deadline=None)
+@given(pieces=DENSE | HONEST | SPARSE, cuts=st.lists(st.integers(0, 2000), max_size=30))
 def test_any_octets_in_any_pieces_are_read_alike(pieces, cuts):
     """
     The same message, the same fault and the same rest as a plain reading of the whole.
