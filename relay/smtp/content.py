@@ -66,12 +66,14 @@ class Content:
             self._tail = b""
             return b""
         if self._is_even(window, fresh):
-            return self._keep_but_tail(window, has_dots=False)
+            self._keep_but_tail(window, has_dots=False)
+            return None
         end = window.find(_END)
         stop = len(window) if end < 0 else end + len(_END)
         self._look_for_bare_octets(window, fresh, stop)
         if end < 0:
-            return self._keep_but_tail(window)
+            self._keep_but_tail(window)
+            return None
         self._keep(window[: end + 2])
         self._tail = b""
         return window[stop:]
