@@ -16,6 +16,7 @@ from relay.courier.attempts import Backdoor
 from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
 from relay.dns.recipient_domains import RecipientDomains
+from relay.identity_desk import IdentityDesk
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe import labels
@@ -48,7 +49,6 @@ from relay.translation import (
     elsewhere_of,
     entries_of,
     hostname_of,
-    keeper_of,
     largest_of,
     limits_of,
     listeners_of,
@@ -129,7 +129,7 @@ class Relay:
             region=settings.ses.region,
         )
         self._ses.roles.mended = self._role_mended
-        self.directory = directory_of(settings, self.observe, keeper_of(settings))
+        self.directory = directory_of(settings, self.observe, keeps=True)
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
@@ -157,6 +157,7 @@ class Relay:
             tokens=tokens_of(settings),
             console=settings.admin.console,
             spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
+            identities=IdentityDesk(lambda: self.directory, self.observe, time.time),
         )
         self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -273,16 +274,18 @@ class Relay:
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
 
     async def _change_directory(self) -> None:
-        """Read policies from where the settings now say, before anything is judged by them."""
-        directory = directory_of(self._settings, self.observe, keeper_of(self._settings))
+        """Read policies from where the settings now say; what is known already of the same owners stays known."""
+        directory = directory_of(self._settings, self.observe, keeps=True, before=self.directory)
         await asyncio.to_thread(directory.refresh)
         if self._refreshing is not None:
             self._refreshing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._refreshing
         self.directory = self._walk.directory = directory
         self._refreshing = self._keep_refreshing()
 
     def _keep_refreshing(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.directory.run(self._settings.policies.refresh_interval), name="policies")
+        return asyncio.create_task(self.directory.run(), name="policies")
 
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
@@ -318,14 +321,20 @@ class Relay:
         return (Check("certificate", ok=True, why=why),) if why else ()
 
     def _check_policies(self) -> Check:
+        """Tell which owners' identities are not known. The relay is ready while those of others are."""
         catalog, rules, now = self.directory.catalog, self._walk.house.rules, time.time()
-        problems = [catalog.problem] if catalog.problem else []
+        problems = {}
         for (account, region), owned in catalog.owners.items():
             if owned.problem is not None:
-                problems.append(f"{account} {region}: {owned.problem}")
+                problems[f"{account} {region}"] = owned.problem
             elif not rules.is_fresh(owned.listed_at, now):
-                problems.append(f"{account} {region}: too old, read {now - owned.listed_at:.0f} s ago")
-        return Check("policies", not problems, "; ".join(problems))
+                problems[f"{account} {region}"] = f"too old, read {now - owned.listed_at:.0f} s ago"
+        is_ok = catalog.problem is None and (not problems or len(problems) < len(catalog.owners))
+        told = [f"{place}: {why}" for place, why in problems.items()]
+        for state in self.directory.places():
+            place = f"{state.account} {state.region}"
+            told += [f"{place}: {why}" for why in state.troubles if problems.get(place) != why]
+        return Check("policies", is_ok, "; ".join([*([catalog.problem] if catalog.problem else []), *told]))
 
     def _house(self) -> House:
         hostname = hostname_of(self._settings)

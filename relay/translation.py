@@ -1,5 +1,6 @@
 """Settings into what each room takes: plain values, nothing started."""
 
+import random
 import socket
 import ssl
 import time
@@ -17,10 +18,14 @@ from relay.delegates.tokens import Issuer
 from relay.dispatch import DispatchOptions
 from relay.dns.recipient_domains import Ask
 from relay.dns.servers import system_servers
-from relay.identities.accounts import Access
+from relay.identities.accounts import Access, Accounts, AtOnce
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
-from relay.identities.ports import Directory, Keeper, Owner
+from relay.identities.ports import Directory, Owner
+from relay.identities.ses_answers import Clocks
+from relay.identities.ses_directory import Books, SesDirectory
+from relay.identities.several import SeveralDirectories
+from relay.identities.snapshot import Snapshot
 from relay.judgement.observing import NEVER, observed_until
 from relay.judgement.rules import Rules
 from relay.observe.events import Observer
@@ -41,6 +46,7 @@ from relay.spool.sqlite_opening import path_of
 from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.certificates import read_certificate_name
 from relay.words.delegates import NOTIFICATIONS, Delegate
+from relay.words.freshness import Terms
 from relay.words.roles import AssumedRole
 
 USER_AGENT = f"ses-relay/{__version__}"
@@ -86,15 +92,64 @@ def pinned_of(settings: Settings) -> set[str]:
     return {arn for each in settings.delegate for arn in each.allow_source_arns}
 
 
-def directory_of(settings: Settings, observe: Observer, keeper: Keeper | None = None) -> Directory:
-    """Return the source of policies, whose texts *keeper* keeps; those of sealed owners are not looked for."""
-    policies = settings.policies
-    owners = [Owner(owner.account, owner.regions) for owner in policies.owner if not owner.is_sealed]
-    if policies.owner and not owners:
+def directory_of(
+    settings: Settings, observe: Observer, *, keeps: bool = False, before: Directory | None = None
+) -> Directory:
+    """
+    Return the sources of policies; those of sealed owners are not looked for.
+
+    *keeps*: what is read is written where the settings say. *before*: what this directory knows is kept.
+    """
+    parts: list[Directory] = [] if (folder := folder_of(settings, observe, keeps=keeps)) is None else [folder]
+    places = places_of(settings)
+    if places:
+        books = Books(keeper_of(settings), snapshot_of(settings)) if keeps else Books(None, snapshot_of(settings))
+        accounts = Accounts(accesses_of(settings), endpoint_url=endpoint_of(settings), pace=AtOnce(), tries=1)
+        clocks = Clocks(time.time, time.monotonic, random.random)
+        older = [each for each in parts_of(before) if isinstance(each, SesDirectory)]
+        terms, kept = terms_of(settings), older[0] if older else None
+        parts.append(SesDirectory(places, accounts, terms, observe, books=books, clocks=clocks, before=kept))
+    if not parts:
         return NoDirectory()
-    if policies.source != "directory" or policies.directory is None:
-        raise ValueError('only policies.source = "directory" is built; settings say otherwise')
-    return FolderDirectory(policies.directory, owners, observe, time.time, keeper=keeper)
+    return parts[0] if len(parts) == 1 else SeveralDirectories(parts)
+
+
+def parts_of(directory: Directory | None) -> tuple[Directory, ...]:
+    """Return the directories that one is made of."""
+    if directory is None:
+        return ()
+    return directory.parts if isinstance(directory, SeveralDirectories) else (directory,)
+
+
+def folder_of(settings: Settings, observe: Observer, *, keeps: bool = False) -> FolderDirectory | None:
+    """Return the folder of policies; None where none is read."""
+    policies = settings.policies
+    owners = [Owner(each.account, each.regions) for each in policies.owner if policies.source_of(each) == "directory"]
+    if policies.directory is None or not policies.reads_folder:
+        return None
+    keeper = keeper_of(settings) if keeps else None
+    return FolderDirectory(
+        policies.directory, owners, observe, time.time, interval=policies.refresh_interval, keeper=keeper
+    )
+
+
+def places_of(settings: Settings) -> list[tuple[str, str]]:
+    """Return the accounts and regions whose policies are read from SES."""
+    own = (settings.ses.region,) if settings.ses.region else ()
+    read = [owner for owner in settings.policies.owner if settings.policies.source_of(owner) == "ses"]
+    return [(owner.account, region) for owner in read for region in owner.regions or own]
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Return how fresh policies at SES are to be, and what it may cost."""
+    policies = settings.policies
+    return Terms(policies.refresh_interval, policies.max_stale, policies.api_rate)
+
+
+def snapshot_of(settings: Settings) -> Snapshot | None:
+    """Return where what is known of SES is kept over a restart; None where no file is named."""
+    path = settings.policies.snapshot
+    return None if path is None else Snapshot(path, settings.ses.endpoint_url or "aws")
 
 
 def accesses_of(settings: Settings | None) -> list[Access]:

@@ -6,6 +6,7 @@ Both walks go this way: reception's, at the end of DATA, and the courier's, befo
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,11 +26,12 @@ from relay.mail.repairs import Plan, Repaired, explained, repair
 from relay.mail.rewriting import rewrite
 from relay.observe.events import Judged, JudgementTimed, MessageRepaired, Noted, Observer, SesDisagreed
 from relay.sending.answers import disagreement
-from relay.sending.outcomes import Mail
+from relay.sending.outcomes import Deferred, Mail, Refused
 from relay.sending.outcomes import Outcome as SesOutcome
 from relay.sending.troubles import OWN, Lane
 from relay.words.addresses import Address, NullPath
 from relay.words.apis import Api
+from relay.words.arns import IdentityArn, parse_identity_arn
 from relay.words.delegates import NOTIFICATIONS, Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
@@ -39,6 +41,10 @@ _Read = TypeVar("_Read")
 
 #: Octets from which reading a message may hold the event loop for more than some 20 ms.
 LARGE: Final = 1 << 18
+#: Seconds that a message waits, in all, for identities of which nothing is known that could decide.
+LOOK_PATIENCE: Final = 2.0
+#: Seconds in which an identity is read again no more than once for SES having refused what we allowed.
+DOUBT_PAUSE: Final = 60.0
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
 NOT_KNOWN: Final = Ending(
     Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
@@ -106,6 +112,7 @@ class Walk:
         self.directory = directory
         self.observe = observe
         self.clocks = clocks
+        self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
@@ -151,9 +158,8 @@ class Walk:
         facts = await self._aside(len(raw), read_facts, raw, house.profile)
         if isinstance(facts, MessageProblem):
             return _malformed(explained(facts, repaired), repairs)
-        started = self.clocks.monotonic()
-        judgement = self._judge(facts, envelope, delegate, Bulk(len(raw), batches))
-        known = repairs | _record_of(facts, judgement, envelope, seconds=self.clocks.monotonic() - started)
+        judgement, seconds = await self._judged(facts, envelope, delegate, Bulk(len(raw), batches))
+        known = repairs | _record_of(facts, judgement, envelope, seconds=seconds)
         if judgement.permit is None:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
@@ -185,7 +191,11 @@ class Walk:
         return repaired
 
     def compare(self, outcome: SesOutcome, prepared: Prepared) -> None:
-        """Tell where SES refused for want of authorization: against our verdict, or us rather than the delegate."""
+        """
+        Tell where SES refused for want of authorization: against our verdict, or us rather than the delegate.
+
+        Whichever it is, the identities are read again: their policies may not be what we think they are.
+        """
         kind = disagreement(outcome)
         if kind is None:
             return
@@ -193,7 +203,27 @@ class Walk:
         if not prepared.delegate.is_its_own_sender:
             self.observe(Noted("error", "ses.not-let", {"identity": identity, "kind": kind}))
         elif all(decision.verdict is Verdict.ALLOWED for decision in prepared.judgement.decisions):
-            self.observe(SesDisagreed(identity, kind))
+            self.observe(SesDisagreed(identity, kind, self._readings(outcome, prepared)))
+        self._doubt(prepared.permit)
+
+    def _readings(self, outcome: SesOutcome, prepared: Prepared) -> Mapping[str, Any]:
+        """Put side by side what we read and what SES says."""
+        now, decisions = self.clocks.wall().timestamp(), prepared.judgement.decisions
+        arns = dict.fromkeys(decision.identity for decision in decisions if decision.identity is not None)
+        read = {arn: self.directory.catalog.find(arn) for arn in arns}
+        ages = {str(arn): round(now - found.read_at, 1) for arn, found in read.items() if found is not None}
+        said = f"{outcome.code}: {outcome.message}" if isinstance(outcome, Deferred | Refused) else None
+        delegate = prepared.delegate
+        told = {"delegate": delegate.name, "principal": delegate.principal, "read_seconds_ago": ages}
+        return {**told, "ours": [role_record(decision) for decision in decisions], "theirs": said}
+
+    def _doubt(self, permit: Permit) -> None:
+        """Let the identities of a call be read again, each once in a while."""
+        now = self.clocks.monotonic()
+        for text in {permit.from_arn, permit.source_arn}:
+            if now - self._doubted.get(text, -math.inf) >= DOUBT_PAUSE:
+                self._doubted[text] = now
+                self.directory.invalidate(parse_identity_arn(text))
 
     def bounces_to(self, session: Session, envelope: Envelope, raw: bytes) -> Address | None:
         """Name the address that bounces of a message go to; None for the null reverse-path: nobody is told."""
@@ -207,15 +237,35 @@ class Walk:
         mail_from = reverse_path_of(reverse_path, facts.author, delegate, house.rules) or reverse_path
         return questions_of(facts, mail_from, delegate)[0].feedback
 
-    def _judge(self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk) -> Judgement:
+    async def _judged(
+        self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk
+    ) -> tuple[Judgement, float]:
+        """
+        Judge, and once more if an identity had to be read first; return the seconds of the last judgement, too.
+
+        Only what is not known, or too old to decide, is waited for, and not for long.
+        """
+        judgement, seconds = self._judge(facts, envelope, delegate, bulk)
+        until = self.clocks.monotonic() + LOOK_PATIENCE
+        while (unknown := undecided(judgement)) and (patience := until - self.clocks.monotonic()) > 0:
+            if not await self.directory.look(delegate.name, unknown, patience):
+                break
+            judgement, seconds = self._judge(facts, envelope, delegate, bulk)
+        self._tell(judgement, delegate)
+        return judgement, seconds
+
+    def _judge(
+        self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk
+    ) -> tuple[Judgement, float]:
         started = self.clocks.monotonic()
         now, rules = self.clocks.wall().timestamp(), self.house.rules
         judgement = judge_message(facts, envelope, delegate, self.directory.catalog, rules, now, bulk=bulk)
-        self.observe(JudgementTimed(self.clocks.monotonic() - started))
-        self._tell(judgement, delegate)
-        return judgement
+        seconds = self.clocks.monotonic() - started
+        self.observe(JudgementTimed(seconds))
+        return judgement, seconds
 
     def _tell(self, judgement: Judgement, delegate: Delegate) -> None:
+        self.directory.used(delegate.name, judgement.decisions)
         for decision in judgement.decisions:
             identity = str(decision.identity) if decision.identity else "-"
             role, verdict = decision.role.value, decision.verdict.value
@@ -227,6 +277,16 @@ class Walk:
             return read(*arguments)
         async with self._one_aside:
             return await asyncio.to_thread(read, *arguments)
+
+
+def undecided(judgement: Judgement) -> list[IdentityArn]:
+    """Return the identities of questions that nobody could decide."""
+    return [
+        arn
+        for decision in judgement.decisions
+        if decision.verdict is Verdict.UNDECIDED and decision.identity is not None
+        for arn in (decision.identity, *decision.agreeing)
+    ]
 
 
 def _mail(envelope: Envelope, raw: bytes, permit: Permit, delegate: Delegate) -> Mail:

@@ -28,6 +28,7 @@ from relay.mail.repairs import Plan, Repaired, explained, repair
 from relay.settings.model import Settings
 from relay.smtp.rehearsal import rehearse
 from relay.translation import CALLER, directory_of, entries_of, hostname_of, limits_of, rules_of
+from relay.walk import undecided
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.delegates import Delegate
 from relay.words.transactions import Ending, Envelope
@@ -82,8 +83,7 @@ def command(  # noqa: PLR0913  one for each option
     message = click.File("rb").convert(files[0], None, click.get_current_context())
     settings = settings_or_exit(config)
     if folder is not None:
-        policies = settings.policies.model_copy(update={"source": "directory", "directory": folder})
-        settings = settings.model_copy(update={"policies": policies})
+        settings = settings.model_copy(update={"policies": settings.policies.from_folder(folder)})
     delegate = _delegate(settings, name)
     told = _explain(_crlf(message.read()), settings, delegate, mail_from=mail_from, recipients=rcpt)
     click.echo(json.dumps(told, indent=2) if as_json else _text(told), nl=as_json)
@@ -113,21 +113,27 @@ class _Judge:
     def __init__(self, settings: Settings, delegate: Delegate) -> None:
         self._delegate = delegate
         self._rules = rules_of(settings)
-        directory = directory_of(settings, lambda _event: None)
-        directory.refresh()
-        self._catalog = directory.catalog
+        self._directory = directory_of(settings, lambda _event: None)
+        self._directory.refresh()
         self._now = time.time()
 
     def early(self, reverse_path: ReversePath) -> Judgement | None:
-        return judge_early(reverse_path, self._delegate, self._catalog, self._rules, self._now)
+        return judge_early(reverse_path, self._delegate, self._directory.catalog, self._rules, self._now)
 
     def whole(self, facts: MessageFacts, envelope: Envelope, octets: int) -> dict[str, Any]:
         """Trace every statement; a refusal at MAIL is what the client would hear."""
-        rules, bulk = self._rules, Bulk(octets)
-        whole = judge_message(facts, envelope, self._delegate, self._catalog, rules, self._now, bulk=bulk, trace=True)
+        bulk = Bulk(octets)
+        whole = self._judge(facts, envelope, bulk)
+        while (unknown := undecided(whole)) and self._directory.fetch(unknown):
+            self._now = time.time()
+            whole = self._judge(facts, envelope, bulk)
         early = self.early(envelope.reverse_path)
         heard = whole if early is None else replace(whole, permit=None, reply=early.reply, reason=early.reason)
         return to_json(heard, self._delegate, facts=facts, envelope=envelope)
+
+    def _judge(self, facts: MessageFacts, envelope: Envelope, bulk: Bulk) -> Judgement:
+        catalog, rules = self._directory.catalog, self._rules
+        return judge_message(facts, envelope, self._delegate, catalog, rules, self._now, bulk=bulk, trace=True)
 
 
 def _repaired(raw: bytes, recipients: int, settings: Settings, delegate: Delegate) -> Repaired | Ending:

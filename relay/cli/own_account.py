@@ -7,7 +7,7 @@ from typing import Final
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.settings.model import Settings
 from relay.settings.problems import Problem
-from relay.translation import directory_of, entries_of
+from relay.translation import entries_of, folder_of
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
@@ -31,7 +31,9 @@ def warnings_of(settings: Settings, environ: Mapping[str, str]) -> Iterator[Prob
     inhabitants = ", ".join(living_in(account, (entry.delegate for entry in entries_of(settings, None))))
     if not inhabitants:
         return
-    directory = directory_of(settings, lambda _event: None)
+    directory = folder_of(settings, lambda _event: None)  # SES is asked by doctor and by the running relay
+    if directory is None:
+        return
     directory.refresh()
     for arn, statement in grants_of_account(directory.catalog, account):
         why = (

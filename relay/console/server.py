@@ -11,6 +11,7 @@ from aiohttp import web
 
 from relay.console import door, guard, page
 from relay.console.guard import is_loopback
+from relay.console.identity_pages import IdentitiesPort, IdentityPages
 from relay.console.readiness import Readiness, as_text, is_ready
 from relay.console.spool_pages import SpoolPages, SpoolPort
 
@@ -36,6 +37,7 @@ class AdminServer:
             Without any, those answer 401 there.
         console: Whether ``/`` is served.
         spool: What ``/api/spool`` asks; None for no such pages.
+        identities: What ``/api/identities`` asks; None for no such pages.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class AdminServer:
         tokens: tuple[str, ...] = (),
         console: bool = True,
         spool: SpoolPort | None = None,
+        identities: IdentitiesPort | None = None,
     ) -> None:
         self._render = metrics
         self._ready = ready
@@ -55,6 +58,8 @@ class AdminServer:
         application = self._application(console=console)
         if spool is not None:
             SpoolPages(spool).add_to(application.router)
+        if identities is not None:
+            IdentityPages(identities).add_to(application.router)
         self._runner = web.AppRunner(application, access_log=None)
         self._server: asyncio.Server | None = None
 

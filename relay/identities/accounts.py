@@ -65,6 +65,11 @@ class Refused(AwsProblem):
 class Away(AwsProblem):
     """No answer, a fault of theirs, throttled to the end, or no credentials: later it may be otherwise."""
 
+    @property
+    def is_throttled(self) -> bool:
+        """Whether there were too many calls, by whomever."""
+        return self.code in _THROTTLED
+
 
 class Pace(Protocol):
     """Makes a caller wait until SES may be asked again."""
@@ -188,13 +193,14 @@ class Accounts:
 
     def _call(self, account: str, region: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         service, _, method = operation.partition(".")
-        named = f"{service} {method} ({account} {region})"
+        named = f"{service} {method} ({' '.join(filter(None, (account, region)))})"
         wait = WAIT
         for attempt in range(1, self._tries + 1):
-            if service in _SES:
-                self._pace(account, region)
             try:
-                answer: dict[str, Any] = getattr(self._client(service, account, region), method)(**parameters)
+                client = self._client(service, account, region)  # before the turn: the first takes a moment to make
+                if service in _SES:
+                    self._pace(account, region)
+                answer: dict[str, Any] = getattr(client, method)(**parameters)
             except Exception as error:  # noqa: BLE001 - botocore's providers and parsers raise anything
                 problem = problem_of(error, named)
                 if isinstance(problem, Refused) or attempt == self._tries:

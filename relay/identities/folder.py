@@ -3,18 +3,20 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from relay.identities.files import PolicyFiles
-from relay.identities.ports import Keeper, Owner
+from relay.identities.ports import Keeper, Owner, PlaceState
 from relay.identities.scan import Scan, not_read_yet, read_folder
 from relay.judgement.catalog import Catalog, Identity
+from relay.judgement.verdicts import Decision
 from relay.observe.events import Observer, PoliciesRefreshed
 from relay.policy.document import UnreadablePolicy
+from relay.words.arns import IdentityArn
 
 #: How often a round is begun again because the folder changed under it.
 ROUNDS: Final = 4
@@ -28,8 +30,8 @@ class FolderDirectory:
     undecided; a root that cannot be read changes nothing, and what was read before grows older until it decides
     nothing. A policy that is gone is looked for twice: editors move a file away before they write it anew.
 
-    *clock* tells wall-clock seconds since the epoch. *keeper* is handed every text that is read. *settle*: seconds to
-    wait before a missing policy counts as removed.
+    *clock* tells wall-clock seconds since the epoch. *interval*: seconds between two rounds. *keeper* is handed every
+    text that is read. *settle*: seconds to wait before a missing policy counts as removed.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class FolderDirectory:
         observe: Observer,
         clock: Callable[[], float],
         *,
+        interval: float = 60.0,
         keeper: Keeper | None = None,
         settle: float = 0.2,
     ) -> None:
@@ -46,6 +49,7 @@ class FolderDirectory:
         self._owners = tuple(owners)
         self._observe = observe
         self._clock = clock
+        self._interval = interval
         self._settle = settle
         self._keeper = keeper
         self._files = PolicyFiles(collect=keeper is not None)
@@ -62,17 +66,40 @@ class FolderDirectory:
         """Read the folder now, in the calling thread, and tell the observer."""
         self._observe(self._read())
 
+    def fetch(self, _identities: Iterable[IdentityArn]) -> bool:
+        """Nothing is left unread by a round."""
+        return False
+
     def refresh_soon(self) -> None:
-        """Let :meth:`run` begin a round at once. To be called in its event loop."""
+        """Let :meth:`run` begin a round at once."""
         self._wanted.set()
 
-    async def run(self, interval: float) -> None:
-        """Read the folder, off the event loop, now and every *interval* seconds, until cancelled."""
+    def invalidate(self, identity: IdentityArn | None = None) -> bool:
+        """Let :meth:`run` begin a round at once: it reads everything that changed."""
+        self._wanted.set()
+        return identity is None or (identity.account, identity.region) in self._catalog.owners
+
+    def used(self, delegate: str, decisions: Sequence[Decision]) -> None:
+        """Nothing comes of it: a round reads what is not in use as well."""
+
+    async def look(self, _delegate: str, _identities: Iterable[IdentityArn], _patience: float) -> bool:
+        """Nothing is left unread by a round."""
+        return False
+
+    def places(self) -> tuple[PlaceState, ...]:
+        """Tell of every folder of a region."""
+        catalog = self._catalog
+        return tuple(
+            PlaceState(account, region, "directory", revocation=self._interval) for account, region in catalog.owners
+        )
+
+    async def run(self) -> None:
+        """Read the folder, off the event loop, now and after every interval, until cancelled."""
         while True:
             self._wanted.clear()
             self._observe(await asyncio.to_thread(self._read))
             with suppress(TimeoutError):
-                async with asyncio.timeout(interval):
+                async with asyncio.timeout(self._interval):
                     await self._wanted.wait()
 
     def _read(self) -> PoliciesRefreshed:

@@ -1,8 +1,12 @@
 """No source of policies: every owner is sealed, and SES judges alone."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
+from relay.identities.ports import PlaceState
 from relay.judgement.catalog import Catalog
+from relay.judgement.verdicts import Decision
+from relay.words.arns import IdentityArn
 
 
 class NoDirectory:
@@ -16,9 +20,28 @@ class NoDirectory:
     def refresh(self) -> None:
         """There is nothing to read."""
 
+    def fetch(self, _identities: Iterable[IdentityArn]) -> bool:
+        """There is nothing to read."""
+        return False
+
     def refresh_soon(self) -> None:
         """There is nothing to read."""
 
-    async def run(self, interval: float) -> None:  # noqa: ARG002  as of every directory
+    def invalidate(self, identity: IdentityArn | None = None) -> bool:
+        """There is nothing to read."""
+        return identity is None
+
+    def used(self, delegate: str, decisions: Sequence[Decision]) -> None:
+        """Nothing comes of it."""
+
+    async def look(self, _delegate: str, _identities: Iterable[IdentityArn], _patience: float) -> bool:
+        """There is nothing to wait for."""
+        return False
+
+    def places(self) -> tuple[PlaceState, ...]:
+        """There are none."""
+        return ()
+
+    async def run(self) -> None:
         """Wait until cancelled."""
         await asyncio.Event().wait()

@@ -1,10 +1,12 @@
 """What the rest of the house asks of a source of identities and policies."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from relay.judgement.catalog import Catalog
+from relay.judgement.verdicts import Decision
+from relay.words.arns import IdentityArn
 from relay.words.unavailable import Unavailable
 
 
@@ -16,11 +18,29 @@ class Owner:
     regions: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceState:
+    """
+    How one account and region stands.
+
+    ``source``: ses or directory. ``in_use``: the names of identities that mail was allowed by lately; None where nobody
+    counts them. ``revocation``: the seconds in which a withdrawn permission ends. ``troubles``: sentences.
+    """
+
+    account: str
+    region: str
+    source: str
+    in_use: Collection[str] | None = None
+    revocation: float | None = None
+    troubles: tuple[str, ...] = ()
+
+
 class Directory(Protocol):
     """
     The identities of all owners, with their policies, as they were read last.
 
-    Asking costs nothing and never waits: how old the answer is stands in it.
+    Asking for the catalog costs nothing and never waits: how old the answer is stands in it. All but :meth:`refresh`
+    and :meth:`fetch` is to be called in the event loop of :meth:`run`.
     """
 
     @property
@@ -29,15 +49,48 @@ class Directory(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Read the source now, in the calling thread. Never raises for what is wrong with the source."""
+        """Read the source, or begin to, in the calling thread, before :meth:`run`. Never raises for what is wrong."""
+        ...
+
+    def fetch(self, identities: Iterable[IdentityArn]) -> bool:
+        """
+        Read *identities* in the calling thread, instead of :meth:`run`, whatever it costs.
+
+        Returns whether anything may be known now that was not.
+        """
         ...
 
     def refresh_soon(self) -> None:
-        """Let :meth:`run` read the source at once. To be called in its event loop."""
+        """Let :meth:`run` read the source again as soon as may be."""
         ...
 
-    async def run(self, interval: float) -> None:
-        """Read the source, off the event loop, now and every *interval* seconds, until cancelled."""
+    def invalidate(self, identity: IdentityArn | None = None) -> bool:
+        """
+        Learn that *identity* has changed, or anything may have: it is read again as soon as may be.
+
+        Returns whether its account and region are read here.
+        """
+        ...
+
+    def used(self, delegate: str, decisions: Sequence[Decision]) -> None:
+        """Learn that mail of *delegate* was judged. Called for every message: it costs next to nothing."""
+        ...
+
+    async def look(self, delegate: str, identities: Iterable[IdentityArn], patience: float) -> bool:
+        """
+        Wait for those of *identities* that are listed, and not known or too old to decide.
+
+        Returns True once something is known that was not, so that judging again may help; False at once where that
+        cannot be, or after *patience* seconds.
+        """
+        ...
+
+    def places(self) -> tuple[PlaceState, ...]:
+        """Tell how each account and region stands."""
+        ...
+
+    async def run(self) -> None:
+        """Keep the catalog fresh, off the event loop, until cancelled."""
         ...
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from relay.identities.budget import Bucket, Budget
 from relay.identities.oldest import Oldest
-from relay.identities.terms import EARLIEST, IDLE_SHARE, Terms
+from relay.words.freshness import EARLIEST, IDLE_SHARE, Terms
 
 #: Seconds for which an identity is in use after mail was allowed by it.
 IN_USE: Final = 3600.0

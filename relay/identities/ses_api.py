@@ -58,12 +58,16 @@ class SesApi:
         """Return the list of identities, a page and a call at a time."""
         token: str | None = None
         while True:
-            more = {} if token is None else {"NextToken": token}
-            answer = self.call("list_email_identities", PageSize=PAGE, **more)
-            yield tuple(map(_listed, answer.get("EmailIdentities", ())))
-            token = answer.get("NextToken")
-            if not token:
+            page, token = self.page(token)
+            yield page
+            if token is None:
                 return
+
+    def page(self, token: str | None) -> tuple[tuple[Listed, ...], str | None]:
+        """Return one page of the list, the first for None, and the token of the next; None after the last."""
+        more = {} if token is None else {"NextToken": token}
+        answer = self.call("list_email_identities", PageSize=PAGE, **more)
+        return tuple(map(_listed, answer.get("EmailIdentities", ()))), answer.get("NextToken") or None
 
     def identities(self) -> list[Listed]:
         """Return all of the list."""

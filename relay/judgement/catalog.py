@@ -121,3 +121,9 @@ class Catalog:
 
     owners: Mapping[tuple[str, str], OwnedIdentities] = field(default_factory=dict)
     problem: str | None = None
+
+    def find(self, arn: IdentityArn) -> Identity | None:
+        """Return the identity of this ARN, if it is known."""
+        owned = self.owners.get((arn.account, arn.region))
+        group = () if owned is None else owned.by_folded_name.get(arn.name.lower(), ())
+        return next((identity for identity in group if identity.arn == arn), None)

@@ -140,10 +140,15 @@ class SesCalled:
 
 @dataclass(frozen=True, slots=True)
 class SesDisagreed:
-    """We allowed what SES refused for want of authorization. ``kind``: access-denied or not-verified."""
+    """
+    We allowed what SES refused for want of authorization. ``kind``: access-denied or not-verified.
+
+    ``readings``: what we read, and what SES said, for whoever has to find out which of them is right.
+    """
 
     identity: str
     kind: str
+    readings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,15 @@ class PoliciesRefreshed:
     problems: Mapping[str, int] = field(default_factory=dict)
     why: str = ""
     source: str = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationStated:
+    """A permission that an owner withdraws in this account and region ends within *seconds* from now on."""
+
+    account: str
+    region: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +280,7 @@ Event: TypeAlias = (
     | SesCalled
     | SesDisagreed
     | PoliciesRefreshed
+    | RevocationStated
     | DelegatesObserved
     | Delivered
     | AttemptsFound

@@ -1,5 +1,6 @@
 """How old the policies are and which cannot be read: gauges that are worked out at the scrape, not kept up to date."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily
@@ -17,20 +18,19 @@ class PolicyFreshness(Collector):
         self._age, self._problems = age, problems
         self._names = names
         self._clock = clock
-        self._sources: dict[str, PoliciesRefreshed] = {}
-        # Replaced whole on every event: a scrape reads them in another thread.
-        self._read_at: Mapping[str, float] = {}
-        self._unread: Mapping[str, int] = {}
+        # Replaced whole on every event: a scrape reads it in another thread.
+        self._sources: Mapping[str, PoliciesRefreshed] = {}
+        self._telling = threading.Lock()
 
     def refreshed(self, event: PoliciesRefreshed) -> None:
         """Take over what a source says; a source that failed keeps what it said before, and that grows older."""
         if event.result == "failed":
             return
-        self._sources[event.source] = event
-        said = self._sources.values()
-        self._read_at = {arn: at for each in said for arn, at in sorted(each.read_at.items())}
-        self._unread = {arn: count for each in said for arn, count in each.problems.items() if count}
-        self._names.list_all(self._read_at)
+        with self._telling:  # a source that is read for the first time may tell from a thread
+            before = self._sources.get(event.source)
+            self._sources = {**self._sources, event.source: event}
+        if before is None or before.read_at.keys() != event.read_at.keys():
+            self._names.list_all(arn for each in self._sources.values() for arn in each.read_at)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the gauges without asking the clock (called at registration)."""
@@ -39,7 +39,9 @@ class PolicyFreshness(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield both gauges as they are now."""
-        read_at, unread, now = self._read_at, self._unread, self._clock()
+        said, now = self._sources.values(), self._clock()
+        read_at = {arn: at for each in said for arn, at in sorted(each.read_at.items())}
+        unread = {arn: count for each in said for arn, count in each.problems.items() if count}
         ages: dict[str, float] = {}
         problems: dict[str, int] = {}
         for identity, name in self._names.spread(sorted(read_at, key=unread.__contains__, reverse=True)):

@@ -131,12 +131,12 @@ class Log:
         self._logger.debug("ses.called", fields={**fields, "seconds": round(event.seconds, 6)})
 
     def _ses_disagreed(self, event: events.SesDisagreed) -> None:
-        self.line("error", "ses.disagreed", {"identity": event.identity, "kind": event.kind})
+        self.line("error", "ses.disagreed", {"identity": event.identity, "kind": event.kind, **event.readings})
 
     def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
         """What a source says again and again, every minute, is told once."""
         unread = {identity: count for identity, count in event.problems.items() if count}
-        said = (event.result, event.why, unread)
+        said = (event.why or event.result, unread)
         is_news = self._refreshed.get(event.source) != said
         self._refreshed[event.source] = said
         level = _REFRESH_LEVELS.get(event.result, "warning") if is_news else "debug"

@@ -81,6 +81,7 @@ class Metrics:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
+            events.RevocationStated: self._revocation_stated,
             events.DelegatesObserved: self._observed.told,
             events.Delivered: self._delivered,
             events.AttemptsFound: self._attempts_found,
@@ -133,6 +134,7 @@ class Metrics:
         )
         self.registry.register(self._freshness)
         self._refreshes = Children(self._counter("ses_relay_policy_refreshes_total").labels)
+        self._revocation = Children(self._gauge("ses_relay_policy_revocation_seconds").labels)
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
         self._sessions = Children(self._gauge("ses_relay_sessions").labels)
         self._certificates = Children(self._gauge("ses_relay_tls_certificate_expires_seconds").labels)
@@ -235,6 +237,9 @@ class Metrics:
     def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
         self._refreshes[self._refresh(event.result),].inc()
         self._freshness.refreshed(event)
+
+    def _revocation_stated(self, event: events.RevocationStated) -> None:
+        self._revocation[self._account(event.account), self._region(event.region)].set(event.seconds)
 
     def _delivered(self, event: events.Delivered) -> None:
         self._deliveries[self._delivery(event.result),].inc()

@@ -129,7 +129,13 @@ ROWS: Final = (
         "ses_relay_policy_refreshes_total",
         "counter",
         ("result",),
-        "Readings of a policy source.",
+        "Readings of a policy source: of the whole folder, or of one identity or one page of a list at SES.",
+    ),
+    Row(
+        "ses_relay_policy_revocation_seconds",
+        "gauge",
+        ("account", "region"),
+        "Time in which a permission that an owner withdraws ends here, for the identities that are in use now.",
     ),
     Row(
         "ses_relay_auth_total",

@@ -1,7 +1,7 @@
 """AWS and what becomes of mail: ``[policies]``, ``[authorization]``, ``[ses]``, ``[delivery]`` and their neighbours."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from relay.settings.forms import (
     Account,
@@ -16,6 +16,7 @@ from relay.settings.forms import (
     Instant,
     Mailbox,
     Nameserver,
+    Rate,
     Region,
     Role,
     SecretUrl,
@@ -31,7 +32,11 @@ DEFAULT_SPOOL: Final = Path("/var/lib/ses-relay/spool.db")
 
 
 class OwnerSettings(Section):
-    """One account that owns identities. With source = "directory" and no owner, every ACCOUNT/REGION folder counts."""
+    """
+    One account that owns identities, each of which is asked for by its own account and region.
+
+    With source = "directory" and no owner, every ACCOUNT/REGION folder counts; with source = "ses" they are named here.
+    """
 
     account: Account = required("The account.", "888888888888")
     regions: tuple[Region, ...] = option(
@@ -74,8 +79,31 @@ class PolicySettings(Section):
         ge=1,
         le=7 * 86400,
     )
-    snapshot: FilePath | None = option("A file that keeps the policies over a restart. Unset: in memory.", default=None)
+    api_rate: Rate = option(
+        "How often SES is asked, in each owner's account and region. It takes one call a second, of all of the owner's "
+        "tools together.",
+        default="30/m",
+    )
+    snapshot: FilePath | None = option(
+        "A file that keeps what SES told over a restart, which then decides at once. Unset: in memory.", default=None
+    )
     owner: tuple[OwnerSettings, ...] = option("The owners.", default=[])
+
+    def source_of(self, owner: OwnerSettings) -> Literal["ses", "directory", "sealed"]:
+        """Return where the policies of *owner* come from."""
+        return owner.source or self.source
+
+    def from_folder(self, folder: Path) -> Self:
+        """Return these settings with the policies of every owner that is not sealed in *folder*."""
+        owners = tuple(each if each.is_sealed else each.model_copy(update={"source": None}) for each in self.owner)
+        return self.model_copy(update={"source": "directory", "directory": folder, "owner": owners})
+
+    @property
+    def reads_folder(self) -> bool:
+        """Whether policies of anybody come from the folder."""
+        return any(self.source_of(owner) == "directory" for owner in self.owner) or (
+            self.source == "directory" and not self.owner
+        )
 
 
 class AuthorizationSettings(Section):

@@ -9,6 +9,7 @@ from relay.settings.door import I_KNOW, ListenerSettings
 from relay.settings.forms import HostPort
 from relay.settings.keys import KeyPath
 from relay.settings.model import Settings
+from relay.settings.owners import policies
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Finding, Written
 from relay.settings.proofs import certificates, credentials, knows_without_auth, tokens
@@ -35,7 +36,7 @@ def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
     yield from tokens(settings)
     yield from observing_all(settings)
     yield from sealed_owners(settings)
-    yield from _policies(settings, written)
+    yield from policies(settings, written)
     yield from _delivery(settings, written)
     yield from _admin(settings)
 
@@ -151,28 +152,6 @@ def _identities(index: int, delegate: DelegateSettings, settings: Settings) -> I
         ):
             why = f"account {arn.account} in {arn.region} is no [[policies.owner]]: every message would be refused"
             yield Finding((*here, name), why, reads=(("policies", "owner"),), is_warning=True)
-
-
-def _policies(settings: Settings, written: Written) -> Iterator[Finding]:
-    policies = settings.policies
-    source: KeyPath = ("policies", "source")
-    if policies.owner and all(owner.is_sealed for owner in policies.owner):
-        pass  # nobody's policies are read
-    elif not written.says(source):
-        why = 'unset means "ses", which is not built yet: set source = "directory" and directory'
-        yield Finding(source, why)
-    elif policies.source == "directory" and policies.directory is None:
-        yield Finding(("policies", "directory"), 'missing: source = "directory" needs the folder', reads=(source,))
-    if policies.max_stale < policies.refresh_interval:
-        why = "below refresh_interval: policies would be too old before they are read again"
-        yield Finding(("policies", "max_stale"), why, reads=(("policies", "refresh_interval"),))
-    accounts: dict[str, int] = {}
-    for index, owner in enumerate(policies.owner):
-        first = accounts.setdefault(owner.account, index)
-        if first != index:
-            why = f"'{owner.account}' is the account of policies.owner[{first}] too: put the regions together"
-            reads = (("policies", "owner", first, "account"),)
-            yield Finding(("policies", "owner", index, "account"), why, reads=reads)
 
 
 def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:

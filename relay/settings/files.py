@@ -30,8 +30,11 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
         yield from _htpasswd(("delegates", "htpasswd"), settings.delegates.htpasswd, settings)
     yield from _tls(settings)
     yield from _authorities(settings)
-    if settings.policies.source == "directory" and settings.policies.directory is not None:
+    if settings.policies.reads_folder and settings.policies.directory is not None:
         yield from _policies(settings, settings.policies.directory)
+    if settings.policies.snapshot is not None and not can_be_written(settings.policies.snapshot.parent):
+        why = f"{settings.policies.snapshot.parent} cannot be written: nothing is kept over a restart"
+        yield Finding(("policies", "snapshot"), why, is_warning=True)
 
 
 def can_be_written(folder: Path) -> bool:
@@ -150,7 +153,7 @@ def _policies(settings: Settings, directory: Path) -> Iterator[Finding]:
     if not accounts:
         yield Finding(path, f"{directory} holds no ACCOUNT/REGION/IDENTITY folder: nobody may send", is_warning=True)
     for index, owner in enumerate(settings.policies.owner):
-        if owner.is_sealed:
+        if settings.policies.source_of(owner) != "directory":
             continue
         for folder in [directory / owner.account / region for region in owner.regions or ("",)]:
             if not folder.is_dir():

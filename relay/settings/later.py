@@ -39,16 +39,10 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
     return Later(tuple(names.split(".")), feature, instead, default=default, built=built)
 
 
-_FROM_SES: Final = "reading policies from SES"
 _SHARED: Final = "sharing state between relays"
 
 LATER: Final = (
     _harmless("server.workers", "several workers", "one process serves all", default=1),
-    _harmful("policies.source", _FROM_SES, 'set source = "directory" and directory', built=("directory",)),
-    _harmless("policies.snapshot", "the snapshot", "policies are read again at start"),
-    _harmless("policies.owner.role_arn", _FROM_SES, "policies come from the folder"),
-    _harmless("policies.owner.external_id", _FROM_SES, "policies come from the folder"),
-    _harmful("policies.owner.source", _FROM_SES, "use the folder", built=("directory", "sealed")),
     _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),
     _harmless("shared.url", _SHARED, "this relay counts for itself"),
     _harmless("admin.token", "tokens with roles", "they open nothing", default=[]),

@@ -488,7 +488,8 @@ async def test_rounds_run_at_once_then_on_demand_off_the_loop(folder):
     folder.directory._clock = clock
     told: asyncio.Queue[Any] = asyncio.Queue()
     folder.directory._observe = lambda event: told.put_nowait((event.result, threading.get_ident()))
-    rounds = asyncio.create_task(folder.directory.run(3600))
+    folder.directory._interval = 3600
+    rounds = asyncio.create_task(folder.directory.run())
     here = threading.get_ident()
 
     assert await asyncio.wait_for(told.get(), 10) == ("ok", here)
@@ -506,7 +507,8 @@ async def test_rounds_run_on_their_interval(folder):
     folder.put("example.com", allow())
     told: asyncio.Queue[Any] = asyncio.Queue()
     folder.directory._observe = told.put_nowait
-    rounds = asyncio.create_task(folder.directory.run(0.01))
+    folder.directory._interval = 0.01
+    rounds = asyncio.create_task(folder.directory.run())
 
     for _ in range(3):
         assert (await asyncio.wait_for(told.get(), 10)).result == "ok"

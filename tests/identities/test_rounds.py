@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.identities.budget import BURST, LEAST, Budget
 from relay.identities.rounds import IN_USE, LONGEST_PAUSE, NOT_THERE, Look, NextPage, Rounds, Step, Wait
-from relay.identities.terms import Terms
+from relay.words.freshness import Terms
 
 LATENCY = 0.05
 
@@ -89,7 +89,7 @@ def most_within(calls: list[float], seconds: float) -> int:
     return most
 
 
-# --- the whole ----------------------------------------------------------------------------------------------------------
+# --- the whole --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

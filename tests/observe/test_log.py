@@ -155,6 +155,7 @@ def test_every_event_is_known(written):
         JudgementTimed,
         SpoolCounted,
         events.SendingPaced,
+        events.RevocationStated,
         LoopLagged,
     }
 

@@ -53,6 +53,7 @@ CONTRACT = [
     ("ses_relay_ses_disagreements_total", "counter", {"identity", "kind"}),
     ("ses_relay_policy_age_seconds", "gauge", {"identity"}),
     ("ses_relay_policy_refreshes_total", "counter", {"result"}),
+    ("ses_relay_policy_revocation_seconds", "gauge", {"account", "region"}),
     ("ses_relay_auth_total", "counter", {"mechanism", "result"}),
     ("ses_relay_sessions", "gauge", {"listener"}),
     ("ses_relay_tls_certificate_expires_seconds", "gauge", {"listener"}),
@@ -99,6 +100,7 @@ def one_of_each() -> Metrics:
     metrics = make()
     for event in (
         PoliciesRefreshed("ok", {IDENTITY: 940.0}, {}),
+        events.RevocationStated("888888888888", "us-east-1", 60.0),
         SessionOpened(LISTENER, "s", "203.0.113.7"),
         Replied(LISTENER, "MAIL", 250),
         events.CertificateShown((LISTENER,), 1796000000.0),

@@ -1,0 +1,96 @@
+"""What is known of the identities of one account in one region, beside what the judge is handed of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+from relay.identities.known import KnownIdentity, identity_of
+from relay.judgement.catalog import Identity, OwnedIdentities
+from relay.policy.document import Policy, UnreadablePolicy, parse_policy
+
+Policies: TypeAlias = tuple[Policy | UnreadablePolicy, ...]
+_Value = TypeVar("_Value")
+
+
+class Shelf:
+    """
+    Identities by name. ``owned`` is what the judge is handed; it is replaced, never changed.
+
+    ``ages``: when each that decides was read, by ARN; ``unread``: how many of its policies cannot be read; ``refused``:
+    the names that SES did not let us read, with its words.
+    """
+
+    def __init__(self, account: str, region: str, problem: str) -> None:
+        self._account, self._region = account, region
+        self.known: dict[str, KnownIdentity] = {}
+        self.owned = OwnedIdentities(problem=problem)
+        self.ages: dict[str, float] = {}
+        self.unread: dict[str, int] = {}
+        self.refused: dict[str, str] = {}
+        self._identities: dict[str, Identity] = {}
+
+    def doubt(self, why: str) -> None:
+        """Say why nothing is known."""
+        self.owned = replace(self.owned, problem=why)
+
+    def policies_of(self, name: str, texts: Mapping[str, str]) -> Policies:
+        """Read *texts*, unless they are those that *name* has already."""
+        known, identity = self.known.get(name), self._identities.get(name)
+        if known is not None and identity is not None and known.decides and known.policies == texts:
+            return identity.policies
+        return tuple(parse_policy(policy, text) for policy, text in sorted(texts.items()))
+
+    def put(self, known: KnownIdentity, policies: Policies | None = None) -> None:
+        """Put one identity in the place of what was known of it; without *policies* it keeps those it has."""
+        before = self._identities.get(known.name)
+        if policies is None:
+            policies = () if before is None else before.policies
+        self._note(known, identity_of(known, self._account, self._region, policies))
+        folded = known.name.lower()
+        others = [each for each in self.owned.by_folded_name.get(folded, ()) if each.arn.name != known.name]
+        self._regroup(folded, (*others, self._identities[known.name]))
+
+    def drop(self, name: str) -> None:
+        """Forget *name*."""
+        if name not in self.known:
+            return
+        arn = str(self._identities.pop(name).arn)
+        self.known.pop(name)
+        for each in (self.ages, self.unread):
+            each.pop(arn, None)
+        self.refused.pop(name, None)
+        folded = name.lower()
+        self._regroup(folded, tuple(i for i in self.owned.by_folded_name.get(folded, ()) if i.arn.name != name))
+
+    def put_all(self, known: Iterable[KnownIdentity], listed_at: float) -> None:
+        """Put *known* in the place of everything, as a list of that time has it."""
+        now = {each.name: each for each in known}
+        if now == self.known and self.owned.problem is None:
+            self.owned = replace(self.owned, listed_at=listed_at)
+            return
+        policies = {each.name: self.policies_of(each.name, each.policies) for each in now.values()}
+        self.known, self._identities, self.ages, self.unread, self.refused = {}, {}, {}, {}, {}
+        for each in now.values():
+            self._note(each, identity_of(each, self._account, self._region, policies[each.name]))
+        self.owned = OwnedIdentities.of(self._identities.values(), listed_at)
+
+    def _note(self, known: KnownIdentity, identity: Identity) -> None:
+        arn, name = str(identity.arn), known.name
+        self.known[name], self._identities[name] = known, identity
+        unread = sum(isinstance(policy, UnreadablePolicy) for policy in identity.policies) + bool(known.refused)
+        _set(self.ages, arn, identity.read_at if known.decides else None)
+        _set(self.unread, arn, unread or None)
+        _set(self.refused, name, known.refused or None)
+
+    def _regroup(self, folded: str, group: tuple[Identity, ...]) -> None:
+        groups = {**self.owned.by_folded_name, folded: group}
+        if not group:
+            del groups[folded]
+        self.owned = replace(self.owned, by_folded_name=groups)
+
+
+def _set(values: dict[str, _Value], name: str, value: _Value | None) -> None:
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value

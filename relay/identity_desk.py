@@ -1,0 +1,135 @@
+"""The running relay's directory of identities, for the admin endpoint."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from relay.console.spool_pages import Declined, Told
+from relay.identities.ports import Directory, PlaceState
+from relay.judgement.catalog import Catalog, Identity
+from relay.observe.events import Noted, Observer
+from relay.policy.document import UnreadablePolicy
+from relay.words.arns import ArnProblem, parse_identity_arn
+
+#: Identities in one answer, where nothing is said and at most.
+USUAL: Final = 100
+MOST: Final = 500
+_FIELDS: Final = ("account", "region", "name", "in_use", "limit", "after")
+_FLAGS: Final = {"true": True, "false": False}
+
+
+class IdentityDesk:
+    """
+    A :class:`relay.console.identity_pages.IdentitiesPort`.
+
+    Args:
+        directory: Returns the directory of the moment: a reload brings another one.
+        observe: Hears of what people asked for.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(self, directory: Callable[[], Directory], observe: Observer, clock: Callable[[], float]) -> None:
+        self._directory = directory
+        self._observe = observe
+        self._clock = clock
+
+    def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
+        """List a page of identities in the order of their ARNs, and every account and region."""
+        directory, now = self._directory(), self._clock()
+        wanted = _wanted(asked)
+        states = {(state.account, state.region): state for state in directory.places()}
+        catalog, limit = directory.catalog, _limit(wanted.get("limit"))
+        chosen = [each for each in _identities(catalog) if _is_wanted(each, wanted, states)]
+        page = sorted(chosen, key=lambda each: each.arn)
+        after = wanted.get("after", "")
+        page = [each for each in page if str(each.arn) > after] if after else page
+        return {
+            "identities": [_row(each, states, now) for each in page[:limit]],
+            "next": str(page[limit - 1].arn) if len(page) > limit else None,
+            "places": [_place(catalog, state, now) for state in states.values()],
+        }
+
+    def refresh(self, identity: str | None) -> Told:
+        """Let one identity, or all, be read again as soon as may be."""
+        try:
+            arn = None if identity is None else parse_identity_arn(identity)
+        except ArnProblem as problem:
+            raise ValueError(f"identity: {problem}") from None
+        if not self._directory().invalidate(arn):
+            return Declined("no identity of this account and region is read here", is_known=False)
+        self._observe(Noted("info", "policies.refresh-wanted", {"identity": identity}))
+        return {"refreshing": identity or "all"}
+
+
+def _wanted(asked: Sequence[tuple[str, str]]) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for name, value in asked:
+        if name not in _FIELDS:
+            raise ValueError(f"there is no {name[:40]!r}: {', '.join(_FIELDS)}")
+        if name in wanted:
+            raise ValueError("each field may be given once")
+        wanted[name] = value
+    if wanted.get("in_use", "true") not in _FLAGS:
+        raise ValueError("in_use is true or false")
+    return wanted
+
+
+def _limit(value: str | None) -> int:
+    if value is None:
+        return USUAL
+    if not (value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MOST):
+        raise ValueError(f"limit is a number from 1 to {MOST}")
+    return int(value)
+
+
+def _identities(catalog: Catalog) -> list[Identity]:
+    return [each for owned in catalog.owners.values() for group in owned.by_folded_name.values() for each in group]
+
+
+def _is_wanted(identity: Identity, wanted: Mapping[str, str], states: Mapping[tuple[str, str], PlaceState]) -> bool:
+    arn = identity.arn
+    is_here = all(
+        wanted.get(name, value) == value for name, value in (("account", arn.account), ("region", arn.region))
+    )
+    if not is_here or wanted.get("name", arn.name).lower() != arn.name.lower():
+        return False
+    return "in_use" not in wanted or bool(_in_use(identity, states)) is _FLAGS[wanted["in_use"]]
+
+
+def _in_use(identity: Identity, states: Mapping[tuple[str, str], PlaceState]) -> bool | None:
+    state = states.get((identity.arn.account, identity.arn.region))
+    return None if state is None or state.in_use is None else identity.arn.name in state.in_use
+
+
+def _row(identity: Identity, states: Mapping[tuple[str, str], PlaceState], now: float) -> dict[str, Any]:
+    policies = [
+        {
+            "name": policy.name,
+            "digest": policy.digest,
+            "problem": policy.problems[0].why if isinstance(policy, UnreadablePolicy) else None,
+        }
+        for policy in identity.policies
+    ]
+    return {
+        "arn": str(identity.arn),
+        "verified": identity.verified,
+        "age": round(now - identity.read_at, 1) if identity.read_at else None,
+        "problem": identity.problem,
+        "policies": policies,
+        "in_use": _in_use(identity, states),
+    }
+
+
+def _place(catalog: Catalog, state: PlaceState, now: float) -> dict[str, Any]:
+    owned = catalog.owners[state.account, state.region]
+    revocation = None if state.revocation is None else round(state.revocation, 1)
+    return {
+        "account": state.account,
+        "region": state.region,
+        "source": state.source,
+        "identities": sum(map(len, owned.by_folded_name.values())),
+        "in_use": None if state.in_use is None else len(state.in_use),
+        "listed_age": round(now - owned.listed_at, 1) if owned.listed_at else None,
+        "revocation": revocation,
+        "problem": owned.problem,
+        "troubles": list(state.troubles),
+    }
