@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from relay.cli.configuration import config_option, settings_or_exit
+from relay.cli.delegate_feedback import feedback
 from relay.cli.delegate_request import as_json as request_as_json
 from relay.cli.delegate_request import render as render_request
 from relay.cli.delegate_ways import Way, look_at, ways_of
@@ -25,6 +26,9 @@ _LONGEST_PASSWORD = 1024  # the street door reads no longer one
 @click.group()
 def command() -> None:
     """Delegates: those who may send."""
+
+
+command.add_command(feedback)
 
 
 @command.command(name="hash")
