@@ -301,15 +301,18 @@ class _Told:
         """Patterns whose samples are all among *authors*; of the others the single addresses."""
         all_of, here = (Counter(author.pattern for author in some) for some in (self._by_author, authors))
         whole = {pattern for pattern, count in here.items() if count == all_of[pattern]}
-        names = [a.pattern + self._without(a, authors) if a.pattern in whole else str(a.address) for a in authors]
+        told = set(authors)
+        others = [author for author in self._by_author if author not in told]
+        names = [a.pattern + _without(a, others) if a.pattern in whole else str(a.address) for a in authors]
         yield from (f"From {name}" for name in dict.fromkeys(names))
 
-    def _without(self, author: Author, authors: Sequence[Author]) -> str:
-        """Name what matches the author's pattern, was asked about for itself, and is not among *authors*."""
-        glob = compile_glob(author.glob)
-        others = (other for other in self._by_author if other not in authors and other.glob != author.glob)
-        named = list(dict.fromkeys(other.pattern for other in others if glob.matches(str(other.address))))
-        return f" (without {_few(named)})" if named else ""
+
+def _without(author: Author, others: Iterable[Author]) -> str:
+    """Name those of *others*, to whom nothing happened, that match the author's pattern, and were named themselves."""
+    glob = compile_glob(author.glob)
+    near = (other for other in others if other.glob != author.glob and glob.matches(str(other.address)))
+    named = list(dict.fromkeys(other.pattern for other in near))
+    return f" (without {_few(named)})" if named else ""
 
 
 def _kinds(heard: _Heard, is_changed: _Change) -> list[str]:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.judgement.catalog import Identity
@@ -208,6 +208,7 @@ STATEMENTS = st.builds(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(STATEMENTS, max_size=3), st.lists(STATEMENTS, max_size=3))
 def test_there_and_back_again_is_gained_what_was_lost(one, other):
     there = effects(state(*one), state(*other), DELEGATES[:1], NOW)[0]
