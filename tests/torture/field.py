@@ -127,6 +127,11 @@ class Field:
     def spool(self) -> Path:
         return self.folder / "spool" / "spool.db"
 
+    def edit(self, old: str, new: str) -> None:
+        """Replace a piece of the settings, if it is there, for the relays to come."""
+        path = self.folder / "relay.toml"
+        path.write_text(path.read_text().replace(old, new))
+
     def launch(self, wrapper: Sequence[str] = (), environ: dict[str, str] | None = None) -> RunningRelay:
         """Start a relay, inside *wrapper*, and wait for nothing."""
         log = self.folder / f"relay{len(self.relays)}.log"
