@@ -1,7 +1,7 @@
 """An embedded SES of one owner, asked as owners ask it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ import boto3
 
 from relay.identities.accounts import Accounts, AtOnce
 from relay.identities.ses_api import SesApi
-from relay.localses.app import LocalSes
+from relay.localses.app import LocalSes, Served
 from relay.localses.keys import Key
 from relay.localses.quota import Allowance
 from tests.localses.running import Door, House
@@ -88,11 +88,11 @@ class AtSes:
 
 
 @contextmanager
-def at_ses(key: Key = KEY, *, realistic: bool = False) -> Iterator[AtSes]:
-    """Run one, with the keys of one owner."""
+def at_ses(key: Key = KEY, *, realistic: bool = False, tell: Callable[[Served], None] | None = None) -> Iterator[AtSes]:
+    """Run one, with the keys of one owner; *tell* hears of every request."""
     house = House()
     try:
-        with house.running(LocalSes((key,), allowance=Allowance(realistic=realistic))) as door:
+        with house.running(LocalSes((key,), allowance=Allowance(realistic=realistic), tell=tell)) as door:
             yield AtSes(door, key, _accounts(door.url, key))
     finally:
         house.close()

@@ -4,9 +4,20 @@ import click
 
 from relay.cli.lazy import LazyGroup
 
-COMMANDS: tuple[str, ...] = ("grant", "history", "lint", "replay", "suggest", "test")
+COMMANDS: tuple[str, ...] = (
+    "delete",
+    "get",
+    "grant",
+    "history",
+    "lint",
+    "list",
+    "put",
+    "replay",
+    "suggest",
+    "test",
+)
 
 
 @click.group(cls=LazyGroup, package="relay.cli.policy", modules=COMMANDS)
 def command() -> None:
-    """Sending authorization policies: checked, tested and compared before they are put."""
+    """Sending authorization policies: checked, tested, compared, and put where SES has them."""
