@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -15,11 +16,12 @@ from relay.identities import accounts
 from relay.identities.accounts import Accounts, AtOnce, Refused
 from relay.localses.app import LocalSes
 from relay.localses.keys import Key
+from relay.localses.outlet import Outlet
 from relay.localses.sessions import Role
 from relay.owner.feedback_path import FeedbackPath, merged
 from relay.owner.feedback_setup import Setup
-from tests.localses.running import House, validated
-from tests.owner.at_ses import AtSes, at_ses
+from tests.localses.running import MESSAGE, House, validated
+from tests.owner.at_ses import AtSes
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"  # moto's own
@@ -38,9 +40,12 @@ def moto() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[AtSes]:
-    with at_ses(RELAY) as ses:
-        yield ses
+def running(moto: str) -> Iterator[AtSes]:
+    """An embedded SES that publishes events to topics and buses of moto."""
+    house = House()
+    with house.running(LocalSes((RELAY,), outlet=Outlet(RELAY, endpoint=moto))) as door:
+        yield AtSes(door, RELAY, Accounts(endpoint_url=door.url))
+    house.close()
 
 
 @pytest.fixture
@@ -77,12 +82,25 @@ def attributes(aws: Any, queue: str) -> Any:
     return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
 
-def received(aws: Any, queue: str = "ses-relay-feedback") -> list[Any]:
-    sqs = aws("sqs")
-    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    return [
-        json.loads(each["Body"]) for each in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0).get("Messages", ())
-    ]
+def received(aws: Any, number: int) -> list[Any]:
+    """Return the queue's bodies once there are so many."""
+    found: list[Any] = []
+    sqs, end = aws("sqs"), time.monotonic() + 20
+    url = sqs.get_queue_url(QueueName="ses-relay-feedback")["QueueUrl"]
+    while len(found) < number and time.monotonic() < end:
+        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+        found += [json.loads(each["Body"]) for each in answer.get("Messages", ())]
+    assert len(found) == number, found
+    return found
+
+
+def send(running: AtSes, to: str, configuration_set: str) -> None:
+    running.client("ses").send_raw_email(
+        Source="ann@example.com",
+        Destinations=[to],
+        RawMessage={"Data": MESSAGE},
+        ConfigurationSetName=configuration_set,
+    )
 
 
 def destinations(running: AtSes, name: str = "ses-relay-billing") -> Any:
@@ -129,8 +147,8 @@ def test_by_sns_an_event_that_ses_publishes_is_in_the_queue(run, aws, running):
         "aws:SourceArn": f"arn:aws:ses:{REGION}:{ACCOUNT}:configuration-set/ses-relay-billing",
     }
 
-    aws("sns").publish(TopicArn=topic, Message='{"eventType": "Bounce"}')
-    assert received(aws) == [{"eventType": "Bounce"}]
+    send(running, "bounce@simulator.amazonses.com", "ses-relay-billing")
+    assert [each["eventType"] for each in received(aws, 2)] == ["Send", "Bounce"]
 
 
 def test_by_eventbridge_only_events_of_the_configuration_set_are_in_the_queue(run, aws, running):
@@ -140,13 +158,12 @@ def test_by_eventbridge_only_events_of_the_configuration_set_are_in_the_queue(ru
     [destination] = destinations(running)
     assert destination["MatchingEventTypes"] == ["BOUNCE"]
     assert destination["EventBridgeDestination"]["EventBusArn"].endswith(":event-bus/default")
-    for name in ("other", "ses-relay-billing"):
-        detail = {"eventType": "Bounce", "mail": {"tags": {"ses:configuration-set": [name]}}}
-        entry = {"Source": "aws.ses", "DetailType": "Email Bounced", "Detail": json.dumps(detail)}
-        aws("events").put_events(Entries=[entry])
-    assert [each["detail"]["mail"]["tags"]["ses:configuration-set"] for each in received(aws)] == [
-        ["ses-relay-billing"]
-    ]
+    run("delegate", "feedback", "newsletter", *COMMAND[3:], "--via", "eventbridge", "--queue", "other", "--yes")
+    send(running, "bounce@simulator.amazonses.com", "ses-relay-newsletter")
+    send(running, "bounce@simulator.amazonses.com", "ses-relay-billing")
+    [event] = received(aws, 1)
+    assert (event["source"], event["detail"]["eventType"]) == ("aws.ses", "Bounce")
+    assert event["detail"]["mail"]["tags"]["ses:configuration-set"] == ["ses-relay-billing"]
 
 
 def test_a_second_time_changes_nothing_and_a_second_delegate_shares_the_queue(run, aws, running):
