@@ -5,12 +5,14 @@ import click
 from relay.cli.lazy import LazyGroup
 
 COMMANDS: tuple[str, ...] = (
+    "apply",
     "delete",
     "get",
     "grant",
     "history",
     "lint",
     "list",
+    "plan",
     "put",
     "replay",
     "suggest",
