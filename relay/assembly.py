@@ -260,7 +260,8 @@ class Relay:
         if settings.policies != old.policies:
             await self._change_directory()
         self._metrics.admit([each.name for each in settings.delegate])
-        self._ses.roles.want(roles_of(self._settings))
+        for gone in self._ses.roles.want(roles_of(self._settings)):
+            self._gates.forget(gone.principal)
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
@@ -269,6 +270,7 @@ class Relay:
         self._certificate.look_at(settings.tls.certificate)
         self._tell_who_is_observed()
         self.directory.refresh_soon()
+        self._dispatch.look()
         await self._registry.start()
         told = {"delegates": len(settings.delegate), "needs_restart": ignored}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))

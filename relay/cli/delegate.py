@@ -95,7 +95,8 @@ def list_(config: Path | None, as_json: bool) -> None:
 def _row(delegate: DelegateSettings, settings: Settings) -> dict[str, Any]:
     return {
         "name": delegate.name,
-        "principal": delegate.principal,
+        "principal": delegate.known_principal or delegate.principal,
+        "role_arn": delegate.role_arn,
         "authenticates_by": ways_of(delegate, settings),
         "allowed_networks": [str(network) for network in delegate.allowed_networks],
         "trusted_networks": [str(network) for network in delegate.trusted_networks],

@@ -8,7 +8,6 @@ import click
 from relay.cli.configuration import path_of, settings_or_exit
 from relay.owner.folder import PolicyFolder, PolicyFolderProblem, read_policy_folder
 from relay.settings.model import Settings
-from relay.translation import CALLER
 from relay.words.delegates import Delegate
 
 policies_option = click.option(
@@ -43,7 +42,7 @@ def folder_or_exit(folder: Path | None, settings: Settings | None) -> PolicyFold
 def delegates_of(settings: Settings | None) -> dict[str, Delegate]:
     """Return the delegates of the settings by name, without those that are the relay itself, whoever that is."""
     delegates = settings.delegate if settings is not None else ()
-    return {each.name: each.to_delegate() for each in delegates if each.principal not in {CALLER, None}}
+    return {each.name: each.to_delegate() for each in delegates if each.known_principal is not None}
 
 
 def printable(text: str) -> str:

@@ -83,6 +83,7 @@ class Attempts:
         lane = prepared.lane
         if lane != turn.lane:
             self.leave(turn)
+            entry = replace(entry, details={**entry.details, **details_of(lane)})
             if not self._door.gates.admit(lane):
                 return self._elsewhere(entry, lane)
         return await self._send(entry, prepared, is_taken=lane == turn.lane)
@@ -122,7 +123,7 @@ class Attempts:
     def _elsewhere(self, entry: Entry, lane: Lane) -> Report:
         """The policies lead another way now than when the message was taken up, and that way is shut."""
         gates = self._door.gates
-        told = replace(entry, reason=gates.reason(lane), details={**entry.details, **details_of(lane)})
+        told = replace(entry, reason=gates.reason(lane))
         waits = schedules.put_off_by(told, self._schedule, self._chances.now(), max(gates.wait(lane), 1.0))
         return Report(Result.DEFERRED, waits, f"waits for {lane.account} in {lane.region}")
 

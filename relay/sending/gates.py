@@ -162,6 +162,11 @@ class Gates:
             if key[0] == session and gate.trouble is Trouble.CREDENTIALS:
                 self._gates[key] = replace(gate, opens_at=self._now(), probed_at=None)
 
+    def forget(self, session: str) -> None:
+        """Nobody calls as *session* any more: what waited for it goes another way."""
+        for key in [key for key in self._gates if key[0] == session]:
+            del self._gates[key]
+
     def window(self, lane: Lane) -> int:
         """How many calls at once its account and region bear."""
         return self._gate(_keys(lane)[0]).window

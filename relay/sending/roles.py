@@ -46,12 +46,13 @@ class Roles:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._is_running = False
 
-    def want(self, roles: Iterable[AssumedRole]) -> None:
-        """Keep these roles and no others; those that are kept already go on as they are."""
+    def want(self, roles: Iterable[AssumedRole]) -> set[AssumedRole]:
+        """Keep these roles and no others, and return the others; those that are kept already go on as they are."""
         wanted = dict.fromkeys(roles)
-        for gone in self._keys.keys() - wanted.keys():
-            del self._keys[gone]
-            if (keeper := self._keepers.pop(gone, None)) is not None:
+        gone = self._keys.keys() - wanted.keys()
+        for role in gone:
+            del self._keys[role]
+            if (keeper := self._keepers.pop(role, None)) is not None:
                 keeper.cancel()
         for role in wanted:
             if role not in self._keys:
@@ -59,6 +60,7 @@ class Roles:
                 self._keys[role] = key
         if self._is_running:
             self._begin()
+        return gone
 
     async def start(self, patience: float) -> None:
         """Begin, and wait until each role was tried once, at most *patience* seconds in all."""

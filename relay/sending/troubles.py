@@ -65,8 +65,7 @@ _DETAILS: Final = ("account", "region", "identity", "session")
 
 def details_of(lane: Lane) -> dict[str, str]:
     """Write *lane* as an entry of the spool keeps it."""
-    session = {"session": lane.session} if lane.session else {}
-    return {"account": lane.account, "region": lane.region, "identity": lane.identity, **session}
+    return {name: getattr(lane, name) for name in _DETAILS}
 
 
 def lane_of(details: Mapping[str, str]) -> Lane:

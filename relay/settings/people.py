@@ -134,6 +134,18 @@ class DelegateSettings(Section):
         "What a refusal tells this delegate. Unset: as [authorization] says.", default=None
     )
 
+    @property
+    def role(self) -> AssumedRole | None:
+        """The role that its mail is sent as; None for the relay's own credentials."""
+        return None if self.role_arn is None else AssumedRole(self.role_arn, session_of(self.name), self.external_id)
+
+    @property
+    def known_principal(self) -> str | None:
+        """Who it is to AWS; None where only STS can tell, because it is the relay itself."""
+        if self.role is not None:
+            return self.role.principal
+        return None if self.principal == "caller" else self.principal
+
     def to_delegate(self, caller: str | None = None) -> Delegate:
         """
         Make the delegate the judge knows.
@@ -144,16 +156,13 @@ class DelegateSettings(Section):
         Raises:
             ValueError: No principal, or the caller's is wanted and not given.
         """
-        role = None if self.role_arn is None else AssumedRole(self.role_arn, session_of(self.name), self.external_id)
-        principal = caller if self.principal == "caller" else self.principal
-        if role is not None:
-            principal = role.principal
+        principal = caller if self.principal == "caller" else self.known_principal
         if principal is None:
             raise ValueError(f"the principal of delegate {self.name} is not known")
         return Delegate(
             name=self.name,
             principal=principal,
-            role=role,
+            role=self.role,
             is_caller=self.principal == "caller",
             account_grant=self.account_grant,
             mode=self.mode,

@@ -14,6 +14,8 @@ from relay.words.replies import Reply
 LANE = Lane("888888888888", "us-east-1", "arn:aws:ses:us-east-1:888888888888:identity/example.com")
 BESIDE = Lane("888888888888", "us-east-1", "arn:aws:ses:us-east-1:888888888888:identity/example.org")
 ELSEWHERE = Lane("888888888888", "eu-west-1", "arn:aws:ses:eu-west-1:888888888888:identity/example.com")
+AS_BILLING = Lane("111111111111", "us-east-1", LANE.identity, "arn:aws:sts::111111111111:assumed-role/billing/x")
+AS_AUDIT = Lane("111111111111", "us-east-1", LANE.identity, "arn:aws:sts::111111111111:assumed-role/audit/x")
 
 SENT = Sent("0100")
 DOWN = Deferred("NotSent", "refused", TRY_LATER, Reason.SES_UNAVAILABLE)
@@ -22,6 +24,7 @@ BUSY = Deferred("Busy", "no connection became free", TRY_LATER, Reason.SES_UNAVA
 THROTTLED = Deferred("Throttling", "Maximum sending rate exceeded.", TRY_LATER, Reason.SES_THROTTLED)
 OVER_QUOTA = Deferred("Throttling", "Daily message quota exceeded.", TRY_LATER, Reason.SES_THROTTLED)
 NO_KEY = Deferred("InvalidClientTokenId", "The token is invalid", NOT_KNOWN, Reason.SES_CREDENTIALS)
+NO_ROLE = Deferred("RoleNotAssumed", "STS said AccessDenied", NOT_KNOWN, Reason.SES_CREDENTIALS)
 DENIED = Deferred("AccessDenied", "User is not authorized", NOT_LET, Reason.SES_REFUSED)
 NOT_VERIFIED = Deferred("MessageRejected", "Email address is not verified.", NOT_LET, Reason.SES_REFUSED)
 NO_SET = Deferred("ConfigurationSetDoesNotExistException", "no such set", NOT_LET, Reason.SES_REFUSED)
@@ -62,6 +65,7 @@ def gates(clock: Clock) -> Gates:
         (THROTTLED, Trouble.RATE),
         (OVER_QUOTA, Trouble.QUOTA),
         (NO_KEY, Trouble.CREDENTIALS),
+        (NO_ROLE, Trouble.CREDENTIALS),
         (DENIED, Trouble.NOT_LET),
         (NOT_VERIFIED, Trouble.NOT_LET),
         (NO_SET, Trouble.NOT_LET),
@@ -139,6 +143,69 @@ def test_an_identity_has_a_gate_of_its_own(gates: Gates, clock: Clock) -> None:
     assert gates.admit(LANE)
     gates.told(LANE, SENT)
     assert gates.admit(LANE)
+    assert gates.troubles() == {}
+
+
+@pytest.mark.parametrize("outcome", [NO_KEY, NO_ROLE, DENIED, NO_SET])
+def test_a_role_has_gates_of_its_own(gates: Gates, outcome: Outcome) -> None:
+    """
+    What is wrong with it is nothing to another role of its account, nor to the relay's own key.
+    """
+    gates.told(AS_BILLING, outcome)
+
+    assert not gates.admit(AS_BILLING)
+    assert gates.admit(AS_AUDIT)
+    assert gates.admit(LANE)
+    gates.told(LANE, outcome)
+    assert not gates.admit(LANE)
+    assert gates.admit(AS_AUDIT)
+
+
+def test_roles_of_one_account_share_what_is_the_accounts(gates: Gates) -> None:
+    """
+    An outage, the quota, a pause; and how many calls it bears.
+    """
+    gates.told(AS_BILLING, PAUSED)
+
+    assert not gates.admit(AS_BILLING)
+    assert not gates.admit(AS_AUDIT)
+    assert gates.admit(LANE)
+    assert gates.window(AS_AUDIT) == 1
+
+
+@pytest.mark.parametrize("outcome", [SENT, REFUSED])
+def test_an_answer_of_ses_opens_the_roles_gate(gates: Gates, clock: Clock, outcome: Outcome) -> None:
+    gates.told(AS_BILLING, NO_ROLE)
+    clock.now += gates.wait(AS_BILLING)
+    assert gates.admit(AS_BILLING)
+    gates.told(AS_BILLING, outcome)
+
+    assert gates.trouble(AS_BILLING) is None
+    assert gates.troubles() == {}
+
+
+def test_a_role_that_can_be_assumed_again_is_probed_at_once(gates: Gates) -> None:
+    """
+    By one message; what else is wrong is not mended by that.
+    """
+    gates.told(AS_BILLING, NO_ROLE)
+    gates.told(AS_AUDIT, NO_ROLE)
+    gates.mended(AS_BILLING.session)
+
+    assert gates.wait(AS_BILLING) == 0
+    assert gates.admit(AS_BILLING)
+    assert not gates.admit(AS_BILLING)
+    assert not gates.admit(AS_AUDIT)
+    gates.told(AS_AUDIT, PAUSED)
+    gates.mended(AS_AUDIT.session)
+    assert not gates.admit(AS_AUDIT), "the account is paused all the same"
+
+
+def test_a_role_that_nobody_has_any_more_shuts_nothing(gates: Gates) -> None:
+    gates.told(AS_BILLING, NO_ROLE)
+    gates.told(AS_BILLING, DENIED)
+    gates.forget(AS_BILLING.session)
+
     assert gates.troubles() == {}
 
 
@@ -226,4 +293,6 @@ def test_a_lane_is_kept_as_details() -> None:
     What an entry of the spool keeps says the same again; what is not there is empty.
     """
     assert lane_of(details_of(LANE)) == LANE
+    assert lane_of(details_of(AS_BILLING)) == AS_BILLING
+    assert lane_of({**details_of(AS_BILLING), **details_of(LANE)}) == LANE, "nothing is left of another way"
     assert lane_of({}) == Lane("", "", "")

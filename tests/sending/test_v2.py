@@ -141,6 +141,17 @@ def test_a_success_that_cannot_be_read_is_ambiguous_and_a_failure_is_temporary(b
         assert isinstance(outcome_of_v2(status, body, ""), Deferred)
 
 
+async def test_a_tenant_is_named_and_without_one_nothing_is_said_of_it(door, ses):
+    ses.script += [answer(200, TAKEN)] * 2
+
+    await door.send(replace(MAIL, api=Api.V2, tenant="billing"), "us-east-1")
+    await door.send(replace(MAIL, api=Api.V2), "us-east-1")
+
+    named, unnamed = (json.loads(request.body) for request in ses.requests)
+    assert named == unnamed | {"TenantName": "billing"}
+    assert "TenantName" in MODEL.input_shape.members
+
+
 @given(st.integers(100, 599), st.binary(max_size=400), st.text(max_size=80))
 def test_no_answer_raises_and_none_but_a_message_id_is_sent(status: int, body: bytes, kind: str) -> None:
     assert not isinstance(outcome_of_v2(status, body, kind), Sent | Refused)

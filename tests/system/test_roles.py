@@ -1,14 +1,17 @@
 """Every delegate sends as its own role, before an SES that judges each of them itself and knows the relay as nobody."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from relay.cli import main as ses_relay
 from tests.system.houses import House
-from tests.system.relays import EmbeddedSes, RunningRelay, command
+from tests.system.relays import EmbeddedSes, RunningRelay
 from tests.system.roled import AUDIT, CLOSED, NOTICES, RELAY, ROLES, SESSIONS, roled, started_ses_of_owner
 from tests.system.rows import DOMAIN, FORBIDDEN, PERMITTED, ROWS, Row, secret_of
 
@@ -53,6 +56,13 @@ def checks(relay: RunningRelay) -> dict[str, str]:
     *lines, last = relay.readiness().splitlines()
     assert last == "ready"
     return dict((line.removeprefix("ok ").partition(": "))[::2] for line in lines)
+
+
+def typed(house: House, *words: str) -> str:
+    """What ``ses-relay WORDS -c relay.toml`` prints."""
+    result = CliRunner().invoke(ses_relay, [*words, "-c", str(house.settings)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def test_each_delegates_mail_is_its_roles_and_says_whose_it_is(house: House, ses: EmbeddedSes) -> None:
@@ -211,13 +221,23 @@ def test_notices_are_sent_as_their_own_role(house: House, ses: EmbeddedSes) -> N
 
 
 def test_check_and_explain_know_whose_session_it_is(house: House, tmp_path: Path) -> None:
-    checked = command("check", "-c", str(house.settings))
+    """So do those that list delegates, ask for a grant, and write one."""
     message = tmp_path / "one.eml"
     message.write_bytes(MINE.raw)
-    explained = command("explain", str(message), "-c", str(house.settings), "--delegate", "billing")
-
-    assert checked.returncode == 0, checked.stdout
-    assert f"billing as {SESSIONS['billing']}".encode() in checked.stdout
-    assert explained.returncode == 0
-    assert SESSIONS["billing"].encode() in explained.stdout
-    assert RELAY.encode() not in explained.stdout
+    checked = typed(house, "check")
+    assert f"billing as {SESSIONS['billing']}, of {ROLES['billing']}\n" in checked
+    explained = typed(house, "explain", str(message), "--delegate", "billing")
+    assert SESSIONS["billing"] in explained
+    assert RELAY not in explained
+    listed = {row["name"]: row for row in json.loads(typed(house, "delegate", "list", "--json"))}
+    assert {name: (row["principal"], row["role_arn"]) for name, row in listed.items()} == {
+        name: (SESSIONS[name], ROLES[name]) for name in ROLES
+    }
+    grant = ("--identity", DOMAIN, "--from", "billing@example.com")
+    for words in (("delegate", "request", "billing", "--json"), ("policy", "grant", "--delegate", "billing", *grant)):
+        assert f'"{ROLES["billing"]}"' in typed(house, *words)
+    cases = tmp_path / "cases.json"
+    cases.write_text(
+        json.dumps([{"name": "one", "delegate": "billing", "from": "billing@example.com", "expect": "allow"}])
+    )
+    assert "1" in typed(house, "policy", "test", str(cases))

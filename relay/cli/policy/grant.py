@@ -89,9 +89,10 @@ def _principal_of(name: str, settings: Settings | None) -> str:
     if found is None:
         known = ", ".join(sorted(each.name for each in settings.delegate)) or "none"
         raise click.UsageError(f"no delegate is named {name}; there are: {known}")
-    if found.principal is None or found.principal == "caller":
+    principal = found.role_arn or found.known_principal
+    if principal is None:
         raise click.UsageError(f"who {name} is to AWS is not in relay.toml: give its ARN with --principal")
-    return found.principal
+    return principal
 
 
 def _patterns(option: str, texts: Sequence[str]) -> list[Pattern]:

@@ -14,7 +14,7 @@ from relay.owner.log_lines import LineCount, LogProblem, records_of, size_of
 from relay.owner.observed import HashedAddresses
 from relay.owner.replay import FindDelegate, Replay
 from relay.settings.model import Settings
-from relay.translation import CALLER, rules_of
+from relay.translation import rules_of
 from relay.words.delegates import Delegate
 
 
@@ -79,7 +79,7 @@ def _finder(settings: Settings | None) -> FindDelegate | None:
 
     def find(name: str, principal: str | None) -> Delegate | None:
         each = by_name.get(name)
-        if each is None or (each.principal in {CALLER, None} and principal is None):
+        if each is None or (each.known_principal is None and principal is None):
             return None
         return each.to_delegate(principal)
 

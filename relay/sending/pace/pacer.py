@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from relay.observe.events import Noted, Observer, SendingPaced
+from relay.sending.answers import ACCESS_DENIED
 from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Outcome, Sent
 from relay.sending.pace.lanes import PacedLane
@@ -131,13 +132,9 @@ class Pacer:
             lane.learn(quota)
         elif (account, region) not in self._unanswered:
             self._unanswered.add((account, region))
-            told = {
-                "account": self._named(account),
-                "region": region,
-                "why": quota.why,
-                "fix": "allow ses:GetSendQuota",
-            }
-            self._observe(Noted("warning", "pace.quota-unknown", told))
+            told = {"account": self._named(account), "region": region, "why": quota.why}
+            fix = {"fix": "allow ses:GetSendQuota"} if quota.code in ACCESS_DENIED else {}
+            self._observe(Noted("warning", "pace.quota-unknown", told | fix))
         self._tell(account, region, lane)
 
     def _tell(self, account: str, region: str, lane: PacedLane) -> None:

@@ -30,7 +30,7 @@ def quota_of(status: int, body: bytes) -> SendQuota | Unusable:
     if status == 200 and rate is not None and most is not None and sent is not None and rate > 0:
         return SendQuota(rate, None if most < 0 else most, max(0.0, sent))
     code = fields.get("Error/Code", "no error of SES")[:64]
-    return Unusable(f"GetSendQuota: HTTP status {status}, {code}")
+    return Unusable(f"GetSendQuota: HTTP status {status}, {code}", code)
 
 
 def _number(text: str) -> float | None:

@@ -14,7 +14,7 @@ from relay.sending.pace.pacer import Pacer
 from relay.sending.pace.quota import SendQuota, quota_of
 from relay.sending.pace.shares import Share
 from relay.sending.ports import NotNow, Turn
-from relay.sending.troubles import Lane
+from relay.sending.troubles import OWN, Lane
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 
@@ -65,7 +65,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 async def test_without_a_known_rate_it_goes_as_fast_as_ses_takes_it(stage):
-    stage.ses.answer = Unusable("AccessDenied")
+    stage.ses.answer = Unusable("GetSendQuota: HTTP status 403, AccessDenied", "AccessDenied")
     pacer = stage.make()
 
     for _ in range(1000):
@@ -75,6 +75,47 @@ async def test_without_a_known_rate_it_goes_as_fast_as_ses_takes_it(stage):
     assert [(event.event, event.details["fix"]) for event in noted] == [
         ("pace.quota-unknown", "allow ses:GetSendQuota")
     ]
+
+
+async def test_a_role_that_cannot_be_assumed_is_no_lack_of_permission_and_is_asked_again_once_it_can(stage):
+    stage.ses.answer = Unusable("STS said AccessDenied")
+    pacer = stage.make()
+    await pacer.take(turn(), patience=0)
+    await asyncio.sleep(0)
+    [noted] = [event for event in stage.events if isinstance(event, Noted)]
+    assert "fix" not in noted.details
+
+    stage.ses.answer = SendQuota(100, None, 0)
+    pacer.look_again("222222222222")
+    await asyncio.sleep(0)
+    assert len(stage.ses.asked) == 1
+    pacer.look_again("111111111111")
+    await asyncio.sleep(0)
+    assert SendingPaced("111111111111", "us-east-1", 98.0, None) in stage.events
+    pacer.look_again("111111111111")
+    await asyncio.sleep(0)
+    assert len(stage.ses.asked) == 2
+
+
+async def test_a_role_in_the_relays_own_account_has_its_pace(stage):
+    """Two ways to call, one account at SES: together they keep to its rate."""
+    clock = asyncio.get_running_loop().time
+    named = {OWN: "unknown"}
+    told = {"observe": stage.events.append, "named": lambda key: named.get(key, key)}
+    pacer = Pacer(stage.ses, wanted=None, shares={}, clock=clock, **told)
+    stage.ses.answer = SendQuota(1000, 100, 0)
+    own = Lane(OWN, "us-east-1", "x")
+    await pacer.take(turn(lane=own), patience=0)
+    await asyncio.sleep(0)
+    named[OWN] = "111111111111"
+    for _ in range(100):  # the first was counted by SES
+        assert await pacer.take(turn(), patience=1) is None
+
+    refused = await pacer.take(turn(lane=own), patience=0)
+    assert isinstance(refused, NotNow)
+    assert refused.reason is Reason.QUOTA
+    assert stage.ses.asked == [(OWN, "us-east-1")]
+    await pacer.close()
 
 
 async def test_each_account_and_region_is_asked_about_once(stage):
