@@ -14,6 +14,8 @@ from relay.words.roles import AssumedRole
 #: What a role gives at the most to whoever is in a role's session already, as a relay in a container is
 #: (IAM User Guide, "Roles terms and concepts": role chaining).
 SECONDS: Final = 3600
+#: No session lasts longer, whoever says so.
+LONGEST: Final = 43_200.0
 #: Where a partition has its STS when the settings name no region.
 _REGIONS: Final = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _LONGEST_WHY: Final = 300
@@ -64,7 +66,7 @@ def session_of(answer: Answer, role: AssumedRole, now: datetime) -> Session | Un
     key = checked(AccessKey(*told))
     if isinstance(key, Unusable):
         return key
-    seconds = _seconds(fields.get("Credentials/Expiration", ""), _date(answer.date) or now)
+    seconds = min(LONGEST, _seconds(fields.get("Credentials/Expiration", ""), _date(answer.date) or now))
     return Session(key, seconds) if seconds > 0 else Unusable("STS gave a session that is over", "Expired")
 
 

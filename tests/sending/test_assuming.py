@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given as given_from
+from hypothesis import strategies as st
 
 from relay.sending.assuming import Session, question_for, region_for, session_of
 from relay.sending.keys import AccessKey, Unusable
@@ -90,6 +92,20 @@ def test_everything_else_is_no_session(status, body, code):
     assert isinstance(answer, Unusable)
     assert answer.code == code or (code == "" and "WrongSession" in answer.code)
     assert "canary" not in answer.why
+
+
+@given_from(st.sampled_from([200, 400, 403, 500]), st.binary() | st.text().map(given), st.text())
+def test_no_answer_of_whoever_it_is_gives_more_than_a_session_of_twelve_hours(status, body, date):
+    session = session_of(Answer(status, body, date), ROLE, NOON)
+
+    assert isinstance(session, Unusable) or 0 < session.seconds <= 43_200
+
+
+def test_no_session_is_for_ever():
+    session = session_of(Answer(200, given("9999-12-31T00:00:00Z"), DATE), ROLE, NOON)
+
+    assert isinstance(session, Session)
+    assert session.seconds == 43_200
 
 
 def test_the_words_of_sts_are_one_line_and_not_long():
