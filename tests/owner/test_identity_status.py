@@ -1,4 +1,4 @@
-"""How an identity stands, from answers of GetEmailIdentity that an embedded SES, which verifies at once, never gives."""
+"""How an identity stands, from answers that an embedded SES, which verifies at once, never gives."""
 
 from typing import Any
 
