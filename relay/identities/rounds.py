@@ -269,8 +269,14 @@ class Rounds:
 
     @property
     def _idle_age(self) -> float:
-        """The age at which one that is not in use is read again: before it decides nothing any more."""
-        return max(self.terms.max_stale / 2, self.terms.refresh_interval) * self._early
+        """
+        The age at which one that is not in use is read again.
+
+        As its share of the budget allows where they are few; where they are many, before it decides nothing any more.
+        """
+        share = len(self._idle) / (self._budget.rate * IDLE_SHARE)
+        latest = max(self.terms.max_stale / 2, self.terms.refresh_interval)
+        return min(latest, max(self.terms.refresh_interval, share)) * self._early
 
     def _list_due_at(self) -> float:
         if self._is_listing or self._list_invalid or not self.is_listed:

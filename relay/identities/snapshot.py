@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -73,26 +74,32 @@ class Snapshot:
 
         """
         try:
-            opened = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with self._opened() as file:
+                saved_at, places = _read(file, self.endpoint)
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise SnapshotProblem(f"{self.path}: {error.strerror or type(error).__name__}") from None
-        with os.fdopen(opened, "rb") as file:
-            try:
-                _check_owner(os.fstat(file.fileno()))
-                saved_at, places = _read(file, self.endpoint)
-            except OSError as error:
-                raise SnapshotProblem(f"{self.path}: {error.strerror or type(error).__name__}") from None
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                why = str(error) if isinstance(error, SnapshotProblem) else "its lines are not those of a snapshot"
-                raise SnapshotProblem(f"{self.path}: {why}") from None
+        except SnapshotProblem as problem:
+            raise SnapshotProblem(f"{self.path}: {problem}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise SnapshotProblem(f"{self.path}: its lines are not those of a snapshot") from None
         if saved_at > now:
             raise SnapshotProblem(f"{self.path}: it was written {saved_at - now:.0f} s after now: its age is not known")
         young = tuple(_as_of(place, now) for place in places if 0 <= now - place.listed_at <= max_stale)
         if places and not young:
             raise SnapshotProblem(f"{self.path}: it is too old, written {now - saved_at:.0f} s ago")
         return young
+
+    def _opened(self) -> IO[bytes]:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        opened = os.open(self.path, flags)
+        try:
+            _check_owner(os.fstat(opened))
+            return os.fdopen(opened, "rb")
+        except BaseException:
+            os.close(opened)
+            raise
 
 
 def _as_of(place: KnownPlace, now: float) -> KnownPlace:
@@ -152,11 +159,8 @@ def _read(file: IO[bytes], endpoint: str) -> tuple[float, tuple[KnownPlace, ...]
         raise SnapshotProblem(f"it is of version {head.get('version')}, and this is {VERSION}")
     if head["endpoint"] != endpoint:
         raise SnapshotProblem("it tells of another SES than ses.endpoint_url")
-    places = []
-    for value in values:
-        rows = [row for row, _ in zip(values, range(value["identities"]), strict=False)]
-        places.append(_place(value, rows))
-    return float(head["saved_at"]), tuple(places)
+    places = tuple(_place(value, tuple(islice(values, value["identities"]))) for value in values)
+    return float(head["saved_at"]), places
 
 
 def _place(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> KnownPlace:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -29,9 +30,10 @@ class World:
         self.listed: list[float] = []
         self.read: dict[str, float] = {}
         self.looks: list[str] = []
-        self.answer: Callable[[Step], str] = lambda _step: "ok"
+        self.answers = "ok"
+        self.answer: Callable[[Step], str] = lambda _step: self.answers
 
-    def run(self, seconds: float, *, each: Callable[[], None] = lambda: None) -> "World":
+    def run(self, seconds: float, *, each: Callable[[], object] = lambda: None) -> "World":
         """Go on for so many seconds; *each* is called before each step."""
         until = self.now + seconds
         while self.now < until:
@@ -186,7 +188,7 @@ def test_whatever_happens_the_plan_goes_on_within_its_budget(happens, seed):
     world = World(8, seed=seed)
     for what, number, answer in happens:
         name = f"{number}.example"
-        world.answer = lambda _step, answer=answer: answer
+        world.answers = answer
         match what:
             case "use":
                 world.use([name])
@@ -202,7 +204,7 @@ def test_whatever_happens_the_plan_goes_on_within_its_budget(happens, seed):
                 world.names = [f"{each}.example" for each in range(number)]
             case _:
                 world.run(number * 7)
-    world.answer = lambda _step: "ok"
+    world.answers = "ok"
     world.run(2_000)
 
     assert most_within(world.calls, 60) <= 60 * 0.5 + BURST + 1
@@ -436,7 +438,7 @@ def test_two_relays_do_not_beat_together():
     one, other = (World(20, seed=seed).run(60) for seed in (1, 2))
     for world in (one, other):
         world.use(world.names)
-        world.run(3600, each=lambda world=world: world.use(world.names))
+        world.run(3600, each=partial(world.use, world.names))
     together = sum(any(abs(a - b) < 0.2 for b in other.calls[-100:]) for a in one.calls[-100:])
 
     assert together < 50
