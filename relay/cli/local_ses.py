@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from relay.dns.servers import read_server
 from relay.localses.accounts import Accounts, AccountsProblem, read_accounts
 from relay.localses.app import LocalSes, Served
 from relay.localses.identities import FolderIdentities
@@ -17,6 +18,7 @@ from relay.localses.outlet import Outlet, queue_at
 from relay.localses.quota import Allowance
 from relay.localses.standing import SANDBOX_QUOTA, SANDBOX_RATE
 from relay.localses.store import StateProblem, Store
+from relay.localses.verification import Ask
 
 HELP = """\
 A small Amazon SES for laptops and tests. Nothing it accepts is delivered.
@@ -29,6 +31,7 @@ Examples:
   ses-relay local-ses
   ses-relay local-ses --state ./ses --accounts keys.toml
   ses-relay local-ses --realistic --sandbox
+  ses-relay local-ses --realistic --dns 127.0.0.1:5353
   ses-relay local-ses --events http://127.0.0.1:5000/123456789012/events
 
 \b
@@ -132,6 +135,13 @@ An --accounts file:
     "identities name.",
 )
 @click.option(
+    "--dns",
+    "server",
+    metavar="ADDRESS",
+    help="Verify domains by what this DNS server has, such as 127.0.0.1:5353: they are pending until DKIM's records or "
+    "the _amazonses TXT are found, looked for each second while somebody asks, and failed after 72 hours.",
+)
+@click.option(
     "--allow-remote", is_flag=True, help="Listen where other machines can reach: they can read every message."
 )
 def command(  # noqa: PLR0913  one for each option
@@ -147,12 +157,14 @@ def command(  # noqa: PLR0913  one for each option
     call_rate: float,
     events: str | None,
     topics: str | None,
+    server: str | None,
     allow_remote: bool,
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
     try:
         host, port = read_listen(listen)
         outlet = _outlet(events, topics, os.environ)
+        ask_dns = _asked(server) if server is not None else None
         known = read_accounts(accounts) if accounts else Accounts(DEMO_KEYS)
         store = Store(state)
     except (ValueError, AccountsProblem, StateProblem) as problem:
@@ -178,10 +190,12 @@ def command(  # noqa: PLR0913  one for each option
         identities=identities,
         outlet=outlet,
         roles=known.roles,
+        ask_dns=ask_dns,
         tell=_say,
     )
     try:
         words = [*_rules(allowance), *_ways(events, topics)]
+        words += [f"domains are verified by the DNS of {server}"] if server is not None else []
         asyncio.run(_serve(ses, (host, port), known.keys, words=words, demo=accounts is None))
     except OSError as error:
         raise click.ClickException(f"cannot listen on {listen}: {error.strerror or error}") from None
@@ -203,6 +217,13 @@ def _outlet(events: str | None, topics: str | None, environ: Mapping[str, str]) 
         environ.get("AWS_SESSION_TOKEN") or None,
     )
     return Outlet(key, queue=queue_at(events, region) if events else None, endpoint=topics)
+
+
+def _asked(server: str) -> Ask:
+    from relay.dns.resolver import Resolver  # noqa: PLC0415 - for those who want it
+
+    asked = read_server(server)
+    return Resolver(lambda: (asked,)).ask
 
 
 def _rules(allowance: Allowance) -> Iterator[str]:

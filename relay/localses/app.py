@@ -31,6 +31,7 @@ from relay.localses.rest import error_of, read_asked
 from relay.localses.sessions import Role, Sessions
 from relay.localses.sigv4 import Caller, claimed_scope, trusting_caller, verified_caller
 from relay.localses.store import Store
+from relay.localses.verification import Ask, AtOnce, ByDns
 from relay.localses.wire import Wire
 
 LARGEST_REQUEST: Final = 44 * 1024 * 1024
@@ -81,6 +82,7 @@ class LocalSes:
         identities: Where identities and their policies are kept; in memory by default.
         outlet: How events reach a queue, topics and buses; by default they do not.
         roles: The roles whose sessions STS gives out.
+        ask_dns: Gives DNS records, by which domains are verified; None: all are at once.
         clock: Seconds since the epoch.
         tell: Hears of every answered request.
     """
@@ -95,6 +97,7 @@ class LocalSes:
         identities: Identities | None = None,
         outlet: Outlet | None = None,
         roles: Sequence[Role] = (),
+        ask_dns: Ask | None = None,
         clock: Callable[[], float] = time.time,
         tell: Callable[[Served], None] | None = None,
     ) -> None:
@@ -104,7 +107,9 @@ class LocalSes:
         self._verify = verify_signatures
         sessions = Sessions(self._keys, roles)
         known = identities or Identities()
-        self._house = House(self.store, known, sessions, Quota(allowance), Publisher(known, outlet), clock)
+        verification = AtOnce() if ask_dns is None else ByDns(ask_dns, clock, time.monotonic)
+        publisher = Publisher(known, outlet)
+        self._house = House(self.store, known, sessions, Quota(allowance), publisher, clock, verification)
         self._tell = tell or (lambda _served: None)
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
@@ -192,6 +197,7 @@ class LocalSes:
             await self._suffer(request, fault)
             if visit.service == "ses" and visit.operation not in _SENDING:
                 self._house.quota.check_call(owner_of(caller), self._house.clock())
+            await self._house.verification.look(self._house.identities, caller.region)
             return work()
         finally:
             if fault is not None and fault.drop == "after":

@@ -12,6 +12,7 @@ from relay.localses.quota import Quota
 from relay.localses.refusals import Refused
 from relay.localses.sessions import Sessions
 from relay.localses.store import Store
+from relay.localses.verification import AtOnce
 
 if TYPE_CHECKING:
     from relay.localses.judging import Judged
@@ -26,7 +27,7 @@ MOST_JUDGED: Final = 1_000
 class House:
     """
     The accepted messages, identities, sessions of roles, counts, and whoever hears of events; the time in seconds
-    since the epoch; the newest questions that were put to policies.
+    since the epoch; what is verified; the newest questions that were put to policies.
     """
 
     store: Store
@@ -35,6 +36,7 @@ class House:
     quota: Quota
     publisher: Publisher
     clock: Callable[[], float]
+    verification: AtOnce = field(default_factory=AtOnce)
     judged: "deque[Judged]" = field(default_factory=lambda: deque(maxlen=MOST_JUDGED))
 
     def check_room(self, owner: Owner) -> None:

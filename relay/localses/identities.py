@@ -7,12 +7,14 @@ The folder is ``ACCOUNT/REGION/IDENTITY/POLICY-NAME.json``, the one that the rel
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from relay.localses.configuration_sets import ConfigurationSets, FolderConfigurationSets
 from relay.localses.owners import Owner
+from relay.localses.refusals import Refused
 from relay.localses.store import StateProblem, put_in_place
 
 _SETTINGS: Final = ".identity.json"
@@ -74,6 +76,10 @@ class Identities:
         self._known: dict[Owner, dict[str, Identity]] = {}
         self.configuration_sets = ConfigurationSets()
 
+    def owners(self) -> list[Owner]:
+        """Return whoever has identities, or had some."""
+        return list(self._known)
+
     def names(self, owner: Owner) -> list[str]:
         """Return the names of an owner's identities, sorted."""
         return sorted(self._known.get(owner, ()))
@@ -104,6 +110,14 @@ class FolderIdentities(Identities):
         super().__init__()
         self._folder = folder
         self.configuration_sets = FolderConfigurationSets(folder)
+
+    def owners(self) -> list[Owner]:
+        """Return the owners by their folders, those of messages and the like passed over."""
+        found = []
+        for path in sorted(self._folder.glob("[!.]*/[!.]*/")):
+            with suppress(Refused):
+                found.append(Owner(path.parent.name, path.name))
+        return found
 
     def names(self, owner: Owner) -> list[str]:
         """Return the names of the owner's folders."""

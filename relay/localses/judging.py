@@ -131,7 +131,7 @@ def _unverified_recipients(house: House, owners: set[Owner], email: RawEmail) ->
 
 
 def _is_verified(house: House, owner: Owner, address: str) -> bool:
-    return next(_covering(house, owner, address), None) is not None
+    return any(house.verification.standing(each).is_verified for each in _covering(house, owner, address))
 
 
 def _supposed(send: Send, fields: list[Field]) -> str:
@@ -151,8 +151,10 @@ def _feedback(email: RawEmail, fields: list[Field]) -> str:
 def _identity(house: House, caller: Caller, address: str, arn: str | None) -> tuple[Identity | None, bool]:
     """The identity whose policies govern *address*; without one, whether it is sure that there is none."""
     if arn is None:
-        covering = list(_covering(house, owner_of(caller), address))
-        return next((each for each in covering if each.policies), covering[0] if covering else None), False
+        every = list(_covering(house, owner_of(caller), address))
+        covering = [each for each in every if house.verification.standing(each).is_verified]
+        is_pending = bool(every) and not covering
+        return next((each for each in covering if each.policies), covering[0] if covering else None), is_pending
     try:
         named = parse_identity_arn(arn)
     except ArnProblem:
@@ -163,7 +165,7 @@ def _identity(house: House, caller: Caller, address: str, arn: str | None) -> tu
     known = house.identities.find(owner, named.name)
     if known is None:
         return None, False
-    covering = list(_covering(house, owner, address))
+    covering = [each for each in _covering(house, owner, address) if house.verification.standing(each).is_verified]
     if known.name not in {each.name for each in covering}:
         return None, True
     # Policies of an address go before those of its domain, whichever of the two was named.

@@ -14,6 +14,7 @@ from relay.localses.policies import check_policy, check_policy_name
 from relay.localses.query import Entries, read_list
 from relay.localses.refusals import Refused, invalid
 from relay.localses.sigv4 import Caller
+from relay.localses.verification import FAILED, NOT_STARTED, PENDING, SUCCESS
 
 Parameters = Mapping[str, str]
 Result = dict[str, Any]
@@ -58,7 +59,7 @@ def delete_identity_policy(house: House, caller: Caller, asked: Parameters) -> R
 
 
 def verify_domain_identity(house: House, caller: Caller, asked: Parameters) -> Result:
-    """Add a domain; it is verified at once."""
+    """Add a domain; it is verified at once unless the DNS is asked."""
     return {"VerificationToken": verification_token(_added(house, caller, domain_name(required(asked, "Domain"))))}
 
 
@@ -100,19 +101,19 @@ def delete_identity(house: House, caller: Caller, asked: Parameters) -> Result:
 
 
 def get_identity_verification_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
-    """Tell that the known among the named identities are verified."""
-    told = {name: _verification(each) for name, each in known_among(house, caller, asked)}
+    """Tell whether the known among the named identities are verified."""
+    told = {name: _verification(house, each) for name, each in known_among(house, caller, asked)}
     return {"VerificationAttributes": Entries(told)}
 
 
 def get_identity_dkim_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
     """Tell how mail of the known among the named identities is signed."""
-    return {"DkimAttributes": Entries({name: _dkim(each) for name, each in known_among(house, caller, asked)})}
+    return {"DkimAttributes": Entries({name: _dkim(house, each) for name, each in known_among(house, caller, asked)})}
 
 
 def get_identity_mail_from_domain_attributes(house: House, caller: Caller, asked: Parameters) -> Result:
     """Tell the MAIL FROM domains of those among the named identities that have one."""
-    told = {name: _mail_from(each) for name, each in known_among(house, caller, asked) if each.traits.mail_from}
+    told = {name: _mail_from(house, each) for name, each in known_among(house, caller, asked) if each.traits.mail_from}
     return {"MailFromDomainAttributes": Entries(told)}
 
 
@@ -152,7 +153,7 @@ def known_identity(house: House, caller: Caller, text: str, action: str) -> Iden
         Refused: InvalidParameterValue, or AccessDenied for another account's.
     """
     identity = find_identity(house.identities, caller, text, action)
-    if identity is None:
+    if identity is None or not house.verification.standing(identity).is_verified:
         raise invalid(f"Identity {text} is invalid. Must be a verified email address or domain.")
     return identity
 
@@ -190,21 +191,25 @@ def _names(asked: Parameters, name: str, most: int) -> list[str]:
     return names
 
 
-def _verification(identity: Identity) -> dict[str, str]:
+def _verification(house: House, identity: Identity) -> dict[str, str]:
     token = {} if identity.is_address else {"VerificationToken": verification_token(identity)}
-    return {"VerificationStatus": "Success", **token}
+    return {"VerificationStatus": _STATES[house.verification.standing(identity).identity], **token}
 
 
-def _dkim(identity: Identity) -> dict[str, Any]:
+def _dkim(house: House, identity: Identity) -> dict[str, Any]:
     tokens = dkim_tokens(identity)
-    status = {"DkimEnabled": "true", "DkimVerificationStatus": "Success"}
+    state = _STATES[house.verification.standing(identity).dkim]
+    status = {"DkimEnabled": "true", "DkimVerificationStatus": state}
     return {**status, "DkimTokens": tokens} if tokens else {"DkimEnabled": "false", **_NOT_STARTED}
 
 
+#: The words of v2 in those of v1.
+_STATES: Final = {SUCCESS: "Success", PENDING: "Pending", FAILED: "Failed", NOT_STARTED: "NotStarted"}
 _NOT_STARTED: Final = {"DkimVerificationStatus": "NotStarted"}
 
 
-def _mail_from(identity: Identity) -> dict[str, str]:
+def _mail_from(house: House, identity: Identity) -> dict[str, str]:
     failure = next(v1 for v1, v2 in _ON_MX_FAILURE.items() if v2 == identity.traits.on_mx_failure)
-    told = {"MailFromDomain": identity.traits.mail_from, "MailFromDomainStatus": "Success"}
+    state = _STATES[house.verification.standing(identity).mail_from]
+    told = {"MailFromDomain": identity.traits.mail_from, "MailFromDomainStatus": state}
     return {**told, "BehaviorOnMXFailure": failure}

@@ -11,6 +11,7 @@ from relay.localses.house import House
 from relay.localses.identities import Identity, Traits
 from relay.localses.naming import find_identity, new_name, owner_of
 from relay.localses.owner_query import with_mail_from
+from relay.localses.owners import Owner
 from relay.localses.pages import asked_page, page_of
 from relay.localses.policies import check_policy, check_policy_name
 from relay.localses.raw_email import check_configuration_set
@@ -19,13 +20,14 @@ from relay.localses.rest import Asked, list_in, object_in
 from relay.localses.signing import dkim_attributes, origin_of, signed_with
 from relay.localses.sigv4 import Caller
 from relay.localses.tagging import check_number, read_tag_list, tag_list
+from relay.localses.verification import Standing
 
 Result: TypeAlias = dict[str, Any]
 Operation: TypeAlias = Callable[[House, Caller, Asked], Result]
 
 
 def create_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
-    """Add an identity; it is verified at once, a domain signs with keys of SES unless told otherwise."""
+    """Add an identity, verified at once unless the DNS is asked; a domain signs with keys of SES unless told else."""
     name = new_name(asked.required("EmailIdentity"))
     owner = owner_of(caller)
     if house.identities.find(owner, name) is not None:
@@ -41,21 +43,23 @@ def create_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
     if signing or not identity.is_address:
         identity = signed_with(identity, origin_of(signing), signing)
     house.identities.keep(identity)
-    return {**_kind(identity), "VerifiedForSendingStatus": True, "DkimAttributes": dkim_attributes(identity)}
+    standing = house.verification.standing(identity)
+    told = dkim_attributes(identity, standing.dkim)
+    return {**_kind(identity), "VerifiedForSendingStatus": standing.is_verified, "DkimAttributes": told}
 
 
 def get_email_identity(house: House, caller: Caller, asked: Asked) -> Result:
     """Tell everything of an identity, its policies among it."""
     identity = _known(house, caller, asked, "GetEmailIdentity")
-    traits = identity.traits
+    traits, standing = identity.traits, house.verification.standing(identity)
     named = {"ConfigurationSetName": traits.configuration_set} if traits.configuration_set else {}
     return {
         **_kind(identity),
         "FeedbackForwardingStatus": traits.forwards_feedback,
-        "VerifiedForSendingStatus": True,
-        "VerificationStatus": "SUCCESS",
-        "DkimAttributes": dkim_attributes(identity),
-        **_mail_from(traits),
+        "VerifiedForSendingStatus": standing.is_verified,
+        "VerificationStatus": standing.identity,
+        "DkimAttributes": dkim_attributes(identity, standing.dkim),
+        **_mail_from(traits, standing.mail_from),
         "Policies": dict(identity.policies),
         "Tags": tag_list(traits.tags),
         **named,
@@ -67,7 +71,7 @@ def list_email_identities(house: House, caller: Caller, asked: Asked) -> Result:
     """Tell the caller's identities, a page at a time; by POST or, as older clients ask, by GET."""
     size, token = asked_page(asked)
     page, following = page_of(house.identities.names(owner_of(caller)), size, token)
-    told = [_listed(name) for name in page]
+    told = [_listed(house, owner_of(caller), name) for name in page]
     return {"EmailIdentities": told} | ({"NextToken": following} if following else {})
 
 
@@ -142,7 +146,8 @@ def put_dkim_signing_attributes(house: House, caller: Caller, asked: Asked) -> R
     identity = signed_with(identity, asked.required("SigningAttributesOrigin"), attributes)
     house.identities.keep(identity)
     zone = {} if identity.traits.dkim == "EXTERNAL" else {"SigningHostedZone": HOSTED_ZONE}
-    return {"DkimStatus": "SUCCESS", "DkimTokens": dkim_tokens(identity), **zone}
+    status = house.verification.standing(identity).dkim
+    return {"DkimStatus": status, "DkimTokens": dkim_tokens(identity), **zone}
 
 
 def tag_resource(house: House, caller: Caller, asked: Asked) -> Result:
@@ -244,14 +249,17 @@ def _kind(identity: Identity) -> Mapping[str, str]:
     return {"IdentityType": "EMAIL_ADDRESS" if identity.is_address else "DOMAIN"}
 
 
-def _mail_from(traits: Traits) -> dict[str, Any]:
+def _mail_from(traits: Traits, status: str) -> dict[str, Any]:
     """All three members or none: the model requires them together."""
     if not traits.mail_from:
         return {}
-    told = {"MailFromDomain": traits.mail_from, "MailFromDomainStatus": "SUCCESS"}
+    told = {"MailFromDomain": traits.mail_from, "MailFromDomainStatus": status}
     return {"MailFromAttributes": {**told, "BehaviorOnMxFailure": traits.on_mx_failure}}
 
 
-def _listed(name: str) -> dict[str, Any]:
-    kind = "EMAIL_ADDRESS" if "@" in name else "DOMAIN"
-    return {"IdentityType": kind, "IdentityName": name, "SendingEnabled": True, "VerificationStatus": "SUCCESS"}
+def _listed(house: House, owner: Owner, name: str) -> dict[str, Any]:
+    kind, standing = "EMAIL_ADDRESS" if "@" in name else "DOMAIN", Standing()
+    if not house.verification.is_at_once:  # reading each of a page of a folder takes its time
+        standing = house.verification.standing(house.identities.read(owner, name))
+    sending = {"SendingEnabled": standing.is_verified, "VerificationStatus": standing.identity}
+    return {"IdentityType": kind, "IdentityName": name, **sending}

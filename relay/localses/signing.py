@@ -47,14 +47,14 @@ def origin_of(attributes: Mapping[str, Any]) -> str:
     return told or ("EXTERNAL" if own else "AWS_SES")
 
 
-def dkim_attributes(identity: Identity) -> dict[str, Any]:
-    """Return ``DkimAttributes`` as the API tells them."""
+def dkim_attributes(identity: Identity, status: str) -> dict[str, Any]:
+    """Return ``DkimAttributes`` as the API tells them; *status* is that of a domain with keys."""
     traits = identity.traits
     if not traits.dkim:
         return {"SigningEnabled": False, "Status": "NOT_STARTED", "SigningAttributesOrigin": "AWS_SES"}
     told = {
         "SigningEnabled": True,
-        "Status": "SUCCESS",
+        "Status": status,
         "Tokens": dkim_tokens(identity),
         "SigningAttributesOrigin": traits.dkim,
     }
