@@ -47,7 +47,9 @@ def fetch(
         for seen in look_at(place.api, _noted(names, folder, fetched), is_over):
             _treat(seen, mirror, fetched)
             advance(1)
-        if not is_over():
+        if is_over():
+            fetched.problems.append(f"{place}: ended early; the next run goes on there")
+        else:
             folder.forget()
     except (AwsProblem, MirrorProblem) as problem:
         fetched.problems.append(str(problem))

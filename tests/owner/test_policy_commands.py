@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -376,6 +377,26 @@ def test_what_ses_does_not_tell_stays_as_it_is_and_the_next_run_goes_on_there(ru
     assert run("policy", "get", "--all", "--to", "policies").exit_code == 0
     assert asked == ["example.net", "example.org", "example.com"]
     assert sorted(path.name for path in region.iterdir()) == list(names)
+
+
+def test_interrupted_it_ends_between_two_identities(run, ses, tmp_path, monkeypatch):
+    for name in ("example.com", "example.net"):
+        ses.holds(name, billing=policy(identity=name))
+    real = SesApi.identity
+
+    def interrupted(self: SesApi, name: str) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return real(self, name)
+
+    monkeypatch.setattr(SesApi, "identity", interrupted)
+    result = run("policy", "get", "--all", "--to", "policies")
+
+    assert result.exit_code == 1
+    assert result.stdout.endswith("1 identity: 1 written, 0 removed\n")
+    assert f"error: {OWNER} {REGION}: ended early; the next run goes on there" in result.stderr
+    monkeypatch.setattr(SesApi, "identity", real)
+    assert run("policy", "get", "--all", "--to", "policies").stdout.endswith("2 identities: 1 written, 0 removed\n")
+    assert list((tmp_path / "policies").rglob(".*")) == []
 
 
 def test_a_list_that_is_not_whole_removes_nothing(run, ses, tmp_path):
@@ -783,6 +804,23 @@ def test_what_is_still_there_is_told_of(run, ses, monkeypatch):
 
     assert result.exit_code == 1
     assert "SES took the call for policy billing of example.com, and still has it" in result.stderr
+
+
+def test_an_interruption_waits_for_the_policy_under_way(run, ses, monkeypatch):
+    ses.holds("example.com", a=INVOICES, b=ANY)
+    real = SesApi.delete_policy
+
+    def interrupted(self: SesApi, *where: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(self, *where)
+
+    monkeypatch.setattr(SesApi, "delete_policy", interrupted)
+    result = run("policy", "delete", "example.com", "a", "b", "--yes")
+
+    assert result.exit_code == 1
+    assert "deleted policy a of example.com; its text is kept in" in result.stdout
+    assert "error: interrupted: the others are still there" in result.stderr
+    assert at(ses) == {"b": ANY}
 
 
 # --- beside other programs --------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from relay.cli.interrupting import interruptible
 from relay.cli.owners import Owners, owner_options
 from relay.cli.policies import printable
 from relay.cli.policy.at_ses import (
@@ -70,12 +71,15 @@ def command(
         which = changes[0] if len(changes) == 1 else f"{len(changes)} policies of {identity}"
         click.confirm(printable(f"Delete {which} ({api.account} {api.region})?"), abort=True, err=True)
     kept: dict[str, str] = {}
-    for change in _in_order(api, changes, len(held)):
-        with problems_told():
-            put = put_policy(api, change, backup_of(backup))
-        verb = "deleted" if change.new is None else "made a Deny for the moment:"
-        say(printable(f"{verb} {change}{'' if put.backup is None else f'; its text is kept in {put.backup}'}"))
-        kept.setdefault(change.name, str(put.backup))
+    with interruptible("the policy under way") as is_interrupted:
+        for change in _in_order(api, changes, len(held)):
+            if is_interrupted():
+                refuse("interrupted: the others are still there; run it again to go on")
+            with problems_told():
+                put = put_policy(api, change, backup_of(backup))
+            verb = "deleted" if change.new is None else "made a Deny for the moment:"
+            say(printable(f"{verb} {change}{'' if put.backup is None else f'; its text is kept in {put.backup}'}"))
+            kept.setdefault(change.name, str(put.backup))
     say(printable(f"what only that allowed, SES refuses now; {soon(owners.settings, api.account)}"))
     if as_json:
         document = {

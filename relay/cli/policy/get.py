@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from relay.cli.identity.text import gone
+from relay.cli.interrupting import interruptible
 from relay.cli.owners import Owners, owner_options
 from relay.cli.policies import printable
 from relay.cli.progress import progress
@@ -125,12 +126,15 @@ def _get_all(owners: Owners, mirror: Mirror, *, as_json: bool) -> None:
     with mirror.alone():
         places = list_places(owners.apis())
         names = {place.api: names_for(place, mirror) for place in places if place.problem is None}
-        with progress("identities", sum(map(len, names.values()))) as advance:
+        total = sum(map(len, names.values()))
+        with progress("identities", total) as advance, interruptible("the identity under way") as is_interrupted:
 
             def bring(place: Place, is_over: IsOver) -> Fetched:
                 if place.problem is not None:
                     return Fetched(place, problems=[place.problem])
-                return fetch(place, names[place.api], mirror, advance=advance, is_over=is_over)
+                return fetch(
+                    place, names[place.api], mirror, advance=advance, is_over=lambda: is_over() or is_interrupted()
+                )
 
             found = everywhere(places, bring)
     _tell(found, as_json=as_json)

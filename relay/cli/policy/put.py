@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
+from relay.cli.interrupting import interruptible
 from relay.cli.owners import Owners, owner_options
 from relay.cli.policies import printable
 from relay.cli.policy.at_ses import (
@@ -92,7 +93,7 @@ def command(
     if not yes:
         verb = "Attach" if change.expected is None else "Replace"
         click.confirm(printable(f"{verb} {change} ({api.account} {api.region})?"), abort=True, err=True)
-    with problems_told():
+    with problems_told(), interruptible("the change"):
         put = put_policy(api, change, backup_of(backup))
     say(printable(f"{put.did} {change}, {len(text.encode())} bytes; {soon(owners.settings, api.account)}"))
     if put.backup is not None:
