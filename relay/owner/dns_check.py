@@ -190,7 +190,7 @@ async def _elsewhere(
         answer = await net.ask(other, record.type)
         if isinstance(answer, Found) and answer.values:
             remarks.append(
-                f"there is one at {other}: the provider completes names with {apex}, so enter {entered(name, apex)}"
+                f"it stands at {other}: the form completes names with {apex}, so enter {entered(name, apex)}"
             )
             break
     if not values:

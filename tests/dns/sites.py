@@ -86,6 +86,7 @@ SITES: Final = {
     "waited.test": everywhere(""),
     "late.test": everywhere(""),
     "proved.test": everywhere(""),
+    "shop.test": everywhere(""),
     "asked.test": everywhere(""),
     # For recipients
     "mx.test": everywhere("@ MX 10 mail.mx.test.\nimplicit A 192.0.2.1\nimplicit6 AAAA 2001:db8::1\nnothing TXT x"),

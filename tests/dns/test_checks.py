@@ -57,7 +57,7 @@ async def test_a_key_of_ones_own_is_compared_where_it_is_known(lab, told):
 
 
 MISTAKES = [
-    (dkim("t1._domainkey.wrong.test"), "the provider completes names with wrong.test, so enter t1._domainkey"),
+    (dkim("t1._domainkey.wrong.test"), "the form completes names with wrong.test, so enter t1._domainkey"),
     (dkim("dot._domainkey.wrong.test"), "the provider completed the value with wrong.test: end it with a dot"),
     (dkim("other._domainkey.wrong.test"), ""),
     (dkim("flat._domainkey.wrong.test"), "flattened or proxied"),

@@ -73,7 +73,7 @@ def _record(checked: Checked) -> Iterator[str]:
 def _view(view: View, width: int) -> str:
     said = "" if view.state is State.FOUND else f"  {printable(view.said)}"
     left = "" if view.ttl is None else f" ({_span(view.ttl)})"
-    return f"    {_server(view):<{width}}  {view.state:<{_WIDTH}}{said}{left if said else ''}"
+    return f"    {_server(view):<{width}}  {view.state:<{_WIDTH}}{said}{left if said else ''}".rstrip()
 
 
 def _server(view: View) -> str:
