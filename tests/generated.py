@@ -8,6 +8,7 @@ import click
 
 from relay.cli import main as ses_relay
 from relay.observe.reference import metrics_reference
+from relay.owner.doctor.reference import reference_markdown as doctor_reference
 from relay.policy.lint.reference import reference_markdown as lint_reference
 from relay.settings.example import example
 from relay.settings.reference import reference_markdown
@@ -57,6 +58,7 @@ def _section(context: click.Context) -> str:
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     "relay.toml.example": example,
     "docs/reference/cli.md": command_line_reference,
+    "docs/reference/doctor.md": doctor_reference,
     "docs/reference/lint.md": lint_reference,
     "docs/reference/metrics.md": metrics_reference,
     "docs/reference/settings.md": reference_markdown,

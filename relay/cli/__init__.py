@@ -5,7 +5,19 @@ import click
 from relay import __version__
 from relay.cli.lazy import LazyGroup
 
-COMMANDS = ("check", "delegate", "demo", "explain", "healthcheck", "identity", "local_ses", "policy", "serve", "spool")
+COMMANDS = (
+    "check",
+    "delegate",
+    "demo",
+    "doctor",
+    "explain",
+    "healthcheck",
+    "identity",
+    "local_ses",
+    "policy",
+    "serve",
+    "spool",
+)
 
 
 @click.group(

@@ -71,6 +71,7 @@ def _as_text(path: Path | None, reading: Reading) -> str:
     for title, values in _summary(reading.settings):
         lines += [f"  {title if row == 0 else '':<12}{value}" for row, value in enumerate(values or ["none"])]
     lines += _wrapped("not built", ", ".join(features_to_come()))
+    lines.append(f"  {'next':<12}ses-relay doctor looks at everything else: AWS, files, addresses, identities")
     return "\n".join(lines)
 
 

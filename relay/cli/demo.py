@@ -5,10 +5,11 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import click
@@ -23,14 +24,20 @@ from relay.localses.identities import FolderIdentities
 from relay.localses.keys import DEMO_KEYS
 from relay.localses.listening import read_listen
 from relay.sending.keys import AccessKey
+from relay.settings.example import toml
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
 
+#: Where the samples listen, and the demo if nobody says otherwise.
+SMTP: Final = "127.0.0.1:2525"
+ADMIN: Final = "127.0.0.1:8025"
+SES: Final = "127.0.0.1:8579"
+
 
 @click.command()
-@click.option("--smtp", default="127.0.0.1:2525", show_default=True, help="Where the relay listens.")
-@click.option("--admin", default="127.0.0.1:8025", show_default=True, help="Health and metrics.")
-@click.option("--ses", default="127.0.0.1:8579", show_default=True, help="Where the embedded SES listens.")
+@click.option("--smtp", default=SMTP, show_default=True, help="Where the relay listens.")
+@click.option("--admin", default=ADMIN, show_default=True, help="Health and metrics.")
+@click.option("--ses", default=SES, show_default=True, help="Where the embedded SES listens.")
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
@@ -68,10 +75,13 @@ async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) ->
     make_certificate(folder)
     local_ses = LocalSes(DEMO_KEYS, identities=FolderIdentities(folder / "policies"))
     ses_address = address(*await local_ses.start(*ses))
+    is_new = _copy_samples(folder)
     relay = Relay(_settings(folder, smtp=smtp, admin=admin, ses=ses_address), key=_relay_key())
     try:
         files = {"settings": str(folder / "relay.toml"), "policies": str(folder / "policies")}
         addresses = {**await relay.start(), "ses": ses_address, **files}
+        if is_new:
+            _write_addresses(folder / "relay.toml", addresses)
         (folder / "addresses.json").write_text(json.dumps(addresses, indent=2) + "\n")
         click.echo(greeting(addresses, _program()))
         await told.wait()
@@ -81,18 +91,36 @@ async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) ->
         await local_ses.stop()
 
 
-def _settings(folder: Path, *, smtp: str, admin: str, ses: str) -> Settings:
-    """Read relay.toml of *folder*, copied from the samples unless it is there; the addresses asked for go over it."""
-    samples = sample_folder()
+def _copy_samples(folder: Path) -> bool:
+    """Copy what is not there; return whether relay.toml was not. The copy names its spool: other commands read it."""
+    samples, settings = sample_folder(), folder / "relay.toml"
     if not (folder / "policies").exists():
         shutil.copytree(samples / "policies", folder / "policies")
-    if not (folder / "relay.toml").exists():
-        shutil.copyfile(samples / "relay.toml", folder / "relay.toml")
+    if settings.exists():
+        return False
+    settings.write_text(f"{(samples / 'relay.toml').read_text()}\n[spool]\nurl = {toml(_spool(folder))}\n")
+    return True
+
+
+def _write_addresses(settings: Path, addresses: Mapping[str, Any]) -> None:
+    """Write where the demo listens in the place of where it would by default."""
+    text = settings.read_text()
+    for default, now in ((SMTP, addresses["listeners"][0]), (ADMIN, addresses["admin"]), (SES, addresses["ses"])):
+        text = text.replace(default, str(now))
+    settings.write_text(text)
+
+
+def _spool(folder: Path) -> str:
+    return f"sqlite://{quote(str(folder / 'spool.db'))}"
+
+
+def _settings(folder: Path, *, smtp: str, admin: str, ses: str) -> Settings:
+    """Read relay.toml of *folder*; the addresses asked for go over it."""
     environ = {
         "SES_RELAY__LISTENER__ADDRESS": smtp,
         "SES_RELAY__ADMIN__ADDRESS": admin,
         "SES_RELAY__SES__ENDPOINT_URL": f"http://{ses}",
-        "SES_RELAY__SPOOL__URL": f"sqlite://{quote(str(folder / 'spool.db'))}",
+        "SES_RELAY__SPOOL__URL": _spool(folder),
         "SES_RELAY__LOG__FORMAT": "console",
     }
     reading = read_settings(folder / "relay.toml", environ)

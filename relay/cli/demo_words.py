@@ -35,6 +35,11 @@ Why a message would be refused, before it is sent:
 printf 'From: The CEO <ceo@example.com>\\nTo: bob@example.net\\n\\nPay this.\\n' |
   {program} explain - --delegate billing --mail-from billing@example.com -c {settings}
 
+Whether all that mail needs is as it should be, and what mends what is not:
+
+AWS_ACCESS_KEY_ID=AKIADEMORELAY0000000 AWS_SECRET_ACCESS_KEY=demo-relay-secret \\
+  {program} doctor -c {settings}
+
 Look around:
 
   {places}

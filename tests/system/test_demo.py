@@ -18,6 +18,9 @@ from tests.system.rows import FORBIDDEN, PERMITTED, Row, secret_of, split_receiv
 
 pytestmark = pytest.mark.system
 
+#: Whom the embedded SES takes the demo's relay for.
+OWNERS_RELAY = "arn:aws:iam::888888888888:user/relay"
+
 
 def send(demo: Demo, row: Row) -> None:
     """Send as most programs in Python do."""
@@ -95,6 +98,20 @@ def test_the_printed_explain_line_says_the_same(demo: Demo) -> None:
     assert "NOT ALLOWED" in said
     assert "554 5.7.1 Access denied" in said
     assert "OnlyTheAssistant" in said
+
+
+def test_the_printed_doctor_line_finds_nothing_that_fails(demo: Demo) -> None:
+    """All warnings are about the certificate, which was made a moment ago; the running relay is found everywhere."""
+    lines = typed(snippet(demo, "AWS_ACCESS_KEY_ID="), demo).splitlines()
+    assert [line for line in lines if line.startswith("failing")] == []
+    warned = [line for line in lines if line.startswith("warning")]
+    assert [line for line in warned if "certificate" not in line and "tls." not in line] == []
+    said = "\n".join(lines)
+    assert f"ok: credentials: {OWNERS_RELAY}, found in the environment" in said
+    assert re.search(r"^ok: listener \S+: the running relay has it$", said, re.MULTILINE)
+    assert re.search(r"^ok: admin: the relay at \S+ is ready$", said, re.MULTILINE)
+    assert re.search(r"^ok: spool.lock: process \d+ has the spool open", said, re.MULTILINE)
+    assert sum(line.startswith("ok: identity arn:aws:ses:us-east-1:888888888888:identity/") for line in lines) == 2
 
 
 def test_the_printed_addresses_answer(demo: Demo) -> None:

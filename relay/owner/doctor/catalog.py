@@ -225,10 +225,10 @@ GROUPS: Final[dict[str, tuple[Check, ...]]] = {
         ),
         Check(
             "identity.dns",
-            "that the records of the identity are published: asked of this machine's resolver",
-            "a record that is advice is missing or differs",
-            "a record that SES waits for is missing or differs",
-            "Publish the records that are shown; `ses-relay identity dns NAME` asks the domain's own servers.",
+            "that the records of the identity are published: at the servers of its zone, and as dns.nameservers see it",
+            "one is on its way; or it is for MAIL FROM, or advice, and missing or wrong",
+            "one that SES verifies the identity by is missing or wrong",
+            "Publish the records that are shown; `ses-relay identity dns NAME --wait` tells when they are seen.",
         ),
         Check(
             "feedback",

@@ -46,12 +46,12 @@ def _admin(host: str, port: int) -> Iterator[Finding]:
         return
     wrong = [line.removeprefix("not ok ") for line in answer.lines if line.startswith("not ok ")]
     notes = [line.removeprefix("ok ") for line in answer.lines if line.startswith("ok ") and ": " in line]
-    yield from (failing("admin", f"the relay at {where} is not ready: {line}", "") for line in wrong)
-    yield from (warning("admin", f"the relay at {where} says: {line}", "") for line in notes)
-    if answer.status != 200 and not wrong:
-        yield failing("admin", f"the relay at {where} is not ready: it answers {answer.status}", "")
-    elif not wrong and not notes:
+    if answer.status == 200 and not wrong:
         yield ok("admin", f"the relay at {where} is ready")
+    elif not wrong:
+        yield failing("admin", f"the relay at {where} is not ready: it answers {answer.status}", "")
+    yield from (failing("admin", f"the relay at {where} is not ready: {line}", "") for line in wrong)
+    yield from (warning("admin", f"the relay at {where} says: {line}", "Its log tells more.") for line in notes)
 
 
 def ask(host: str, port: int) -> Answer:

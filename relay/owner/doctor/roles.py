@@ -48,7 +48,7 @@ def _assume(means: Means, role: _Role, region: str) -> Iterator[Finding]:
     try:
         means.own.call("", region, "sts.assume_role", RoleArn=role.arn, RoleSessionName=role.session, **extra)
     except Refused as refused:
-        yield failing(role.check, str(refused), _fix(means, role), role.about)
+        yield failing(role.check, f"{refused.code}: {refused.message}", _fix(means, role), role.about)
     except AwsProblem as problem:
         yield failing(role.check, str(problem), "STS does not answer: see credentials and names.", role.about)
     else:

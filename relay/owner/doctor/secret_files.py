@@ -19,7 +19,8 @@ def _findings(files: Sequence[SecretFile]) -> Iterator[Finding]:
     wrong = [finding for finding in map(_look, files) if finding is not None]
     yield from wrong
     if not wrong:
-        yield ok(CHECK, f"{len(files)} files, each for its user alone" if files else "no secret is in a file")
+        number = f"{len(files)} file{'s' if len(files) > 1 else ''}"
+        yield ok(CHECK, f"{number}, none open to everybody" if files else "no secret is in a file")
 
 
 def _look(file: SecretFile) -> Finding | None:

@@ -240,7 +240,7 @@ def admin(status: int, body: str, server: str = "ses-relay") -> Iterator[int]:
             200,
             "ok certificate: expires in 2 days\n",
             "ses-relay",
-            [("warning", "says: certificate: expires in 2 days")],
+            [("ok", "is ready"), ("warning", "says: certificate: expires in 2 days")],
         ),
         (503, "", "ses-relay", [("failing", "is not ready: it answers 503")]),
         (200, "hello", "another", [("failing", "another program answers at")]),
