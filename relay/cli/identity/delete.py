@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from relay.cli.identity.text import gone
+from relay.cli.identity.text import gone, refuse
 from relay.cli.owners import Owners, owner_options
 from relay.cli.policies import delegates_of, printable
+from relay.cli.policy.at_ses import backup_of, backup_option
 from relay.identities.ses_api import Held
 from relay.judgement.catalog import Identity
-from relay.owner.backups import Backup, BackupProblem
+from relay.owner.backups import BackupProblem
 from relay.owner.effects import effects, summary
 from relay.owner.identity_creation import arn_of
 from relay.policy.document import parse_policy
@@ -24,16 +25,9 @@ _ARNS = ("default_source_arn", "default_from_arn", "default_return_path_arn")
 @click.command(short_help="Delete an identity, its policies put aside.")
 @click.argument("name", metavar="NAME|ARN")
 @owner_options
-@click.option(
-    "--backup",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("policy-backups"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the texts of its policies are put before: SES keeps none.",
-)
+@backup_option
 @click.option("--yes", is_flag=True, help="Delete without a question.")
-def command(name: str, *, owners: Owners, backup: Path, yes: bool) -> None:
+def command(name: str, *, owners: Owners, backup: Path | None, yes: bool) -> None:
     """
     Delete an identity: nobody can send under it any more, and its policies are gone from SES.
 
@@ -55,12 +49,12 @@ def command(name: str, *, owners: Owners, backup: Path, yes: bool) -> None:
     click.echo("\n".join(printable(line) for line in _hanging(held, arn, owners.settings)), err=True)
     if not yes:
         click.confirm(f"Delete {arn}?", abort=True, err=True)
-    kept = Backup(backup)
+    kept = backup_of(backup)
     try:
         for policy, text in sorted(held.policies.items()):
             click.echo(printable(f"kept {kept.keep(arn, policy, text)}"))
     except BackupProblem as problem:
-        raise click.ClickException(f"nothing was deleted: {problem}") from None
+        refuse(f"nothing was deleted: {problem}")
     api.call("delete_email_identity", EmailIdentity=name)
     click.echo(printable(f"deleted {arn}"))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from relay.cli.identity.text import gone
+from relay.cli.identity.text import gone, refuse
 from relay.cli.owners import Owners, owner_options
 from relay.cli.policies import printable
 from relay.owner.identity_creation import arn_of
@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913  one for each option
     try:
         planned = steps(name, found, wished(found, wanted))
     except ForwardingProblem as problem:
-        raise click.ClickException(str(problem)) from None
+        refuse(str(problem))
     for step in planned:
         click.echo(printable(step.text), err=True)
     if planned and not yes:

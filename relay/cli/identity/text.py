@@ -27,3 +27,9 @@ def gone(api: SesApi, name: str) -> NoReturn:
     """Say that there is no such identity, and leave with exit code 1."""
     click.echo(printable(f"there is no identity {name} in {api.account} {api.region}"), err=True)
     sys.exit(1)
+
+
+def refuse(why: str) -> NoReturn:
+    """Say why nothing is done, and leave with exit code 1."""
+    click.echo(printable(f"error: {why}"), err=True)
+    sys.exit(1)
