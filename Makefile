@@ -41,7 +41,7 @@ bounds: .venv/.dev ## what clients can make the relay cost, measured (SECURITY.m
 	$(BIN)/python -m bench.bounds
 
 differential: .venv/.dev ## the judge against another's evaluator, on many more policies than in the suite
-	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py $(PYTEST_ARGS)
+	DIFFERENTIAL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 0 tests/policy/test_differential.py tests/localses/test_second_judge.py $(PYTEST_ARGS)
 
 mutate: .venv/.mutation ## mutants of the judge that its tests let live: half an hour for all, or MUTANTS='relay.policy.dates.*'
 	@tests/mutate $(MUTANTS)

@@ -20,6 +20,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.localses.second_judge import contradictions
+
 START_SECONDS = 30
 #: The access key that the embedded SES knows for the relay.
 RELAY_KEY = {"AWS_ACCESS_KEY_ID": "AKIADEMORELAY0000000", "AWS_SECRET_ACCESS_KEY": "demo-relay-secret"}
@@ -243,9 +245,17 @@ class EmbeddedSes:
         return [{**each, "raw": base64.b64decode(each["raw_base64"])} for each in found]
 
     def forget(self) -> None:
-        """Forget messages and faults."""
+        """Forget messages and faults, once the second judge has agreed to what was sent."""
+        self.second_judge_agrees()
         http("DELETE", f"{self.url}/_local/messages")
         self.forget_faults()
+
+    def second_judge_agrees(self) -> int:
+        """Put what policies were asked to a judge of others; return how many questions there were."""
+        judged: list[dict[str, Any]] = json.loads(http("GET", f"{self.url}/_local/judged"))
+        assert contradictions(judged) == []
+        http("DELETE", f"{self.url}/_local/judged")
+        return len(judged)
 
     def forget_faults(self) -> None:
         """Answer from now on as SES does."""
@@ -341,6 +351,8 @@ def started_demo(directory: Path, *arguments: str, environ: dict[str, str] | Non
         demo.wait_until(lambda: re.search(r"intern +demo-intern-secret", demo.text), "greeting")
         demo.addresses = json.loads((state / "addresses.json").read_text())
         yield demo
+        if demo.process.poll() is None:
+            EmbeddedSes(f"http://{demo.addresses['ses']}").second_judge_agrees()
 
 
 @contextmanager
@@ -351,3 +363,5 @@ def started_ses(directory: Path, *arguments: str) -> Iterator[EmbeddedSes]:
     with ending(ses):
         found = ses.wait_until(lambda: re.search(r"embedded SES on (http://\S+)", ses.text))
         yield EmbeddedSes(found[1])
+        if ses.process.poll() is None:
+            EmbeddedSes(found[1]).second_judge_agrees()
