@@ -17,7 +17,8 @@ from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Reading
 from relay.settings.reading import read_settings
-from relay.translation import CALLER
+from relay.settings.units import write_duration
+from relay.translation import CALLER, places_of, terms_of
 
 
 @click.command()
@@ -81,16 +82,30 @@ def _wrapped(title: str, text: str) -> list[str]:
 
 
 def _summary(settings: Settings) -> list[tuple[str, list[str]]]:
-    policies = settings.policies
-    owners = [f"owner {owner.account} {' '.join(owner.regions) or 'every region'}" for owner in policies.owner]
     return [
         ("listeners", [_listener(settings, index) for index in range(len(settings.listener))]),
         ("delegates", [_delegate(delegate) for delegate in settings.delegate]),
-        ("policies", [f"{policies.source} {policies.directory or ''}".rstrip(), *owners]),
+        ("policies", _policies(settings)),
         ("ses", [f"{settings.ses.endpoint_url or 'AWS'} {settings.ses.region or ''}".rstrip()]),
         ("delivery", [settings.delivery.mode]),
         ("admin", [str(settings.admin.address)]),
     ]
+
+
+def _policies(settings: Settings) -> list[str]:
+    policies, ours = settings.policies, settings.ses.region
+    told = [f"{policies.source} {policies.directory or ''}".rstrip() if policies.reads_folder else policies.source]
+    for owner in policies.owner:
+        source = policies.source_of(owner)
+        regions = " ".join(owner.regions) or ("every region" if source == "directory" else ours)
+        told.append(f"owner {owner.account} {regions}" + (f" ({source})" if source != policies.source else ""))
+    if places_of(settings):
+        terms = terms_of(settings)
+        interval, most = write_duration(terms.refresh_interval), terms.most_in_use()
+        told.append(
+            f"a withdrawn permission ends within {interval}, with up to {most} identities in use in each region"
+        )
+    return told
 
 
 def _delegate(delegate: DelegateSettings) -> str:

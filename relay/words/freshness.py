@@ -31,3 +31,8 @@ class Terms:
         rate = rate or self.budget
         left = rate * (1 - IDLE_SHARE) - pages / self.list_interval(pages, rate, EARLIEST)
         return max(self.refresh_interval, in_use / left)
+
+    def most_in_use(self, *, pages: int = 1) -> int:
+        """Return how many identities may be in use before :meth:`revocation` exceeds the interval."""
+        left = self.budget * (1 - IDLE_SHARE) - pages / self.list_interval(pages, self.budget, EARLIEST)
+        return int(self.refresh_interval * left)

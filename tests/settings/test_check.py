@@ -34,6 +34,18 @@ def test_good_settings(run, folder):
         assert word in result.output
 
 
+def test_the_attainable_revocation_time_is_stated(run, folder):
+    """For owners that SES is asked about; where policies come from is said of each owner that differs."""
+    owners = '[[policies.owner]]\naccount = "{}"\nregions = ["us-east-1"]\n'
+    text = '[policies]\ndirectory = "files/policies"\n' + owners.format("777777777777")
+    (folder / "relay.toml").write_text(completed(text + owners.format("888888888888") + 'source = "directory"\n'))
+    output = run("check").output
+
+    assert "a withdrawn permission ends within 1m, with up to 24 identities in use in each region" in output
+    assert "owner 777777777777 us-east-1\n" in output
+    assert "owner 888888888888 us-east-1 (directory)\n" in output
+
+
 def test_problems(run, folder):
     """Exit 1, one line a problem, warnings marked."""
     (folder / "relay.toml").write_text(completed('[server]\nhostnam = "x"\nworkers = 2\n[log]\nlevel = 3\n'))
