@@ -18,6 +18,7 @@ from relay.dns.servers import PORT, Server
 #: Addresses of one zone that are asked; a zone of more has its first ones asked.
 MOST_SERVERS: Final = 20
 _DEEPEST: Final = 12
+_NOT_THERE: Final = frozenset({Fault.SILENT, Fault.UNREACHABLE, Fault.NO_ROUTE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,19 @@ class Net:
         self.resolvers = tuple(resolvers)
         self._seconds = seconds
         self._port = port
+        self._silent: set[Server] = set()  # they are asked last
         self._zones: dict[str, Zone | Trouble] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def ask(self, name: str, kind: str) -> Answer:
         """Ask the resolvers in turn; return the first answer that says anything, or the last trouble."""
         answer: Answer = Trouble(Fault.UNREACHABLE, "no resolver is configured")
-        for server in self.resolvers:
+        for server in sorted(self.resolvers, key=self._silent.__contains__):
             answer = await self._recursive(server, name, kind)
             if isinstance(answer, Found | Absent):
                 break
+            if isinstance(answer, Trouble) and answer.fault in _NOT_THERE:
+                self._silent.add(server)
         return answer
 
     async def sights(self, name: str, kind: str) -> tuple[Sight, ...]:

@@ -49,7 +49,7 @@ class Checked:
     One wanted record, checked.
 
     ``found``: the values that were seen, each once. ``remarks``: what is to be done, in sentences. ``wait``: seconds
-    after which caches have forgotten what is old, 0 where nothing is to be waited out.
+    that caches keep what is not right yet, from now or from when it is mended; 0 where nothing is to be waited out.
     """
 
     record: WantedRecord
@@ -119,7 +119,7 @@ async def _check(net: Net, domain: str, record: WantedRecord) -> Checked:
         told += more
     old = [view.ttl for view in seen if view.state in (State.MISSING, State.WRONG) and view.ttl is not None]
     found = tuple(dict.fromkeys(values))
-    wait = max(old, default=0) if state is State.SPREADING else 0
+    wait = 0 if state is State.FOUND else max(old, default=0)
     return Checked(record, state, found, tuple(dict.fromkeys(told)), tuple(seen), wait)
 
 

@@ -67,7 +67,8 @@ def _record(checked: Checked) -> Iterator[str]:
         for each in checked.views:
             yield _view(each, width)
     if checked.wait:
-        yield f"    caches keep the old for up to {_span(checked.wait)} more"
+        since, more = ("", " more") if state is State.SPREADING else ("once it is right, ", "")
+        yield f"    {since}caches keep the old for up to {_span(checked.wait)}{more}"
 
 
 def _view(view: View, width: int) -> str:
