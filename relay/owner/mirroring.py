@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -100,8 +100,8 @@ class Mirror:
         return self._bring(identity, policies, removes=not self._keep)
 
     def add(self, identity: IdentityArn, policies: Mapping[str, str]) -> Brought:
-        """Put *policies* beside those that are there. Raises as :meth:`bring`."""
-        return self._bring(identity, policies, removes=False)
+        """Put *policies* beside the others, of which nothing is known. Raises as :meth:`bring`."""
+        return replace(self._bring(identity, policies, removes=False), kept=())
 
     def _bring(self, identity: IdentityArn, policies: Mapping[str, str], *, removes: bool) -> Brought:
         folder = _folder_of(self._root, identity, policies)

@@ -92,7 +92,8 @@ def test_keep_keeps(root, mirror):
     assert keeping.bring(ARN, NEW) == Brought(ARN, ("a", "d"), kept=("b",))
     assert keeping.take_away(ARN) == Brought(ARN, kept=("a", "b", "c", "d"))
     assert as_read(root) == {**OLD, **NEW}
-    assert mirror.add(ARN, {"a": ALLOW}).kept == ("b", "c", "d")
+    assert mirror.add(ARN, {"a": ALLOW}) == Brought(ARN, ("a",))
+    assert as_read(root) == {**OLD, **NEW, "a": ALLOW}
 
 
 def test_what_is_gone_leaves_nothing(root, mirror):

@@ -267,7 +267,7 @@ def test_a_folder_is_written_and_kept_fresh(run, ses, tmp_path):
     assert first.stdout.splitlines() == [
         f"arn:aws:ses:{REGION}:{OWNER}:identity/ceo@example.com: new, without policies",
         f"{ARN}: wrote billing, newsletter",
-        "2 identities: 2 written, 0 removed",
+        "2 identities; policies: 2 written, 0 removed",
     ]
     assert (folder / "example.com" / "billing.json").read_text() == INVOICES
     assert list((folder / "ceo@example.com").iterdir()) == []
@@ -280,11 +280,11 @@ def test_a_folder_is_written_and_kept_fresh(run, ses, tmp_path):
     assert second.stdout.splitlines() == [
         f"arn:aws:ses:{REGION}:{OWNER}:identity/ceo@example.com: its folder is removed",
         f"{ARN}: removed newsletter",
-        "1 identity: 0 written, 1 removed",
+        "1 identity; policies: 0 written, 1 removed",
     ]
     assert sorted(path.name for path in folder.iterdir()) == ["example.com"]
     assert (folder / "example.com" / "billing.json").stat().st_mtime_ns == untouched
-    assert run("policy", "get", "--all", "--to", "policies").stdout == "1 identity: 0 written, 0 removed\n"
+    assert run("policy", "get", "--all", "--to", "policies").stdout == "1 identity; policies: 0 written, 0 removed\n"
 
 
 def test_keep_leaves_what_is_gone(run, ses, tmp_path):
@@ -332,13 +332,14 @@ def test_one_identity_into_a_folder(run, ses, tmp_path):
     ses.holds("example.com", billing=INVOICES, news=ANY)
     folder = tmp_path / "policies" / OWNER / REGION / "example.com"
 
-    assert run("policy", "get", "example.com", "news", "--to", "policies").exit_code == 0
+    one = run("policy", "get", "example.com", "news", "--to", "policies")
+    assert one.stdout == f"{ARN}: wrote news\n1 identity; policies: 1 written, 0 removed\n"
     assert [path.name for path in folder.iterdir()] == ["news.json"]
     ses.api().delete_policy("example.com", "news")
     result = run("policy", "get", "example.com", "--to", "policies")
-    assert result.stdout == f"{ARN}: wrote billing; removed news\n1 identity: 1 written, 1 removed\n"
+    assert result.stdout == f"{ARN}: wrote billing; removed news\n1 identity; policies: 1 written, 1 removed\n"
     again = run("policy", "get", "example.com", "--to", "policies")
-    assert again.stdout == f"{ARN}: unchanged\n1 identity: 0 written, 0 removed\n"
+    assert again.stdout == f"{ARN}: unchanged\n1 identity; policies: 0 written, 0 removed\n"
 
 
 def test_files_that_are_no_policies_are_told_of(run, ses, tmp_path):
@@ -392,10 +393,12 @@ def test_interrupted_it_ends_between_two_identities(run, ses, tmp_path, monkeypa
     result = run("policy", "get", "--all", "--to", "policies")
 
     assert result.exit_code == 1
-    assert result.stdout.endswith("1 identity: 1 written, 0 removed\n")
+    assert result.stdout.endswith("1 identity; policies: 1 written, 0 removed\n")
     assert f"error: {OWNER} {REGION}: ended early; the next run goes on there" in result.stderr
     monkeypatch.setattr(SesApi, "identity", real)
-    assert run("policy", "get", "--all", "--to", "policies").stdout.endswith("2 identities: 1 written, 0 removed\n")
+    assert run("policy", "get", "--all", "--to", "policies").stdout.endswith(
+        "2 identities; policies: 1 written, 0 removed\n"
+    )
     assert list((tmp_path / "policies").rglob(".*")) == []
 
 
@@ -415,7 +418,7 @@ def test_an_identity_that_the_list_forgot_is_asked_for_before_it_goes(run, ses, 
     run("policy", "get", "--all", "--to", "policies")
     monkeypatch.setattr(SesApi, "pages", lambda _self: iter([()]))
 
-    assert run("policy", "get", "--all", "--to", "policies").stdout == "1 identity: 0 written, 0 removed\n"
+    assert run("policy", "get", "--all", "--to", "policies").stdout == "1 identity; policies: 0 written, 0 removed\n"
     assert len(list((tmp_path / "policies").glob("*/*/*/*.json"))) == 1
 
 
@@ -457,7 +460,7 @@ def test_all_places_are_read_at_once_and_each_has_its_folder(run, ses, tmp_path)
 
     result = run("policy", "get", "--all", "--to", "policies", "-c", "house.toml")
 
-    assert result.stdout.endswith("2 identities: 1 written, 0 removed\n"), result.stderr
+    assert result.stdout.endswith("2 identities; policies: 1 written, 0 removed\n"), result.stderr
     assert [path.name for path in sorted((tmp_path / "policies" / OWNER).iterdir())] == ["eu-west-1", REGION]
     which = run("policy", "get", "example.com", "-c", "house.toml")
     assert f"which one? Give --account and --region: {OWNER} {REGION}, {OWNER} eu-west-1" in which.stderr
@@ -466,7 +469,7 @@ def test_all_places_are_read_at_once_and_each_has_its_folder(run, ses, tmp_path)
 
 def test_an_empty_account_is_an_empty_folder(run, ses, tmp_path):
     """A relay that is told of the owner finds a folder that says: nothing, instead of finding none."""
-    assert run("policy", "get", "--all", "--to", "policies").stdout == "0 identities: 0 written, 0 removed\n"
+    assert run("policy", "get", "--all", "--to", "policies").stdout == "0 identities; policies: 0 written, 0 removed\n"
     assert list((tmp_path / "policies" / OWNER / REGION).iterdir()) == []
     assert ses.api().identities() == []
 

@@ -180,7 +180,8 @@ def _summary(found: list[Fetched]) -> str:
         sum(len(getattr(brought, what)) for fetched in found for brought in fetched.brought)
         for what in ("written", "removed")
     )
-    return f"{identities:,} {'identity' if identities == 1 else 'identities'}: {written} written, {removed} removed"
+    policies = f"policies: {written:,} written, {removed:,} removed"
+    return f"{identities:,} {'identity' if identities == 1 else 'identities'}; {policies}"
 
 
 def _json(found: list[Fetched]) -> dict[str, object]:
