@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from relay.translation import endpoint_of
 _EVERY_EVENT: Final = (*EVENTS, "OPEN", "CLICK", "SUBSCRIPTION")
 _QUEUE: Final = re.compile(r"[A-Za-z0-9_-]{1,75}", re.ASCII)  # the queue of dead letters is five letters longer, of 80
 _SET: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_LONGEST: Final = 64
 _ANY_ACCOUNT: Final = "ACCOUNT"
 _ARNS: Final = ("default_source_arn", "default_from_arn", "default_return_path_arn")
 
@@ -94,15 +95,15 @@ def feedback(  # noqa: PLR0913  one for each option
     if shared_queue and not cloudformation:
         raise click.UsageError("--shared-queue goes with --cloudformation; --yes finds out by itself")
     where = region or _region(delegate, settings)
-    own_set = _configuration_set(configuration_set, delegate)
+    own_name, own_set = _own_name(name), _configuration_set(configuration_set, delegate)
     wanted = tuple(event for event in _EVERY_EVENT if event in events) or EVENTS
-    path = FeedbackPath(_ANY_ACCOUNT, where, own_set, f"ses-relay-{name}", queue, via, wanted)
+    path = FeedbackPath(_ANY_ACCOUNT, where, own_set, own_name, queue, via, wanted)
     if cloudformation:
         click.echo(json.dumps(template_of(path, name, with_queue=not shared_queue), indent=2))
         return
     with aws_problems_told():
         accounts, account = _accounts(delegate, settings, where)
-        path = FeedbackPath(account, where, own_set, path.name, queue, via, wanted)
+        path = replace(path, account=account)
         url = Setup(accounts, path, _tell).run() if yes else _url(path)
     if as_json:
         click.echo(json.dumps(_as_json(path, name, url, is_set_up=yes), indent=2))
@@ -159,6 +160,14 @@ def _delegate(name: str, settings: Settings) -> DelegateSettings:
         known = ", ".join(sorted(each.name for each in settings.delegate)) or "none"
         raise click.UsageError(f"no delegate is named {name}; there are: {known}")
     return found
+
+
+def _own_name(delegate: str) -> str:
+    """What topic or rule and event destination are named; SES and EventBridge take 64 letters."""
+    name = f"ses-relay-{delegate}"
+    if len(name) > _LONGEST:
+        raise click.UsageError(f"{name} has {len(name)} letters, and AWS takes {_LONGEST}: shorten the delegate's name")
+    return name
 
 
 def _configuration_set(given: str | None, delegate: DelegateSettings) -> str:

@@ -18,6 +18,8 @@ Via = Literal["sns", "eventbridge"]
 EVENTS: Final = ("SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "RENDERING_FAILURE", "DELIVERY_DELAY")
 #: Seconds that events wait for a relay that is away: the most that SQS keeps anything.
 RETENTION: Final = 14 * 86400
+#: The one target of the rule: another queue takes the place of the one before.
+TARGET: Final = "queue"
 #: Readings of one event before it is put aside.
 READINGS: Final = 5
 _VISIBILITY: Final = 60

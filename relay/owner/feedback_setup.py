@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from relay.identities.accounts import Accounts, Refused
 from relay.owner.feedback_path import (
+    TARGET,
     FeedbackPath,
     dead_letters_attributes,
     definition,
@@ -122,7 +123,7 @@ class Setup:
     def _target(self) -> None:
         path = self._path
         call = "events.put_targets"
-        answer = self._call(call, Rule=path.name, Targets=[{"Id": path.queue, "Arn": path.queue_arn}])
+        answer = self._call(call, Rule=path.name, Targets=[{"Id": TARGET, "Arn": path.queue_arn}])
         for failed in answer.get("FailedEntries") or ():
             raise Refused(call, str(failed.get("ErrorCode")), str(failed.get("ErrorMessage")))
         self._tell(f"rule {path.name} leads to {path.queue}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from relay.owner.feedback_path import (
+    TARGET,
     FeedbackPath,
     dead_letters_attributes,
     event_pattern,
@@ -72,7 +73,7 @@ def _topic(path: FeedbackPath, *, with_queue: bool) -> dict[str, Any]:
 
 
 def _rule(path: FeedbackPath, *, with_queue: bool) -> dict[str, Any]:
-    target = {"Id": path.queue, "Arn": _queue(path, with_queue=with_queue)}
+    target = {"Id": TARGET, "Arn": _queue(path, with_queue=with_queue)}
     rule = {"Name": path.name, "EventPattern": event_pattern(path), "State": "ENABLED", "Targets": [target]}
     return {"Rule": _resource("Events::Rule", rule)}
 

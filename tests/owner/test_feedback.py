@@ -290,6 +290,14 @@ def test_wrong_usage_is_told_before_anybody_is_asked(run, config, words, said):
     assert said in " ".join(result.stderr.split())
 
 
+def test_a_name_that_is_too_long_for_aws_is_told(run, config):
+    config.write_text(config.read_text().replace('"billing"', f'"{"b" * 55}"'))
+
+    result = run("delegate", "feedback", "b" * 55, "-c", config)
+
+    assert (result.exit_code, "has 65 letters, and AWS takes 64" in result.stderr) == (2, True)
+
+
 def test_the_region_is_that_of_the_delegates_identities(run, config):
     arns = [f"arn:aws:ses:{region}:888888888888:identity/example.com" for region in ("eu-west-1", "eu-west-2")]
     plain = config.read_text()
