@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from relay.dns.servers import read_server, system_servers
+from relay.dns.servers import system_servers
 from relay.identities.accounts import Accounts, AtOnce, OneASecond
 from relay.identities.names import is_region
 from relay.owner.doctor.findings import Finding, failing, ok, warning
@@ -63,7 +63,7 @@ def setup_of(settings: Settings, environ: Mapping[str, str]) -> Setup:
         policies=settings.policies.directory if settings.policies.reads_folder else None,
         refresh_interval=settings.policies.refresh_interval,
         max_stale=settings.policies.max_stale,
-        resolvers=tuple(map(read_server, settings.dns.nameservers)) or system_servers(),
+        resolvers=settings.dns.nameservers or system_servers(),
     )
 
 
