@@ -32,7 +32,7 @@ class RoleKey:
 
     Args:
         assume: Asks STS. Never raises for what the world does.
-        mended: Called when the role can be used, after it could not.
+        mended: Called with every new session: what waited for one may go.
         chance: Draws from [0, 1).
 
     """
@@ -95,7 +95,7 @@ class RoleKey:
         It is handed out until there is another: in a region that the account has not enabled SES refuses every session.
         """
         age = _now() - self._begun_at
-        if not self._is_current(key) or self._wanted.is_set() or age < min(LONGEST_REFUSAL, 2.0**self._refusals):
+        if not self._may_begin_anew(key) or age < min(LONGEST_REFUSAL, 2.0**self._refusals):
             return
         self._refusals = 0 if age > LONGEST_REFUSAL else self._refusals + 1
         self._tell("warning", "role.session-refused")
@@ -103,7 +103,7 @@ class RoleKey:
 
     def doubt(self, key: AccessKey) -> None:
         """Take note that SES denied what this session asked: the role may not, or its older sessions were revoked."""
-        if self._is_current(key) and _now() - self._begun_at > DOUBTED_AFTER:
+        if self._may_begin_anew(key) and _now() - self._begun_at > DOUBTED_AFTER:
             self._wanted.set()
 
     async def run(self, turns: asyncio.Semaphore) -> None:
@@ -125,21 +125,22 @@ class RoleKey:
             self._observe(Incident("roles", "-", error))
             return Unusable("an incident inside the relay; the log has it", "Internal")
 
-    def _is_current(self, key: AccessKey) -> bool:
-        return self._session is not None and key == self._session.key
+    def _may_begin_anew(self, key: AccessKey) -> bool:
+        """Whether *key* is the one that is handed out, and nobody asks for another already."""
+        is_current = self._session is not None and key == self._session.key
+        return is_current and self._failure is None and not self._wanted.is_set()
 
     def _take(self, answer: Session | Unusable) -> None:
-        was_usable = isinstance(self.state, AccessKey)
         if isinstance(answer, Session):
             self._session, self._failure, self._failures = answer, None, 0
             self._begun_at = _now()
             self._ends_at = self._begun_at + answer.seconds
             self._tell("info", "role.assumed")
-            if not was_usable:
-                self._mended(self.role)
+            self._mended(self.role)
             return
+        is_usable = isinstance(self.state, AccessKey)
         self._failure, self._failures = answer, self._failures + 1
-        level, event = ("warning", "role.not-renewed") if was_usable else ("error", "role.not-assumed")
+        level, event = ("warning", "role.not-renewed") if is_usable else ("error", "role.not-assumed")
         self._tell(level, event, answer)
 
     def _rest(self) -> float:

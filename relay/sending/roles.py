@@ -31,7 +31,7 @@ class NoRole:
 
 class Roles:
     """
-    All roles. ``mended``: called with a role that can be used after it could not; set before :meth:`want`.
+    All roles. ``mended``: called with a role that has a new session.
 
     Nothing is asked of STS before :meth:`start`; what is wanted later is begun at once.
     """

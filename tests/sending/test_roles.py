@@ -203,6 +203,24 @@ def test_a_session_that_aws_refuses_is_begun_anew_behind_the_messages():
 
     stage = played(play)
     assert stage.told == ["role.assumed", "role.session-refused", "role.assumed"]
+    assert stage.mended == [APP, APP], "what was refused may go"
+
+
+def test_a_refused_session_that_cannot_be_renewed_does_not_run_sts_over():
+    """However much mail is refused with it: STS is asked as rarely as after any other failure."""
+
+    async def play(stage: Stage) -> None:
+        stage.sts.refusals = [DENIED] * 1000
+        await asyncio.sleep(600)
+        key = await stage.signed_with()
+        for _ in range(600):
+            stage.roles.of(APP).reject(key)
+            stage.roles.doubt(APP, key)
+            await asyncio.sleep(1)
+
+    stage = played(play)
+    assert len(stage.sts.asked) < 20
+    assert stage.told == ["role.assumed", "role.session-refused", "role.not-renewed"]
 
 
 def test_where_a_new_session_does_not_help_sts_is_not_asked_for_ever():
