@@ -21,8 +21,9 @@ _NO_QUEUE: Final = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonEx
 _EXISTS: Final = "AlreadyExistsException"
 #: An own key of KMS in front of the queue would have to let the sender use it.
 ENCRYPTION: Final = (
-    "The queue is encrypted with keys of SQS: topic and rule need no right to them.\nWith a key of your own in KMS, its "
-    "policy must let sns.amazonaws.com or events.amazonaws.com call kms:GenerateDataKey* and kms:Decrypt."
+    "The queue is encrypted with keys of SQS: topic and rule need no right to them.\n"
+    "With a key of your own in KMS, its policy must let "
+    "sns.amazonaws.com or events.amazonaws.com call kms:GenerateDataKey* and kms:Decrypt."
 )
 
 
