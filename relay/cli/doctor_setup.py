@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from relay.dns.servers import system_servers
-from relay.identities.accounts import Accounts, AtOnce, OneASecond
+from relay.identities.accounts import Access, Accounts, AtOnce, OneASecond
 from relay.identities.names import is_region
 from relay.owner.doctor.findings import Finding, failing, ok, warning
+from relay.owner.doctor.roles import READER
 from relay.owner.doctor.rounds import PatientPace
 from relay.owner.doctor.setup import (
     Certificate,
@@ -23,7 +24,8 @@ from relay.owner.doctor.setup import (
 from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Problem, Reading
-from relay.translation import CALLER, accesses_of, dispatch_of, endpoint_of, hostname_of, largest_of
+from relay.translation import CALLER, accesses_of, dispatch_of, endpoint_of, hostname_of, largest_of, postmaster_of
+from relay.words.roles import AssumedRole
 
 #: Attempts at a call: a doctor does not wait out what a relay waits out.
 TRIES: Final = 3
@@ -58,7 +60,7 @@ def setup_of(settings: Settings, environ: Mapping[str, str]) -> Setup:
         spool=_spool(settings),
         admin=(settings.admin.address.host, settings.admin.address.port),
         secrets=tuple(_secrets(settings)),
-        delegates=tuple(map(_delegate, settings.delegate)),
+        delegates=(*map(_delegate, settings.delegate), *_postmaster(settings)),
         owners=tuple(_owners(settings)),
         policies=settings.policies.directory if settings.policies.reads_folder else None,
         refresh_interval=settings.policies.refresh_interval,
@@ -71,8 +73,14 @@ def means_of(settings: Settings, setup: Setup, now: Callable[[], float]) -> Mean
     """Return the clients. AWS's SES takes a call a second; an embedded one says so if it does."""
     pace = PatientPace(OneASecond() if setup.asks_aws_itself else AtOnce())
     url = endpoint_of(settings)
-    own = Accounts((), endpoint_url=url, pace=pace, tries=TRIES)
-    return Means(own, Accounts(accesses_of(settings), endpoint_url=url, pace=pace, tries=TRIES), now)
+
+    def accounts(*accesses: Access, session_name: str = READER) -> Accounts:
+        return Accounts(accesses, endpoint_url=url, pace=pace, tries=TRIES, session_name=session_name)
+
+    def lent(role: AssumedRole) -> Accounts:
+        return accounts(Access(role.account, role.arn, role.external_id), session_name=role.session)
+
+    return Means(accounts(), accounts(*accesses_of(settings)), now, lent)
 
 
 def _spool(settings: Settings) -> SpoolPlace | None:
@@ -99,6 +107,13 @@ def _delegate(each: DelegateSettings) -> DelegateAtAws:
     identities = (*filter(None, defaults), *each.allow_source_arns, *each.allow_identities)
     sets = (*filter(None, (each.configuration_set,)), *each.allow_configuration_sets)
     return DelegateAtAws(delegate, delegate.role, tuple(dict.fromkeys(identities)), tuple(dict.fromkeys(sets)))
+
+
+def _postmaster(settings: Settings) -> Iterator[DelegateAtAws]:
+    """Return who sends notices, where that is a role; else it is the relay."""
+    postmaster = postmaster_of(settings, None)
+    if postmaster is not None:
+        yield DelegateAtAws(postmaster, postmaster.role)
 
 
 def _owners(settings: Settings) -> Iterator[Owner]:

@@ -142,7 +142,7 @@ GROUPS: Final[dict[str, tuple[Check, ...]]] = {
         ),
         Check(
             "sandbox",
-            "whether SES lets the account send to everybody",
+            "whether SES lets the account send to everybody: the relay's, and that of each delegate's role",
             "the account is in the sandbox: only verified recipients, 200 a day",
             "",
             "Ask for production access: aws sesv2 put-account-details --production-access-enabled --mail-type "

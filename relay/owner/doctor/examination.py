@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from relay.owner.doctor.account import look_at_region, no_region
+from relay.owner.doctor.account import look_at_region, look_at_region_of_role, no_region
 from relay.owner.doctor.catalog import CHECKS
 from relay.owner.doctor.certificate import look_at_certificate
 from relay.owner.doctor.configuration_sets import look_at_sets
@@ -57,6 +57,8 @@ def looks_of(setup: Setup, means: Means) -> Iterator[Look]:
     if not regions:
         yield Look(("region",), lambda: [no_region()])
     yield from (look_at_region(means, region) for region in regions)
+    payers = {each.role.account: each for each in setup.delegates if each.role is not None}.values()
+    yield from filter(None, (look_at_region_of_role(means, each, region) for each in payers for region in regions))
     at = (regions or (ANY_REGION,))[0]
     yield look_at_permission(means, at, named_arns(setup), is_aws=setup.asks_aws_itself)
     yield from look_at_sets(setup, means)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from relay.identities.accounts import AwsProblem, Refused
 from relay.owner.doctor import iam
@@ -9,7 +10,8 @@ from relay.owner.doctor.findings import Finding, Look, failing, ok
 from relay.owner.doctor.setup import DelegateAtAws, Means, Owner
 
 #: The name of the session that reads owners' policies, as the relay calls it.
-READER = "ses-relay"
+READER: Final = "ses-relay"
+_LONGEST: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def _assume(means: Means, role: _Role, region: str) -> Iterator[Finding]:
     try:
         means.own.call("", region, "sts.assume_role", RoleArn=role.arn, RoleSessionName=role.session, **extra)
     except Refused as refused:
-        yield failing(role.check, f"{refused.code}: {refused.message}", _fix(means, role), role.about)
+        yield failing(
+            role.check, f"{refused.code}: {' '.join(refused.message.split())[:_LONGEST]}", _fix(means, role), role.about
+        )
     except AwsProblem as problem:
         yield failing(role.check, str(problem), "STS does not answer: see credentials and names.", role.about)
     else:

@@ -143,14 +143,16 @@ class Means:
     """
     With what the doctor asks AWS, and what it has learnt that others need.
 
-    ``own``: by the relay's own credentials; ``owners``: through the roles that owners lend. ``now`` tells seconds since
-    the epoch. ``caller``: known once the credentials have been looked at; ``folder``: once the folder of policies has
-    been read; ``with_events``: the configuration sets of delegates that were seen to publish events.
+    ``own``: by the relay's own credentials; ``owners``: through the roles that owners lend; ``lent``: as a role that a
+    delegate's mail is sent as. ``now`` tells seconds since the epoch. ``caller``: known once the credentials have been
+    looked at; ``folder``: once the folder of policies has been read; ``with_events``: the configuration sets of
+    delegates that were seen to publish events.
     """
 
     own: Accounts
     owners: Accounts
     now: Callable[[], float]
+    lent: Callable[[AssumedRole], Accounts]
     caller: Caller | None = None
     folder: Catalog | None = None
     with_events: set[str] = field(default_factory=set)

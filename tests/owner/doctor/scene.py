@@ -19,6 +19,7 @@ from relay.owner.doctor.findings import Finding, Status
 from relay.owner.doctor.rounds import PatientPace, Rounds
 from relay.owner.doctor.setup import DelegateAtAws, Listening, Means, Owner, Setup, SpoolPlace
 from relay.words.delegates import Delegate
+from relay.words.roles import AssumedRole
 from tests.localses.running import Door
 
 DEMO = Path(__file__).parents[3] / "config" / "demo"
@@ -80,9 +81,13 @@ class Scene:
 
     def means(self) -> Means:
         own, owners = (self._accounts(who, accesses) for who, accesses in (("own", []), ("owners", self.accesses)))
-        return Means(own, owners, time.time)
+        return Means(own, owners, time.time, self._lent)
 
-    def _accounts(self, who: str, accesses: list[Access]) -> Answering:
+    def _lent(self, role: AssumedRole) -> Answering:
+        access = Access(role.account, role.arn, role.external_id)
+        return self._accounts("lent", [access], session_name=role.session)
+
+    def _accounts(self, who: str, accesses: list[Access], **more: Any) -> Answering:
         return Answering(
             accesses,
             endpoint_url=self.door.url,
@@ -90,6 +95,7 @@ class Scene:
             tries=1,
             new_session=lambda: session(who, self.key),
             answers=self.answers,
+            **more,
         )
 
     def found(self, *checks: str, **changes: Any) -> list[Finding]:

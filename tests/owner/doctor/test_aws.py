@@ -103,8 +103,11 @@ def test_a_region_that_does_not_serve_us(scene):
     scene.answers = {"ses.get_send_quota": Refused("ses get_send_quota", "OptInRequired", "not in this region")}
     found = scene.found("region", "quota")
 
-    assert failing(found) == ["region"]
+    assert only(found, "region").what.startswith("SES answers within")
     assert only(found, "quota").status == "not-checked"
+
+    scene.answers["sesv2.get_account"] = scene.answers["ses.get_send_quota"]
+    assert failing(scene.found("region", "quota")) == ["region"]
 
 
 def test_a_region_that_does_not_answer(scene):
@@ -127,6 +130,7 @@ def test_what_is_not_permitted_to_ask_is_not_checked(scene):
     found = scene.found("region", "sandbox", "sending", "quota")
 
     statuses = {each.check: each.status.value for each in found}
+    assert only(found, "region").what == "SES answers, and lets us ask nothing"
     assert statuses["sandbox"] == statuses["sending"] == "not-checked"
     assert statuses["quota"] == "warning"
     assert statement_in(only(found, "quota").fix) == {
@@ -264,6 +268,20 @@ def test_a_role_that_cannot_be_assumed_says_both_sides(scene):
         "Condition": {"StringEquals": {"sts:ExternalId": "the external_id of delegate billing"}},
     }
     assert statement_in(ours) == {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": missing}
+
+
+def test_the_account_of_a_role_is_the_one_that_counts(scene):
+    """Its sandbox and quota, asked as the role: those of the relay's account say nothing of its mail."""
+    scene.door.local("PUT", "accounts", {"111111111111": {"sandbox": True}})
+    delegates = (with_role(MAILER.arn), DelegateAtAws(Delegate("other", "222222222222")))
+    found = scene.found("sandbox", "quota", delegates=delegates)
+
+    assert [(each.check, each.about, each.status.value) for each in found] == [
+        ("sandbox", "us-east-1", "ok"),
+        ("sandbox", "us-east-1 as billing", "warning"),
+        ("quota", "us-east-1", "ok"),
+        ("quota", "us-east-1 as billing", "ok"),
+    ]
 
 
 def test_sts_that_does_not_answer_is_no_matter_of_trust(scene):

@@ -197,6 +197,15 @@ def test_the_sick_set_up_of_the_how_to_is_told_as_shown(config, scene):
     assert [line for piece in pieces if piece[0].startswith("failing") for line in piece] == shown.splitlines()
 
 
+def test_the_role_of_notices_is_looked_at(config):
+    sender = 'from = "postmaster@example.com"'
+    role = 'role = "arn:aws:iam::888888888888:role/notices"'
+    config.write_text(config.read_text().replace(sender, f"{sender}\n{role} #"))
+    (found,) = told(doctor("-c", config, "--only", "delegate.role", "--json"))["findings"]
+
+    assert (found["about"], found["status"]) == ("ses-relay-notifications", "failing")
+
+
 def test_the_healthy_set_up_of_the_how_to_names_checks_that_there_are():
     page = (ROOT / "docs" / "how-to" / "doctor.md").read_text()
     lines = [
