@@ -23,6 +23,7 @@ from relay.localses.sigv4 import Caller
 from relay.localses.simple_email import read_simple_email
 from relay.localses.simulator import counted, what_becomes_of
 from relay.localses.store import Message
+from relay.localses.verification import SUCCESS
 from relay.words.arns import parse_identity_arn
 
 
@@ -49,8 +50,10 @@ def _accept(house: House, send: Send) -> dict[str, str]:
     house.quota.standings.of(owner).check()
     _check_configuration_set(house, owner, send.email.configuration_set)
     identity_arn = check_send(house, send)
+    identity = _identity(house, owner, identity_arn)
+    _check_mail_from(house, identity)
     if send.email.configuration_set is None:
-        default = _default_configuration_set(house, owner, identity_arn)
+        default = _default_configuration_set(owner, identity)
         send = replace(send, email=replace(send.email, configuration_set=default))
         _check_configuration_set(house, owner, default)
     recipients, for_the_day = len(send.email.destinations), counted(send.email.destinations)
@@ -128,13 +131,25 @@ def _check_configuration_set(house: House, owner: Owner, name: str | None) -> No
         )
 
 
-def _default_configuration_set(house: House, owner: Owner, identity_arn: str) -> str | None:
+def _identity(house: House, owner: Owner, arn: str) -> Identity | None:
+    """The identity that the author is used under, whoever owns it; None where it only counts as verified."""
+    named = parse_identity_arn(arn)
+    return house.identities.find(Owner(named.account, owner.region), named.name)
+
+
+def _check_mail_from(house: House, identity: Identity | None) -> None:
+    """A MAIL FROM domain without its records refuses the message, where the identity's owner wants that."""
+    if identity is None or identity.traits.on_mx_failure != "REJECT_MESSAGE":
+        return
+    if house.verification.standing(identity).mail_from != SUCCESS:
+        raise Refused("MailFromDomainNotVerifiedException", "DNS setup for MAIL FROM domain is invalid.")
+
+
+def _default_configuration_set(owner: Owner, identity: Identity | None) -> str | None:
     """That of the identity, where it is the sender's own."""
-    arn = parse_identity_arn(identity_arn)
-    identity: Identity | None = None
-    if arn.account == owner.account:
-        identity = house.identities.find(owner, arn.name)
-    return (identity.traits.configuration_set or None) if identity is not None else None
+    if identity is None or identity.owner != owner:
+        return None
+    return identity.traits.configuration_set or None
 
 
 def _message(send: Send, identity_arn: str, now: float) -> Message:

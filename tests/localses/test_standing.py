@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from relay.dns.answers import Absent
 from relay.localses.app import LocalSes
 from relay.localses.keys import DEMO_KEYS, Key
 from relay.localses.quota import Allowance
@@ -205,3 +206,22 @@ def test_a_rate_of_calls_of_ones_own(house, clock):
             client.list_identities()
         clock.seconds = 11
         assert client.list_identities()["Identities"] == []
+
+
+async def nothing(_name: str, _kind: str) -> Absent:
+    """A DNS that knows nothing; an address is verified without it."""
+    return Absent(name_exists=False)
+
+
+def test_a_mail_from_domain_without_its_records_refuses_where_that_is_wanted(house):
+    """``RejectMessage``; else SES uses a domain of its own (SES Developer Guide, "Using a custom MAIL FROM domain")."""
+    named = {"Identity": "ann@example.com", "MailFromDomain": "m.example.com"}
+    with house.running(LocalSes(DEMO_KEYS, ask_dns=nothing)) as door:
+        v1, v2 = door.client(), door.client("sesv2")
+        v1.verify_email_identity(EmailAddress="ann@example.com")
+        v1.set_identity_mail_from_domain(**named, BehaviorOnMXFailure="UseDefaultValue")
+        v1.send_raw_email(**SEND)
+        v1.set_identity_mail_from_domain(**named, BehaviorOnMXFailure="RejectMessage")
+
+        assert refusal(v1)[:2] == (400, "MailFromDomainNotVerifiedException")
+        assert refusal(v2, Content={"Raw": {"Data": MESSAGE}})[:2] == (400, "MailFromDomainNotVerifiedException")
