@@ -137,6 +137,7 @@ def test_delegate_list(run, folder):
         {
             "name": "news",
             "principal": "222222222222",
+            "role_arn": None,
             "authenticates_by": ["network"],
             "allowed_networks": [],
             "trusted_networks": ["10.0.0.0/8"],
