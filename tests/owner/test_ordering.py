@@ -188,6 +188,38 @@ def test_an_identity_that_has_policies_before_and_after_is_never_without():
     assert verbs(ordered(before, after)) == ["add ceo@example.com/new", "delete ceo@example.com/old"]
 
 
+def test_nor_is_it_where_that_leaves_no_order():
+    """Its old policy waits for its new one, that for its domain's, and the domain's for the old one to go."""
+    before = {CEO: {"old": text(CEO, ("Allow", BOB, "*"))}, DOMAIN: {"all": text(DOMAIN, ("Allow", ANN, "*"))}}
+    after = {
+        CEO: {"new": text(CEO, ("Allow", ANN, "other*"))},
+        DOMAIN: {"all": text(DOMAIN, ("Allow", ANN, "ann@*"), ("Allow", BOB, "*"))},
+    }
+    steps = ordered(before, after)
+    assert wider(before, after, steps) == []
+    assert all(state[CEO] for state in states(before, steps))
+
+
+def test_a_deny_that_moves_to_another_policy_is_there_before_it_goes():
+    before = {
+        DOMAIN: {
+            "a": text(DOMAIN, ("Deny", ANN, "ceo*"), ("Allow", BOB, "x*")),
+            "b": text(DOMAIN, ("Deny", ANN, "z*")),
+            "k": text(DOMAIN, ("Allow", ANN, "*")),
+        }
+    }
+    after = {
+        DOMAIN: {
+            **before[DOMAIN],
+            "a": text(DOMAIN, ("Allow", BOB, "y*")),
+            "b": text(DOMAIN, ("Deny", ANN, "ceo*")),
+        }
+    }
+    steps = ordered(before, after)
+    assert verbs(steps) == ["change example.com/b", "change example.com/a"]
+    assert wider(before, after, steps) == []
+
+
 def test_a_new_domain_with_an_address_begins_with_the_address():
     after = {DOMAIN: {"all": text(DOMAIN, ("Allow", ANN, "*"))}, CEO: {"only": text(CEO, ("Allow", BOB, "*"))}}
     assert verbs(ordered({}, after)) == ["add ceo@example.com/only", "add example.com/all"]

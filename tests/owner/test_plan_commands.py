@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from relay.cli.policy import planning
 from relay.identities import accounts
 from relay.identities.ses_api import SesApi
 from relay.localses.accounts import Accounts as Known
@@ -180,6 +181,16 @@ def test_identities_beyond_the_folder_are_not_looked_at_when_not_asked_for(run, 
     put(tmp_path / "policies", {"example.com": {}})
     result = run("policy", "plan", "policies", "--no-others")
     assert result.stdout == "not in the folder, not looked at: other.example\n1 identity: nothing to do, 0 the same\n"
+
+
+def test_many_beyond_the_folder_are_spoken_of_before_they_are_looked_at(run, ses, tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "_MANY", 1)
+    for name in ("example.com", "a.example", "b.example"):
+        ses.holds(name)
+    put(tmp_path / "policies", {"example.com": {}})
+    result = run("policy", "plan", "policies")
+    assert result.stderr == "looking at 2 identities beyond the folder, one a second; --no-others leaves them\n"
+    assert run("policy", "plan", "policies", "--no-others").stderr == ""
 
 
 def test_ses_out_of_reach_is_told(run, ses, tmp_path, monkeypatch):

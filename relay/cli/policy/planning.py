@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -29,6 +29,9 @@ from relay.owner.writing import path_in
 from relay.policy.lint import Severity, lint_identity
 from relay.translation import rules_of
 from relay.words.arns import IdentityArn
+
+#: Identities beyond the folder, and seconds, that are worth a word.
+_MANY: Final = 60
 
 
 def folder_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -151,6 +154,11 @@ def _look(
             refuse(place.problem)
     names = {str(place): by_place[place.api.account, place.api.region] for place in places}
     asked = {str(place): sorted(names[str(place)] | set(place.names if others else ())) for place in places}
+    beyond = max((len(all_of_it) - len(names[place]) for place, all_of_it in asked.items()), default=0)
+    if beyond > _MANY:
+        click.echo(
+            f"looking at {beyond:,} identities beyond the folder, one a second; --no-others leaves them", err=True
+        )
     with progress("identities", sum(map(len, asked.values()))) as advance:
 
         def look(place: Place, is_over: IsOver) -> list[Seen]:
