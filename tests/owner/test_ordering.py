@@ -251,6 +251,29 @@ def test_policies_that_wait_for_each_other_are_held_by_a_deny_for_the_people_con
     assert wider(CROSSED_BEFORE, CROSSED_AFTER, steps) == []
 
 
+def test_a_hold_is_for_those_too_whom_the_held_policy_goes_on_denying():
+    kept = {"k": text(DOMAIN, ("Allow", BOB, "*"))}
+    before, after = (
+        {DOMAIN: {**state[DOMAIN], **kept, "a": text(DOMAIN, *of_a, ("Deny", BOB, "ceo*"))}}
+        for state, of_a in (
+            (CROSSED_BEFORE, (("Allow", ANN, "ceo*"), ("Deny", ANN, "x@*"))),
+            (CROSSED_AFTER, (("Allow", ANN, "ann@*"),)),
+        )
+    )
+    steps = ordered(before, after)
+    hold = json.loads(steps[0].after or "")["Statement"][0]
+    assert (steps[0].verb, hold["Principal"]) == ("hold", {"AWS": ["111111111111", "222222222222"]})
+    assert wider(before, after, steps) == []
+
+
+def test_a_domain_and_one_below_it_that_both_get_their_first_policies_are_held():
+    """Both must allow; while one of them has no say yet, the other would decide alone."""
+    after = {BELOW: {"a": text(BELOW, ("Allow", BOB, "*"))}, DOMAIN: {"a": text(DOMAIN, ("Allow", ANN, "*"))}}
+    steps = ordered({BELOW: {}, DOMAIN: {}}, after)
+    assert [step.verb for step in steps] == ["hold", "hold", "change", "change"]
+    assert wider({BELOW: {}, DOMAIN: {}}, after, steps) == []
+
+
 def test_other_people_and_other_domains_do_not_wait():
     other = arn("example.org")
     before = {**CROSSED_BEFORE, other: {"x": text(other, ("Deny", BOB, "*"))}}
