@@ -102,7 +102,7 @@ An --accounts file:
 @click.option(
     "--sandbox",
     is_flag=True,
-    help="Every account is in the sandbox: senders and recipients must be verified, or be of the mailbox simulator; "
+    help="Every account is in the sandbox: authors and recipients must be verified (or of the mailbox simulator); "
     f"{SANDBOX_RATE:g} recipient a second, {SANDBOX_QUOTA:g} in 24 hours.",
 )
 @click.option(
@@ -229,9 +229,9 @@ def _asked(server: str) -> Ask:
 def _rules(allowance: Allowance) -> Iterator[str]:
     """What is minded that SES minds, and what is not."""
     if allowance.sandbox:
-        yield "sandbox: senders and recipients must be verified, or be of the mailbox simulator"
+        yield "sandbox: authors and recipients must be verified, or recipients of the mailbox simulator"
     elif allowance.realistic:
-        yield "senders must be verified"
+        yield "authors must be verified"
     else:
         yield "an address under no identity made here counts as verified; --realistic and --sandbox mind it"
     if allowance.realistic:

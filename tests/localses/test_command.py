@@ -89,9 +89,36 @@ def test_it_stops_while_a_call_is_delayed():
     assert caller.wait(timeout=20) != 0
 
 
+@pytest.mark.system
+def test_it_says_by_which_rules_it_plays_and_plays_by_them():
+    """The sandbox, a rate of its own, and a queue that is not there: said at the start, minded afterwards."""
+    queue = "http://127.0.0.1:9/123456789012/events"
+    arguments = ("--sandbox", "--realistic", "--send-rate", "0.5", "--call-rate", "100", "--events", queue)
+    with started(*arguments) as (door, lines):
+        quota = door.client().get_send_quota()
+        with pytest.raises(ClientError, match=r"MessageRejected.*a@example.com, b@example.net"):
+            door.client().send_raw_email(**{**SEND, "RawMessage": {"Data": MESSAGE.replace(b"ann@", b"a@")}})
+        door.client().verify_domain_identity(Domain="example.com")
+        door.client().send_raw_email(**{**SEND, "Destinations": ["success@simulator.amazonses.com"]})
+        (send, _) = door.local("GET", "events")[1]
+
+    assert lines[4:-1][:4] == [
+        "sandbox: authors and recipients must be verified, or recipients of the mailbox simulator\n",
+        "calls beside sending: 100 a second for each account and region\n",
+        "recipients: 0.5 a second, 1,000,000 in 24 hours\n",
+        f"events go to the queue {queue}\n",
+    ]
+    assert (quota["MaxSendRate"], quota["Max24HourSend"]) == (0.5, 200.0)
+    assert list(send["places"]) == [queue]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["--events", "events"], "is no URL"),
+        (["--topics", "ftp://127.0.0.1"], "is no URL"),
+        (["--send-rate", "0"], "--send-rate"),
+        (["--daily-quota", "-2"], "--daily-quota"),
         (["--listen", "8579"], "write HOST:PORT"),
         (["--listen", "127.0.0.1:99999"], "write HOST:PORT"),
         (["--listen", "0.0.0.0:8579"], "--allow-remote"),

@@ -245,9 +245,10 @@ class EmbeddedSes:
         return [{**each, "raw": base64.b64decode(each["raw_base64"])} for each in found]
 
     def forget(self) -> None:
-        """Forget messages and faults, once the second judge has agreed to what was sent."""
+        """Forget messages, their events and faults, once the second judge has agreed to what was sent."""
         self.second_judge_agrees()
         http("DELETE", f"{self.url}/_local/messages")
+        http("DELETE", f"{self.url}/_local/events")
         self.forget_faults()
 
     def second_judge_agrees(self) -> int:
