@@ -11,13 +11,14 @@ import click
 
 from relay.cli.explain_text import render
 from relay.cli.policies import printable
+from relay.journal.schema import JournalProblem
 from relay.judgement.rules import Rules
 from relay.owner.again import Again, judge_again
 from relay.owner.catalogs import KeptText
 from relay.owner.folder import texts_in
 from relay.owner.log_lines import LineCount, LogProblem, records_of
 from relay.owner.observed import HashedAddresses, NotReplayable, Observed
-from relay.owner.policy_texts import PolicyTexts, PolicyTextsProblem
+from relay.owner.policy_texts import PolicyTexts
 from relay.owner.records import read_observed
 from relay.settings.model import Settings
 from relay.translation import CALLER, rules_of
@@ -78,7 +79,7 @@ def _texts(seen: Observed, settings: Settings | None, folder: Path | None) -> li
         digests = [digest for role in seen.roles for digest in role.digests]
         try:
             kept += PolicyTexts(settings.journal.path).texts(digests)
-        except PolicyTextsProblem as problem:
+        except JournalProblem as problem:
             click.echo(f"warning: {problem}", err=True)
     root = folder or (settings.policies.directory if settings is not None else None)
     arns = [arn for role in seen.roles for arn in (role.identity, *role.agreeing) if arn is not None]

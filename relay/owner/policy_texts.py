@@ -6,36 +6,21 @@ A text that comes back after another one has a second period. Between two writin
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from relay.journal.files import in_words, open_to_read, open_to_write
+from relay.journal.schema import JournalProblem
 from relay.judgement.catalog import Catalog
 from relay.owner.catalogs import KeptText, identities_in
 from relay.words.unavailable import Unavailable
 
 #: Seconds after which the file is told that what it knows is still so.
 TOUCH: Final = 300.0
-_BUSY_SECONDS: Final = 5.0
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS policy_text (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS policy_period (
-    id INTEGER PRIMARY KEY,
-    identity TEXT NOT NULL,
-    name TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    first_seen REAL NOT NULL,
-    last_seen REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS policy_period_identity ON policy_period (identity, name, first_seen);
-"""
 
 Place: TypeAlias = tuple[str, str]
-
-
-class PolicyTextsProblem(ValueError):
-    """The file cannot be read. ``str()`` says why."""
 
 
 class PolicyTexts:
@@ -46,6 +31,7 @@ class PolicyTexts:
         self._known: dict[Place, tuple[str, int]] | None = None
         self._last = 0.0
         self._written = 0.0
+        self._inode = 0
 
     def keep(self, texts: Mapping[str, str], catalog: Catalog, at: float) -> Unavailable | None:
         """Keep new *texts*, and that the policies of *catalog* were in force at the time *at*. One caller at a time."""
@@ -61,11 +47,16 @@ class PolicyTexts:
             self._last = at
             return None
         try:
-            with self._open() as file:
+            with closing(open_to_write(self._path)) as file:
+                self._see_whether_it_is_new()
+                file.execute("BEGIN IMMEDIATE")
                 self._write(file, texts, now, at)
         except (sqlite3.Error, OSError) as error:
             self._known = None
-            return Unavailable(f"{self._path}: {error}")
+            return Unavailable(f"{self._path}: {in_words(error)}")
+        except JournalProblem as problem:
+            self._known = None
+            return Unavailable(str(problem))
         return None
 
     def history(self, identity: str) -> list[KeptText]:
@@ -73,7 +64,7 @@ class PolicyTexts:
         Return every period of every policy of *identity*, an ARN or a name, the oldest first.
 
         Raises:
-            PolicyTextsProblem: The file cannot be read.
+            JournalProblem: The file cannot be read.
         """
         ending = f":identity/{identity}"
         return [text for text in self._read("") if text.identity == identity or text.identity.endswith(ending)]
@@ -83,7 +74,7 @@ class PolicyTexts:
         Return the texts of *digests* with everything that they were attached to, each place once.
 
         Raises:
-            PolicyTextsProblem: The file cannot be read.
+            JournalProblem: The file cannot be read.
         """
         marks = ", ".join("?" * len(digests))
         return self._read(f"WHERE policy_period.digest IN ({marks})", tuple(digests))
@@ -93,13 +84,17 @@ class PolicyTexts:
             "SELECT identity, name, digest, text, first_seen, last_seen FROM policy_period JOIN policy_text"  # noqa: S608  only marks are put in
             f" USING (digest) {where} ORDER BY identity, name, first_seen"
         )
-        if not self._path.exists():
-            raise PolicyTextsProblem(f"{self._path} is not there: the relay makes it when it reads policies")
         try:
-            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            with closing(open_to_read(self._path)) as file:
                 return [KeptText(*row) for row in file.execute(query, values)]
         except sqlite3.Error as error:
-            raise PolicyTextsProblem(f"{self._path}: {error}") from error
+            raise JournalProblem(f"{self._path}: {in_words(error)}") from error
+
+    def _see_whether_it_is_new(self) -> None:
+        """Somebody may have taken the file away: everything is news to the next one."""
+        inode = self._path.stat().st_ino
+        if inode != self._inode:
+            self._known, self._inode = None, inode
 
     def _write(self, file: sqlite3.Connection, texts: Mapping[str, str], now: Mapping[Place, str], at: float) -> None:
         file.executemany("INSERT OR IGNORE INTO policy_text VALUES (?, ?)", texts.items())
@@ -122,17 +117,8 @@ class PolicyTexts:
                     (*place, digest, at, at),
                 ).lastrowid
                 present[place] = (digest, row or 0)
-        file.commit()
+        file.execute("COMMIT")
         self._known, self._last, self._written = present, at, at
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        if not self._path.exists():
-            self._known = None  # somebody took the file away: everything is news to the next one
-            self._path.touch(mode=0o600)
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as file:
-            file.executescript(_TABLES)
-            yield file
 
 
 def _latest(file: sqlite3.Connection) -> dict[Place, tuple[str, int]]:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import stat
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from relay.identities.folder import FolderDirectory
+from relay.journal.schema import JournalProblem
 from relay.judgement.catalog import Catalog
 from relay.observe.events import PoliciesRefreshed
-from relay.owner.policy_texts import TOUCH, PolicyTexts, PolicyTextsProblem
+from relay.owner.policy_texts import TOUCH, PolicyTexts
 from relay.words.unavailable import Unavailable
 from tests.owner.week import DOMAIN, OWNER, REGION, Week, edit
 
@@ -140,20 +142,43 @@ def test_a_file_that_is_none(tmp_path):
     broken.write_text("no database" * 1000)
 
     for texts in (PolicyTexts(broken), PolicyTexts(tmp_path / "gone.db")):
-        with pytest.raises(PolicyTextsProblem):
+        with pytest.raises(JournalProblem):
             texts.history("example.com")
     assert isinstance(PolicyTexts(broken).keep({"digest": "text"}, Catalog(), 0.0), Unavailable)
 
 
-def test_others_keep_their_tables_in_the_file(relay):
-    with sqlite3.connect(relay.file) as file:
-        file.execute("CREATE TABLE decision (id TEXT)")
-        file.execute("INSERT INTO decision VALUES ('x')")
+def test_a_file_of_the_first_releases_keeps_its_texts(tmp_path, policies):
+    """It had two tables and no version: the others are added beside them."""
+    old = tmp_path / "journal.db"
+    with closing(sqlite3.connect(old)) as file:
+        file.execute("CREATE TABLE policy_text (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID")
+        file.execute(
+            "CREATE TABLE policy_period (id INTEGER PRIMARY KEY, identity TEXT NOT NULL, name TEXT NOT NULL,"
+            " digest TEXT NOT NULL, first_seen REAL NOT NULL, last_seen REAL NOT NULL)"
+        )
+        file.execute("INSERT INTO policy_text VALUES ('d', 'text')")
+        file.execute("INSERT INTO policy_period VALUES (1, ?, 'old', 'd', 1.0, 2.0)", (DOMAIN,))
+        file.commit()
+    relay = Refreshing(policies, old)
     relay.after(0)
 
-    with sqlite3.connect(relay.file) as file:
-        assert file.execute("SELECT id FROM decision").fetchall() == [("x",)]
+    assert relay.periods("old") == [(1 - 1e6, 2 - 1e6)]
     assert relay.periods("billing") == [(0, 0)]
+    with closing(sqlite3.connect(old)) as file:
+        assert file.execute("SELECT count(*) FROM decision").fetchone() == (0,)
+
+
+def test_the_file_of_another_program_is_left_as_it_is(relay):
+    with closing(sqlite3.connect(relay.file)) as file:
+        file.execute("CREATE TABLE mine (id TEXT)")
+        file.commit()
+    before = relay.file.read_bytes()
+
+    event = relay.after(0)
+
+    assert event.result == "problems"
+    assert "database of another program" in event.why
+    assert relay.file.read_bytes() == before
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ import click
 from relay.cli.configuration import config_option
 from relay.cli.explain_decision import when
 from relay.cli.policies import printable, settings_if_any
+from relay.journal.schema import JournalProblem
 from relay.owner.catalogs import KeptText
-from relay.owner.policy_texts import PolicyTexts, PolicyTextsProblem
+from relay.owner.policy_texts import PolicyTexts
 
 _HEADER = ("POLICY", "FIRST SEEN (UTC)", "LAST SEEN", "BYTES", "SHA-256", "IDENTITY")
 
@@ -44,7 +45,7 @@ def command(
     """  # noqa: D301 - \b is click's mark for lines to leave alone
     try:
         periods = PolicyTexts(_path(file, config)).history(identity)
-    except PolicyTextsProblem as problem:
+    except JournalProblem as problem:
         raise click.UsageError(str(problem)) from None
     if show is not None:
         periods = [period for period in periods if period.digest.startswith(show)]

@@ -1,0 +1,101 @@
+"""
+The tables of the journal's file, and how a file of an earlier release comes to have them.
+
+``policy_text`` and ``policy_period`` are of ``relay.owner.policy_texts``. ``decision`` is the ring: ``number`` grows by
+one with each decision that is kept, so the oldest have the lowest, and ``record`` is the decision record whole, as JSON
+(in memory its compressed octets). What is asked of decisions stands in the index alone, which is only ever written at
+its end: a search of all 50,000 reads some megabytes, and an insert touches two pages.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+APPLICATION: Final = 0x5345534A  # "SESJ"
+#: Of new files. A record has about 2 KB: small pages would be half empty.
+PAGE: Final = 16_384
+
+_TEXTS: Final = (
+    "CREATE TABLE IF NOT EXISTS policy_text (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS policy_period (
+    id INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    first_seen REAL NOT NULL,
+    last_seen REAL NOT NULL
+)""",
+    "CREATE INDEX IF NOT EXISTS policy_period_identity ON policy_period (identity, name, first_seen)",
+)
+_DECISIONS: Final = (
+    """CREATE TABLE decision (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    time REAL NOT NULL,      -- seconds since the epoch, as the record's own
+    delegate TEXT NOT NULL,
+    verdict TEXT,            -- the worst of its roles; null where no policy was asked
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    record NOT NULL
+)""",
+    "CREATE INDEX decision_browsed ON decision (number, id, time, delegate, verdict, outcome, reason)",
+)
+#: What each release added, in order; ``user_version`` counts those that a file has. Steps are added, never changed.
+STEPS: Final = (_TEXTS, _DECISIONS)
+#: The release before the first that counted made a file of these alone.
+_UNCOUNTED: Final = frozenset({"policy_text", "policy_period"})
+
+
+class JournalProblem(ValueError):
+    """The file cannot be the journal's. ``str()`` names it and says why."""
+
+
+def check(file: sqlite3.Connection, path: Path) -> int:
+    """
+    See whose file it is.
+
+    Returns:
+        How many of :data:`STEPS` it has; 0 for an empty file, and for one of the first releases.
+
+    Raises:
+        JournalProblem: It is another program's, or a newer release's.
+        sqlite3.Error: It cannot be read.
+    """
+    (application,) = file.execute("PRAGMA application_id").fetchone()
+    (version,) = file.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        tables = {name for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if application or version or not tables <= _UNCOUNTED:
+            raise JournalProblem(f"{path} is a database of another program: name another file in [journal] path")
+        return 0
+    if version > len(STEPS):
+        raise JournalProblem(
+            f"{path} was written by a newer ses-relay (schema {version}, this one knows {len(STEPS)}): "
+            "start that release, or name another file in [journal] path"
+        )
+    return int(version)
+
+
+def prepare(file: sqlite3.Connection, path: Path) -> None:
+    """
+    Make the tables that are not there yet, in one transaction; what is there stays.
+
+    Raises:
+        JournalProblem: It is another program's file, or a newer release's.
+        sqlite3.Error: It cannot be read or written.
+    """
+    if check(file, path) == len(STEPS):
+        return
+    file.execute(f"PRAGMA page_size = {PAGE}")  # heeded while the file is empty
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        for step in STEPS[check(file, path) :]:  # another process may have been faster
+            for statement in step:
+                file.execute(statement)
+        file.execute(f"PRAGMA application_id = {APPLICATION}")
+        file.execute(f"PRAGMA user_version = {len(STEPS)}")
+        file.execute("COMMIT")
+    except BaseException:
+        if file.in_transaction:
+            file.execute("ROLLBACK")
+        raise
