@@ -261,7 +261,7 @@ class Walk:
         now, rules = self.clocks.wall().timestamp(), self.house.rules
         judgement = judge_message(facts, envelope, delegate, self.directory.catalog, rules, now, bulk=bulk)
         seconds = self.clocks.monotonic() - started
-        self.observe(JudgementTimed(seconds))
+        self.observe(JudgementTimed(seconds, envelope.id))
         return judgement, seconds
 
     def _tell(self, judgement: Judgement, delegate: Delegate) -> None:
@@ -318,6 +318,7 @@ def _record_of(
         "roles": [role_record(decision) for decision in judgement.decisions],
         "display_name": name.decoded if name else None,
         "display_name_raw": name.raw if name else None,
+        "traceparent": facts.traceparent if facts else None,
         "timings": {"judgement": seconds},
     }
 

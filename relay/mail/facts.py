@@ -49,7 +49,7 @@ class MessageFacts:
     ``return_path`` is the address of the Return-Path field, its domain lower-cased as the envelope's is; None without
     the field. The three ARNs are the values of X-SES-SOURCE-ARN, X-SES-FROM-ARN and X-SES-RETURN-PATH-ARN, trimmed,
     one ARN by form. ``x_ses`` holds every other X-SES-* field, lower-cased name to unfolded, trimmed value (an octet
-    over 127 is U+FFFD). ``received`` counts Received fields.
+    over 127 is U+FFFD). ``received`` counts Received fields. ``traceparent`` is for the decision record alone.
     """
 
     author: Address
@@ -60,6 +60,7 @@ class MessageFacts:
     return_path_arn: str | None
     x_ses: Mapping[str, str] = field(default_factory=dict)
     received: int = 0
+    traceparent: str | None = None
 
 
 Reading: TypeAlias = MessageFacts | MessageProblem

@@ -10,6 +10,7 @@ from relay.mail.octets import check_lines, check_octets
 from relay.mail.problems import Broken, broken_form, without_offer
 from relay.mail.profile import DEFAULT, X_SES, Profile
 from relay.mail.repairs_lines import shortening_helps
+from relay.mail.tracing import FIELD, read_traceparent
 from relay.words.arns import ArnProblem, check_arn_text
 
 _ARNS: Final = (b"x-ses-source-arn", b"x-ses-from-arn", b"x-ses-return-path-arn")
@@ -58,8 +59,11 @@ def facts_of(section: Section, profile: Profile) -> MessageFacts:
             "P3", "The message has no From field: name its author there; it is never taken from MAIL FROM"
         )
     author = read_mailbox(unfolded(once[b"from"]), "From")
+    traces: list[bytes] = []
     for _, name, value in section.fields:
-        if name in _SAME_AUTHOR:
+        if name == FIELD:
+            traces.append(value)
+        elif name in _SAME_AUTHOR:
             check_same_author(unfolded(value), _SAME_AUTHOR[name], author.address)
     return_path = once.get(b"return-path")
     source_arn, from_arn, return_path_arn = (_arn(section, name) for name in _ARNS)
@@ -72,6 +76,7 @@ def facts_of(section: Section, profile: Profile) -> MessageFacts:
         return_path_arn,
         {name.decode(): _text(value) for name, value in once.items() if name.startswith(X_SES) and name not in _ARNS},
         received,
+        read_traceparent(traces),
     )
 
 
