@@ -93,7 +93,7 @@ def test_it_stops_while_a_call_is_delayed():
 def test_it_says_by_which_rules_it_plays_and_plays_by_them():
     """The sandbox, a rate of its own, and a queue that is not there: said at the start, minded afterwards."""
     queue = "http://127.0.0.1:9/123456789012/events"
-    arguments = ("--sandbox", "--realistic", "--send-rate", "0.5", "--call-rate", "100", "--events", queue)
+    arguments = ("--sandbox", "--realistic", "--send-rate", "0.5", "--call-rate", "100000", "--events", queue)
     with started(*arguments) as (door, lines):
         quota = door.client().get_send_quota()
         with pytest.raises(ClientError, match=r"MessageRejected.*a@example.com, b@example.net"):
@@ -104,7 +104,7 @@ def test_it_says_by_which_rules_it_plays_and_plays_by_them():
 
     assert lines[4:-1][:4] == [
         "sandbox: authors and recipients must be verified, or recipients of the mailbox simulator\n",
-        "calls beside sending: 100 a second for each account and region\n",
+        "calls beside sending: 100000 a second for each account and region\n",
         "recipients: 0.5 a second, 1,000,000 in 24 hours\n",
         f"events go to the queue {queue}\n",
     ]
