@@ -109,7 +109,7 @@ class Reception:
         pace: How fast mail may go.
 
     ``keeping``: where messages are kept that SES does not take at once; None for mode ``direct``. Set before the street
-    door opens.
+    door opens. ``barred`` tells of a delegate that may not send for now, None of all others; asked at every message.
     """
 
     def __init__(
@@ -124,10 +124,14 @@ class Reception:
         self._sender = sender
         self._gates = gates
         self.keeping: Keeping | None = None
+        self.barred: Callable[[str], NotNow | None] = lambda _: None
         self._pace: Pace = pace or AtOnce()
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
         """Answer at MAIL what no message could change: None means go on."""
+        barred = self.barred(session.delegate)
+        if barred is not None:
+            return with_decision(_postponed(barred), envelope.id)
         return self._walk.early_answer(session, envelope)
 
     def room(self, octets: int) -> Ending | None:
@@ -144,8 +148,11 @@ class Reception:
     async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
         """Read, judge, rewrite, deliver: docs/architecture.md has the walk. Every refusal names the decision's id."""
         prepared = await self._walk.prepare(session, envelope, raw)
+        barred = self.barred(session.delegate)  # since MAIL, it may be: and where mail is kept, it is not kept either
         if isinstance(prepared, Ending):
             ending = prepared
+        elif barred is not None:
+            ending = replace(_postponed(barred), facts=prepared.known)
         else:
             ending = await self._deliver(_Message(session, envelope, prepared))
         return with_decision(ending, envelope.id)

@@ -40,6 +40,19 @@ class NotNow:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Restraint:
+    """
+    What its standing costs a delegate: a pace of ``rate`` recipients a second, or every turn, ``barred``.
+
+    ``why``: a sentence.
+    """
+
+    rate: float | None = None
+    barred: NotNow | None = None
+    why: str = ""
+
+
 #: What a pace is told of a turn that was taken for nothing.
 NOT_MADE: Final = Deferred("NotMade", "no call was made", TRY_LATER, Reason.NONE)
 

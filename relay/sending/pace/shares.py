@@ -1,12 +1,12 @@
 """The delegates' own limits: recipients a second, and recipients in 24 hours."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from relay.sending.pace.bucket import Bucket
 from relay.sending.pace.day import Day
-from relay.sending.ports import NotNow
+from relay.sending.ports import NotNow, Restraint
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 
@@ -23,11 +23,13 @@ class Shares:
     """
     Counts every delegate against its share. ``shares`` may be replaced at any time; what was counted stays.
 
+    ``restraint`` tells what a delegate's bounces and complaints cost it, None for nothing; asked at every message.
     Counted here, by this relay, since its start: SES knows nothing of delegates.
     """
 
     def __init__(self, shares: Mapping[str, Share]) -> None:
         self.shares = shares
+        self.restraint: Callable[[str], Restraint | None] = lambda _: None
         self._buckets: dict[str, Bucket] = {}
         self._days: dict[str, Day] = {}
 
@@ -37,16 +39,21 @@ class Shares:
         than *patience*.
         """
         share = self.shares.get(delegate, _UNLIMITED)
+        restraint = self.restraint(delegate) or _UNRESTRAINED
+        if restraint.barred is not None:
+            return restraint.barred
         day = None if share.daily is None else self._days.setdefault(delegate, Day())
         if day is not None and share.daily is not None and day.count(now) + recipients > share.daily:
             text = f"Throttling failure: delegate {delegate} may send to {share.daily} recipients in 24 hours"
             return NotNow(day.seconds_until(recipients, share.daily, now), _throttled(text), Reason.QUOTA)
         seconds = 0.0
-        if share.rate is not None:
-            bucket = self._bucket(delegate, share.rate, now)
-            seconds = bucket.wait(share.rate)
+        rate = _slower(share.rate, restraint.rate)
+        if rate is not None:
+            bucket = self._bucket(delegate, rate, now)
+            seconds = bucket.wait(rate)
             if seconds > patience:
-                text = f"Throttling failure: delegate {delegate} may send to {share.rate:g} recipients a second"
+                why = f" ({restraint.why})" if restraint.rate == rate else ""
+                text = f"Throttling failure: delegate {delegate} may send to {rate:.3g} recipients a second{why}"
                 return NotNow(seconds, _throttled(text), Reason.RATE)
             bucket.take(recipients)
         if day is not None:
@@ -69,8 +76,13 @@ class Shares:
         return bucket
 
 
+def _slower(one: float | None, other: float | None) -> float | None:
+    return min((rate for rate in (one, other) if rate is not None), default=None)
+
+
 def _throttled(text: str) -> Reply:
     return Reply(454, (4, 7, 0), text)
 
 
 _UNLIMITED: Final = Share()
+_UNRESTRAINED: Final = Restraint()
