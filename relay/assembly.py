@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from relay import __version__
-from relay.console.readiness import Check, Readiness
+from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
 from relay.delegates.registry import Registry
@@ -20,7 +20,7 @@ from relay.identity_desk import IdentityDesk
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe import labels
-from relay.observe.events import DelegatesObserved, Noted, Observer
+from relay.observe.events import DelegatesObserved, Noted, Observer, ReadinessSeen, StalenessBounded
 from relay.observe.libraries import take_over_logging
 from relay.observe.lines import Lines
 from relay.observe.log import Log
@@ -81,6 +81,8 @@ RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "dns
 
 #: How late the log tells that observing has ended; verdicts are enforced from the very moment.
 OBSERVING_LOOK_SECONDS = 1.0
+#: How old the readiness in the metrics is at most.
+READINESS_SECONDS = 2.0
 
 
 def new_id() -> str:
@@ -187,6 +189,7 @@ class Relay:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
         self._tell_who_is_observed()
+        self.observe(StalenessBounded(self._walk.house.rules.max_stale))
         self._certificate.look_at(self._settings.tls.certificate)
         self._reception.keeping = await self._dispatch.start()
         self._door.renew(limits=self._limits())
@@ -200,6 +203,7 @@ class Relay:
             asyncio.create_task(self._pacer.run(), name="pace"),
             asyncio.create_task(self._tell_when_observing_ends(), name="observing"),
             asyncio.create_task(self._certificate.run(), name="certificate"),
+            asyncio.create_task(self._keep_telling_readiness(), name="readiness"),
         ]
         listeners = [address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
         addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
@@ -209,6 +213,7 @@ class Relay:
     async def stop(self) -> None:
         """Drain: no new client, running transactions finish, then everything behind them closes. Also half started."""
         was_open, self._is_open = self._is_open, False
+        self._tell_readiness()
         until = time.monotonic() + self._settings.server.drain_timeout
         self._dispatch.halt()
         quiet = not was_open or await self._drain_door(self._settings.server.drain_timeout)
@@ -269,6 +274,7 @@ class Relay:
         self._door.renew(limits=self._limits(), tls_context=context)
         self._certificate.look_at(settings.tls.certificate)
         self._tell_who_is_observed()
+        self.observe(StalenessBounded(self._walk.house.rules.max_stale))
         self.directory.refresh_soon()
         self._dispatch.look()
         await self._registry.start()
@@ -294,6 +300,16 @@ class Relay:
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
         ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
         return (*ours, *self._dispatch.check(), *self._check_certificate(), doors)
+
+    async def _keep_telling_readiness(self) -> None:
+        while True:
+            self._tell_readiness()
+            await asyncio.sleep(READINESS_SECONDS)
+
+    def _tell_readiness(self) -> None:
+        checks = self.readiness()
+        troubled = {check.name: bool(check.why) or not check.ok for check in checks}
+        self.observe(ReadinessSeen(is_ready(checks), troubled))
 
     def _check_credentials(self) -> Check:
         state = None if self._credentials is None else self._credentials.state

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from relay.courier.dsn import Undelivered, notification
-from relay.observe.events import Incident, Noted, Observer
+from relay.observe.events import Incident, Noted, NoticeWritten, Observer
 from relay.sending.pace.bucket import Bucket
 from relay.spool.details import AGAIN, NOT_OWED, NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
@@ -178,9 +178,11 @@ class Postmaster:
         notice = _entry_of(name, author, to, len(text), self._now())
         problem = await self._spool.commit(notice, text)
         if problem is not None and not await self._is_kept(notice.id):
+            self._observe(NoticeWritten("not-kept"))
             self._observe(Noted("error", "notice.not-kept", {"queue_id": entry.id, "why": problem.why}))
             return False
         await self._note(entry, notice.id)
+        self._observe(NoticeWritten("queued"))
         self._observe(Noted("info", "notice.queued", {"queue_id": entry.id, "notice": notice.id}))
         self._committed()
         return True

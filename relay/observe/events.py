@@ -111,9 +111,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class JudgementTimed:
-    """All questions of one message were answered in ``seconds`` of CPU-bound work."""
+    """All questions of one message were answered in ``seconds`` of CPU-bound work; ``decision`` names its record."""
 
     seconds: float
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,41 @@ class RevocationStated:
 
 
 @dataclass(frozen=True, slots=True)
+class StalenessBounded:
+    """Policies read longer than *seconds* ago decide nothing from now on (``policies.max_stale``)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessSeen:
+    """
+    What ``/readyz?verbose`` says now.
+
+    ``is_ready``: whether mail can be sent. ``troubled``: of each check whether it has something to say, which may
+    concern some delegates only.
+    """
+
+    is_ready: bool
+    troubled: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackHeard:
+    """SES told what became of a delegate's mail. ``kind`` is one of :data:`relay.observe.labels.FEEDBACK`."""
+
+    delegate: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWritten:
+    """A notification is in the spool (``result``: queued), or could not be put there (not-kept)."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class DelegatesObserved:
     """
     Which delegates are observed from now on, in place of whatever was said before.
@@ -227,13 +263,15 @@ class SendingPaced:
     """
     How fast an account may send in a region, in recipients a second, and how many recipients its day has room for.
 
-    ``rate`` is None as long as nobody told one, ``remaining`` where that is not known or there is no limit.
+    ``rate`` is None as long as nobody told one, ``remaining`` and ``quota``, what a whole day has room for, where that
+    is not known or there is no limit.
     """
 
     account: str
     region: str
     rate: float | None
     remaining: float | None
+    quota: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +319,10 @@ Event: TypeAlias = (
     | SesDisagreed
     | PoliciesRefreshed
     | RevocationStated
+    | StalenessBounded
+    | ReadinessSeen
+    | FeedbackHeard
+    | NoticeWritten
     | DelegatesObserved
     | Delivered
     | AttemptsFound

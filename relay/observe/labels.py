@@ -30,6 +30,14 @@ SES_RESULTS: Final = frozenset({"sent", "throttled", "refused", "unavailable", "
 DISAGREEMENTS: Final = frozenset({"access-denied", "not-verified"})
 RECIPIENT_DOMAINS: Final = frozenset({"taken", "no-such-domain", "no-mail-host", "null-mx", "unanswered"})
 REPAIRS: Final = frozenset({"bare-lf", "8bit-names", "long-lines", "missing-headers"})
+CHECKS: Final = frozenset(
+    {"credentials", "roles", "policies", "delegates", "spool", "certificate", "listeners", "feedback", "journal"}
+)
+#: What SES tells of mail: ``bounce`` is permanent, and what SES's limits are about.
+FEEDBACK: Final = frozenset(
+    {"send", "delivery", "delivery-delay", "bounce", "transient-bounce", "complaint", "reject", "rendering-failure"}
+)
+NOTICES: Final = frozenset({"queued", "not-kept", "sent", "deferred", "ambiguous"} | {"failed"})
 REFRESHES: Final = frozenset({"ok", "problems", "failed"})
 
 DELIVERIES: Final = frozenset(

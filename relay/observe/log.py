@@ -1,6 +1,5 @@
 """Events become log lines: one line each, bounded, JSON or for the eye; never a body, never a secret."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from structlog.typing import EventDict, Processor
 from relay.observe import events
 from relay.observe.plain import bounded, printable, trace_of
 from relay.observe.privacy import AddressHashes
+from relay.observe.record_texts import RecordTexts, to_json
 from relay.words.endings import Outcome
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -47,7 +47,7 @@ class Log:
     An observer that writes. Every message is one line ``message`` with its whole decision record.
 
     ``write`` takes one line with its line feed and returns how many were lost before it (``Lines.write``); ``key`` is
-    the deployment's own, for ``addresses = "hash"``.
+    the deployment's own, for ``addresses = "hash"``. ``records`` tells records as this log does.
     """
 
     def __init__(
@@ -61,11 +61,14 @@ class Log:
         self._write_line = write
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
+        self.records = RecordTexts(self._hashes)
         self._clients: dict[str, str] = {}
         self._refreshed: dict[str, object] = {}
         self._logger = structlog.wrap_logger(
             _Levels(self._write),
-            processors=[self._arrange, _for_the_eye(options.colors) if options.format == "console" else _as_json()],
+            processors=[self._arrange, _for_the_eye(options.colors)]
+            if options.format == "console"
+            else [self._as_json],
             wrapper_class=structlog.make_filtering_bound_logger(options.level),
         ).bind()  # bound once: the proxy would bind for every line
         self._tell: dict[type, Callable[[Any], None]] = {
@@ -120,7 +123,7 @@ class Log:
 
     def _message_ended(self, event: events.MessageEnded) -> None:
         level = "info" if event.outcome in _WELL and event.record.get("unenforced") is None else "warning"
-        getattr(self._logger, level)("message", fields=event.record)
+        getattr(self._logger, level)("message", record=event.record)
 
     def _judged(self, event: events.Judged) -> None:
         fields = {"delegate": event.delegate, "identity": event.identity, "role": event.role}
@@ -166,11 +169,19 @@ class Log:
         return {"session": session, "client": self._clients.get(session)}
 
     def _arrange(self, _logger: object, level: str, event: EventDict) -> EventDict:
-        fields: Mapping[str, Any] = event["fields"]
-        if self._hashes is not None:
+        record: Mapping[str, Any] | None = event.get("record")
+        fields: Mapping[str, Any] = event["fields"] if record is None else self.records.told(record)
+        if self._hashes is not None and record is None:
             fields = self._hashes.fields(fields)
         time = self._clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {"time": time, "level": level, "event": event["event"], **fields}
+
+    def _as_json(self, logger: object, level: str, event: EventDict) -> str:
+        record: Mapping[str, Any] | None = event.get("record")
+        if record is None:
+            return to_json(self._arrange(logger, level, event))
+        time, _, rest = self.records.text(record).partition(",")
+        return f'{time},"level":"{level}","event":"message",{rest}'
 
     def _write(self, line: str) -> None:
         raw = line.encode("utf-8", "backslashreplace") + b"\n"
@@ -186,11 +197,6 @@ class _Levels:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.debug = self.info = self.warning = self.error = write
-
-
-def _as_json() -> Processor:
-    encode = json.JSONEncoder(default=lambda value: f"<{type(value).__name__}>", separators=(",", ":")).encode
-    return structlog.processors.JSONRenderer(lambda event, **_: encode(event))
 
 
 def _date(seconds: float) -> str:

@@ -12,15 +12,19 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from relay import __version__
 from relay.observe import events, labels
+from relay.observe.exemplars import Exemplars
 from relay.observe.freshness import PolicyFreshness
 from relay.observe.labels import Children, FirstNames, IdentityNames, among
 from relay.observe.observed import ObservedDelegates
 from relay.observe.spooled import SpoolContents
 from relay.observe.table import ROWS
+from relay.words.delegates import NOTIFICATIONS
 from relay.words.endings import Outcome, Reason
 
 _OPENMETRICS: Final = "application/openmetrics-text"
 _ROW: Final = {row.name: row for row in ROWS}
+#: Of what ended so, the log line is seldom looked for.
+_WELL: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED, Outcome.ABORTED})
 
 # A "_created" series for each counter and histogram doubles the page, and Prometheus does not want it in this format.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it untyped
@@ -62,6 +66,7 @@ class Metrics:
         self._kind, self._refresh = among(labels.DISAGREEMENTS), among(labels.REFRESHES)
         self._repair = among(labels.REPAIRS)
         self._domain = among(labels.RECIPIENT_DOMAINS)
+        self._check, self._feedback_kind = among(labels.CHECKS), among(labels.FEEDBACK)
         self._delivery = among(labels.DELIVERIES)
         self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
         self._register(clock)
@@ -82,16 +87,21 @@ class Metrics:
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
             events.RevocationStated: self._revocation_stated,
+            events.StalenessBounded: self._staleness_bounded,
+            events.ReadinessSeen: self._readiness_seen,
+            events.FeedbackHeard: self._feedback_heard,
+            events.NoticeWritten: self._notice_written,
             events.DelegatesObserved: self._observed.told,
             events.Delivered: self._delivered,
             events.AttemptsFound: self._attempts_found,
             events.SpoolCounted: self._spool.counted,
             events.SendingPaced: self._sending_paced,
             events.LoopLagged: self._loop_lagged,
+            events.Incident: self._incident,
         }
 
     def __call__(self, event: events.Event) -> None:
-        """Count *event*; incidents and notes have no metric of their own."""
+        """Count *event*; notes have no metric of their own."""
         count = self._count.get(type(event))
         if count is not None:
             count(event)
@@ -121,11 +131,14 @@ class Metrics:
         self._recipients = Children(self._counter("ses_relay_recipients_total").labels)
         self._decisions = Children(self._counter("ses_relay_decisions_total").labels)
         self.registry.register(self._observed)
+        self._feedback = Children(self._counter("ses_relay_feedback_total").labels)
         self._repairs = Children(self._counter("ses_relay_repairs_total").labels)
         self._recipient_domains = Children(self._counter("ses_relay_recipient_domains_total").labels)
         self._decision_seconds = self._histogram("ses_relay_decision_seconds")
+        self._decision_exemplars = Exemplars(_ROW["ses_relay_decision_seconds"].buckets)
         self._message_bytes = self._histogram("ses_relay_message_bytes")
         self._transaction_seconds = self._histogram("ses_relay_transaction_seconds")
+        self._transaction_exemplars = Exemplars(_ROW["ses_relay_transaction_seconds"].buckets)
         self._ses_requests = Children(self._counter("ses_relay_ses_requests_total").labels)
         self._ses_seconds = Children(self._histogram("ses_relay_ses_request_seconds").labels)
         self._disagreements = Children(self._counter("ses_relay_ses_disagreements_total").labels)
@@ -133,6 +146,7 @@ class Metrics:
             _ROW["ses_relay_policy_age_seconds"], _ROW["ses_relay_policy_problems"], self._identities, clock=clock
         )
         self.registry.register(self._freshness)
+        self._max_stale = self._gauge("ses_relay_policy_max_stale_seconds")
         self._refreshes = Children(self._counter("ses_relay_policy_refreshes_total").labels)
         self._revocation = Children(self._gauge("ses_relay_policy_revocation_seconds").labels)
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
@@ -145,8 +159,12 @@ class Metrics:
         self.registry.register(self._spool)
         self._deliveries = Children(self._counter("ses_relay_deliveries_total").labels)
         self._possible_duplicates = self._counter("ses_relay_possible_duplicates_total")
-        rates, remaining = self._gauge("ses_relay_send_rate_limit"), self._gauge("ses_relay_quota_remaining")
-        self._paced = (rates, Children(rates.labels)), (remaining, Children(remaining.labels))
+        names = ("ses_relay_send_rate_limit", "ses_relay_quota_remaining", "ses_relay_quota_recipients")
+        self._paced = tuple((gauge, Children(gauge.labels)) for gauge in map(self._gauge, names))
+        self._notices = Children(self._counter("ses_relay_notices_total").labels)
+        self._incidents = self._counter("ses_relay_incidents_total")
+        self._ready = self._gauge("ses_relay_ready")
+        self._trouble = Children(self._gauge("ses_relay_trouble").labels)
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -170,10 +188,14 @@ class Metrics:
         self._observed.admit(delegates)
         for delegate in delegates:
             self._messages[delegate, Outcome.ACCEPTED.value, Reason.NONE.value].inc(0)
+            for kind in ("send", "bounce", "complaint"):
+                self._feedback[delegate, kind].inc(0)
         for result in sorted(labels.REFRESHES):
             self._refreshes[result,].inc(0)
         for result in sorted(labels.DELIVERIES):
             self._deliveries[result,].inc(0)
+        for result in sorted(labels.NOTICES):
+            self._notices[result,].inc(0)
 
     def _label_of(self, delegate: str) -> str:
         return self._delegate(delegate)
@@ -199,9 +221,12 @@ class Metrics:
 
     def _message_ended(self, event: events.MessageEnded) -> None:
         delegate, outcome = self._delegate(event.delegate), event.outcome.value
-        self._messages[delegate, outcome, event.reason.value].inc()
+        decision = event.record.get("id", "")
+        exemplar = None if event.outcome in _WELL else _exemplar(decision)
+        self._messages[delegate, outcome, event.reason.value].inc(exemplar=exemplar)
         self._recipients[delegate, outcome].inc(max(0, event.recipients))
-        self._transaction_seconds.observe(event.seconds)
+        is_example = self._transaction_exemplars.wants(event.seconds)
+        self._transaction_seconds.observe(event.seconds, _exemplar(decision) if is_example else None)
         if event.size is not None:
             self._message_bytes.observe(event.size)
 
@@ -215,7 +240,8 @@ class Metrics:
         ].inc()
 
     def _judgement_timed(self, event: events.JudgementTimed) -> None:
-        self._decision_seconds.observe(event.seconds)
+        is_example = self._decision_exemplars.wants(event.seconds)
+        self._decision_seconds.observe(event.seconds, _exemplar(event.decision) if is_example else None)
 
     def _message_repaired(self, event: events.MessageRepaired) -> None:
         for kind in event.kinds:
@@ -243,6 +269,14 @@ class Metrics:
 
     def _delivered(self, event: events.Delivered) -> None:
         self._deliveries[self._delivery(event.result),].inc()
+        if event.delegate == NOTIFICATIONS:
+            self._notices[event.result if event.result in labels.NOTICES else "failed",].inc()
+
+    def _notice_written(self, event: events.NoticeWritten) -> None:
+        self._notices[event.result if event.result in labels.NOTICES else "failed",].inc()
+
+    def _feedback_heard(self, event: events.FeedbackHeard) -> None:
+        self._feedback[self._delegate(event.delegate), self._feedback_kind(event.kind)].inc()
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self._possible_duplicates.inc(len(event.queue_ids))
@@ -251,7 +285,7 @@ class Metrics:
         where = self._account(event.account), self._region(event.region)
         if event.account != labels.UNKNOWN:
             self._forget_pace(labels.UNKNOWN, where[1])
-        for (_, children), value in zip(self._paced, (event.rate, event.remaining), strict=True):
+        for (_, children), value in zip(self._paced, (event.rate, event.remaining, event.quota), strict=True):
             if value is not None:
                 children[where].set(value)
 
@@ -261,5 +295,23 @@ class Metrics:
             if children.pop(where, None) is not None:
                 gauge.remove(*where)
 
+    def _staleness_bounded(self, event: events.StalenessBounded) -> None:
+        self._max_stale.set(event.seconds)
+
+    def _readiness_seen(self, event: events.ReadinessSeen) -> None:
+        self._ready.set(event.is_ready)
+        said = {self._check(name): is_troubled for name, is_troubled in event.troubled.items()}
+        for (name,) in [known for known in self._trouble if known[0] not in said]:
+            said[name] = False  # a check that was there before, such as that of a certificate
+        for name, is_troubled in said.items():
+            self._trouble[name,].set(is_troubled)
+
+    def _incident(self, _event: events.Incident) -> None:
+        self._incidents.inc()
+
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._loop_lag.observe(event.seconds)
+
+
+def _exemplar(decision: str) -> dict[str, str] | None:
+    return {"decision": decision} if decision else None

@@ -15,8 +15,12 @@ A message is *received* when its MAIL is accepted or refused, and it ends in exa
 `ses_relay_messages_total` over all labels equals `ses_relay_messages_received_total`, less the messages under way.
 
 Names and labels are stable. Labels hold names of the configuration or words of a closed set, never what a client sent;
-anything unforeseen is counted as `other`. The metrics of what is not built yet (send rate, quota, feedback)
-are not there: their absence is no zero. `process_*` of the process itself is there as well.
+anything unforeseen is counted as `other`. Every metric is there from the start, its feature on or off. `process_*` of
+the process itself is there as well.
+
+In OpenMetrics, a bucket of `ses_relay_decision_seconds` and `ses_relay_transaction_seconds`, and a count of refused or
+deferred messages, names a decision that fell into it (an exemplar, `decision`): [from a graph to a log
+line](../how-to/monitor.md#from-a-graph-to-a-log-line).
 
 | name | type | labels | meaning |
 |---|---|---|---|

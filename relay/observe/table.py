@@ -2,7 +2,7 @@
 Every metric by name, kind, labels and meaning: what dashboards and alerts are built on. docs/reference/metrics.md is
 made from it.
 
-Not here are the metrics of what is not built: feedback. A counter that says 0 about what nobody counts would be a lie.
+Every metric is on the page from the start, its feature on or off.
 """
 
 from dataclasses import dataclass
@@ -126,6 +126,12 @@ ROWS: Final = (
         "Time since the policies of an identity were read, at the scrape; of other, the oldest.",
     ),
     Row(
+        "ses_relay_policy_max_stale_seconds",
+        "gauge",
+        (),
+        "The age at which policies stop to decide: policies.max_stale of the settings.",
+    ),
+    Row(
         "ses_relay_policy_refreshes_total",
         "counter",
         ("result",),
@@ -199,6 +205,42 @@ ROWS: Final = (
         "Recipients that SES's rolling 24 hours had room for when it was asked last; absent where there is no limit.",
     ),
     Row(
+        "ses_relay_quota_recipients",
+        "gauge",
+        ("account", "region"),
+        "Recipients that SES allows in any 24 hours; absent where there is no limit.",
+    ),
+    Row(
+        "ses_relay_notices_total",
+        "counter",
+        ("result",),
+        "Notifications of undelivered mail: put into the spool, tried from there, or lost.",
+    ),
+    Row(
+        "ses_relay_feedback_total",
+        "counter",
+        ("delegate", "kind"),
+        "What SES tells of a delegate's mail, one for each recipient where SES names them (feedback.queue_url).",
+    ),
+    Row(
+        "ses_relay_incidents_total",
+        "counter",
+        (),
+        "Exceptions that are the relay's own fault; each has an id, in the reply and in the log.",
+    ),
+    Row(
+        "ses_relay_ready",
+        "gauge",
+        (),
+        "Whether /readyz says ready (1), as of a few seconds ago.",
+    ),
+    Row(
+        "ses_relay_trouble",
+        "gauge",
+        ("check",),
+        "Whether a check of /readyz?verbose has something to say (1), be it about one delegate only.",
+    ),
+    Row(
         "ses_relay_loop_lag_seconds",
         "histogram",
         (),
@@ -215,6 +257,8 @@ ROWS: Final = (
 
 #: What each label may hold.
 LABELS: Final = {
+    "check": "`credentials`, `roles`, `policies`, `delegates`, `spool`, `certificate`, `listeners`, `feedback`, "
+    "`journal`",
     "listener": "the address of a `[[listener]]`",
     "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for one that is no longer configured",
     "outcome": "`accepted`, `queued`, `rejected`, `deferred`, `aborted`",
@@ -233,10 +277,12 @@ LABELS: Final = {
     "through); "
     "`ses_relay_deliveries_total`: `sent`, `deferred`, `ambiguous`, `refused` (by SES, for good), `withdrawn` (the "
     "policies no longer allow it), `expired`, `quarantined`; "
+    "`ses_relay_notices_total`: `queued`, `not-kept` (in no spool yet), `sent`, `deferred`, `ambiguous`, `failed`; "
     "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",
     "state": "`due`, `sending`, `held`, `failed`, `quarantined`",
     "kind": "`ses_relay_ses_disagreements_total`: `access-denied`, `not-verified`; `ses_relay_repairs_total`: "
-    "`bare-lf`, `8bit-names`, `long-lines`, `missing-headers`",
+    "`bare-lf`, `8bit-names`, `long-lines`, `missing-headers`; `ses_relay_feedback_total`: `send`, `delivery`, "
+    "`delivery-delay`, `bounce` (for good), `transient-bounce`, `complaint`, `reject`, `rendering-failure`",
     "mechanism": "`PLAIN`, `LOGIN`, `other`",
     "command": "an SMTP verb, `connect`, `data-end`, `other`",
     "code": "a reply code that SMTP knows, `other`",

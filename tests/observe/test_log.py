@@ -156,6 +156,10 @@ def test_every_event_is_known(written):
         SpoolCounted,
         events.SendingPaced,
         events.RevocationStated,
+        events.StalenessBounded,
+        events.ReadinessSeen,
+        events.FeedbackHeard,
+        events.NoticeWritten,
         LoopLagged,
     }
 

@@ -1,9 +1,12 @@
 """Counting: what the contract names is there, sums add up, and nothing from the wire becomes a label."""
 
+import json
 import math
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,40 +37,17 @@ from relay.observe.events import (
     SessionOpened,
     SpoolCounted,
 )
+from relay.observe.exemplars import Exemplars
 from relay.observe.metrics import Metrics
+from relay.words.delegates import NOTIFICATIONS
 from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending
 from tests.observe.givens import IDENTITY, LISTENER, ended
 
-CONTRACT = [
-    ("ses_relay_messages_received_total", "counter", {"listener"}),
-    ("ses_relay_messages_total", "counter", {"delegate", "outcome", "reason"}),
-    ("ses_relay_recipients_total", "counter", {"delegate", "outcome"}),
-    ("ses_relay_decisions_total", "counter", {"delegate", "identity", "role", "verdict", "mode"}),
-    ("ses_relay_observing", "gauge", {"delegate"}),
-    ("ses_relay_policy_problems", "gauge", {"identity"}),
-    ("ses_relay_decision_seconds", "histogram", set()),
-    ("ses_relay_message_bytes", "histogram", set()),
-    ("ses_relay_transaction_seconds", "histogram", set()),
-    ("ses_relay_ses_requests_total", "counter", {"region", "operation", "result"}),
-    ("ses_relay_ses_request_seconds", "histogram", {"region", "operation", "result"}),
-    ("ses_relay_ses_disagreements_total", "counter", {"identity", "kind"}),
-    ("ses_relay_policy_age_seconds", "gauge", {"identity"}),
-    ("ses_relay_policy_refreshes_total", "counter", {"result"}),
-    ("ses_relay_policy_revocation_seconds", "gauge", {"account", "region"}),
-    ("ses_relay_auth_total", "counter", {"mechanism", "result"}),
-    ("ses_relay_sessions", "gauge", {"listener"}),
-    ("ses_relay_tls_certificate_expires_seconds", "gauge", {"listener"}),
-    ("ses_relay_smtp_replies_total", "counter", {"command", "code"}),
-    ("ses_relay_spool_messages", "gauge", {"state"}),
-    ("ses_relay_spool_oldest_seconds", "gauge", set()),
-    ("ses_relay_deliveries_total", "counter", {"result"}),
-    ("ses_relay_repairs_total", "counter", {"delegate", "kind"}),
-    ("ses_relay_recipient_domains_total", "counter", {"result"}),
-    ("ses_relay_possible_duplicates_total", "counter", set()),
-    ("ses_relay_send_rate_limit", "gauge", {"account", "region"}),
-    ("ses_relay_quota_remaining", "gauge", {"account", "region"}),
-    ("ses_relay_loop_lag_seconds", "histogram", set()),
-]
+TABLE = json.loads((Path(__file__).parents[1] / "cases" / "metrics.json").read_text("utf-8"))
+#: What dashboards and alerts are built on: what was promised from the first release on, and what came since.
+CONTRACT = [(row["name"], row["type"], set(row["labels"])) for row in (*TABLE["promised"], *TABLE["more"])]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -117,7 +97,12 @@ def one_of_each() -> Metrics:
         Delivered("billing", "sent", {"queue_id": "q"}),
         AttemptsFound(("q",)),
         SpoolCounted({"due": 2}, 300, 990.0),
-        events.SendingPaced("111111111111", "us-east-1", 14.0, 200.0),
+        events.SendingPaced("111111111111", "us-east-1", 14.0, 200.0, 50_000.0),
+        events.StalenessBounded(3600.0),
+        events.ReadinessSeen(is_ready=True, troubled={"roles": True, "listeners": False}),
+        events.FeedbackHeard("billing", "complaint"),
+        events.NoticeWritten("queued"),
+        events.Incident("i", "s", ValueError("of ours")),
         LoopLagged(0.001),
         SessionClosed(LISTENER, "s", "quit"),
     ):
@@ -201,20 +186,28 @@ def test_an_account_that_has_a_name_by_now_is_not_counted_twice():
 
 def test_nothing_else_is_registered():
     """
-    What is not in the table, and no metric of what is not built yet, is not on the page.
+    What is not in the table is not on the page.
     """
     ours = {name for name in families(one_of_each()) if name.startswith("ses_relay_")}
 
-    assert {name.removesuffix("_total") for name, _, _ in CONTRACT} | {"ses_relay_build_info"} == ours
+    assert {name.removesuffix("_total") for name, _, _ in CONTRACT} == ours
+
+
+def test_outcomes_and_reasons_are_closed_sets():
+    """
+    Those that were promised, in their order.
+    """
+    assert [outcome.value for outcome in Outcome] == TABLE["outcomes"]
+    assert [reason.value for reason in Reason] == TABLE["reasons"]
 
 
 def test_every_event_is_known():
     """
-    Whatever may happen is either counted or, an incident or a note, left to the log on purpose.
+    Whatever may happen is either counted or, a note, left to the log on purpose.
     """
     counted = set(make()._count)
 
-    assert set(events.Event.__args__) == counted | {events.Incident, events.Noted}
+    assert set(events.Event.__args__) == counted | {events.Noted}
 
 
 def test_promtool_has_no_complaint(tool: Callable[[str], str]):
@@ -296,6 +289,81 @@ def test_an_ambiguous_call_is_a_possible_duplicate():
     ambiguous = {"region": "us-east-1", "operation": "SendRawEmail", "result": "ambiguous"}
     assert value(metrics, "ses_relay_ses_requests_total", **ambiguous) == 1
     assert value(metrics, "ses_relay_ses_request_seconds_sum", **ambiguous) == 1.0
+
+
+def test_an_exemplar_names_the_decision_behind_a_bucket():
+    """
+    OpenMetrics leads from a slow message to its log line; the same bucket has one a second.
+    """
+    metrics = make()
+    slow = ended(id="slow")
+    for event in (ended(id="fast"), ended(id="fast-too"), replace(slow, seconds=7.0)):
+        metrics(event)
+    metrics(JudgementTimed(0.00004, "judged"))
+    metrics(ended(Ending(Outcome.REJECTED, Reason.POLICY_DENIED, Reply(554, (5, 7, 1), "no")), id="refused"))
+
+    page = metrics.render("application/openmetrics-text")[0].decode()
+    found = set(
+        re.findall(
+            r'^(\w+)\{(?:[^}]*,)?(le="[\d.e-]+"|delegate[^}]*)\} [\d.]+ # \{decision="([\w-]+)"\}', page, re.MULTILINE
+        )
+    )
+
+    assert set(found) == {
+        ("ses_relay_transaction_seconds_bucket", "fast"),
+        ("ses_relay_transaction_seconds_bucket", "slow"),
+        ("ses_relay_decision_seconds_bucket", "judged"),
+        ("ses_relay_messages_total", "refused"),
+    }
+    assert b"decision=" not in metrics.render()[0]
+
+
+def test_exemplars_are_few():
+    """
+    One a second in each bucket, the last one for everything above.
+    """
+    now = [0.0]
+    exemplars = Exemplars((0.1, 1.0), clock=lambda: now[0])
+
+    assert [exemplars.wants(seconds) for seconds in (0.1, 0.05, 0.2, 1.0, 5.0, 9.0)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    now[0] = 1.0
+    assert exemplars.wants(0.05)
+
+
+def test_troubles_end():
+    """
+    A check that is no longer there has nothing to say; names are of a closed set.
+    """
+    metrics = make()
+    metrics(events.ReadinessSeen(is_ready=False, troubled={"certificate": True, "policies": True, "whatever": True}))
+    assert value(metrics, "ses_relay_ready") == 0
+    assert value(metrics, "ses_relay_trouble", check="certificate") == 1
+    assert value(metrics, "ses_relay_trouble", check="other") == 1
+
+    metrics(events.ReadinessSeen(is_ready=True, troubled={"policies": False}))
+    assert value(metrics, "ses_relay_ready") == 1
+    assert total(metrics, "ses_relay_trouble") == 0
+
+
+def test_what_became_of_notifications_is_counted_apart():
+    """
+    A message that failed is no notification that failed.
+    """
+    metrics = make()
+    for delegate in (NOTIFICATIONS, "billing"):
+        metrics(Delivered(delegate, "refused", {}))
+        metrics(Delivered(delegate, "sent", {}))
+    metrics(events.NoticeWritten("not-kept"))
+
+    for result, number in {"failed": 1, "sent": 1, "not-kept": 1, "queued": 0}.items():
+        assert value(metrics, "ses_relay_notices_total", result=result) == number
 
 
 def test_build_info_tells_the_version():

@@ -44,6 +44,11 @@ class PacedLane:
             return None
         return self.quota.most_a_day - self.quota.sent - self.sent_since
 
+    @property
+    def most_a_day(self) -> float | None:
+        """Recipients that any 24 hours have room for, as far as is known; None without a limit."""
+        return None if self.quota is None else self.quota.most_a_day
+
     async def take(self, delegate: str, recipients: int, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds, and count it."""
         remaining = self.remaining

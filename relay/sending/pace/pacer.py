@@ -140,4 +140,4 @@ class Pacer:
     def _tell(self, account: str, region: str, lane: PacedLane) -> None:
         rate = lane.speed.now(self._clock()) if lane.speed.is_known else None
         remaining = None if lane.remaining is None else max(0.0, lane.remaining)
-        self._observe(SendingPaced(self._named(account), region, rate, remaining))
+        self._observe(SendingPaced(self._named(account), region, rate, remaining, lane.most_a_day))
