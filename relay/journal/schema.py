@@ -2,9 +2,9 @@
 The tables of the journal's file, and how a file of an earlier release comes to have them.
 
 ``policy_text`` and ``policy_period`` are of ``relay.owner.policy_texts``. ``decision`` is the ring: ``number`` grows by
-one with each decision that is kept, so the oldest have the lowest, and ``record`` is the decision record whole, as JSON
-(in memory its compressed octets). What is asked of decisions stands in the index alone, which is only ever written at
-its end: a search of all 50,000 reads some megabytes, and an insert touches two pages.
+one with each decision that is kept, so the oldest have the lowest, and ``record`` is the decision record whole
+(``relay.journal.packing``). What is asked of decisions stands in the index alone, which is only ever written at its
+end: a search of all 50,000 reads some megabytes, and an insert touches two pages.
 """
 
 import sqlite3
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final
 
 APPLICATION: Final = 0x5345534A  # "SESJ"
-#: Of new files. A record has about 2 KB: small pages would be half empty.
-PAGE: Final = 16_384
 
 _TEXTS: Final = (
     "CREATE TABLE IF NOT EXISTS policy_text (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
@@ -36,9 +34,10 @@ _DECISIONS: Final = (
     verdict TEXT,            -- the worst of its roles; null where no policy was asked
     outcome TEXT NOT NULL,
     reason TEXT NOT NULL,
-    record NOT NULL
+    octets INTEGER NOT NULL, -- of record
+    record BLOB NOT NULL
 )""",
-    "CREATE INDEX decision_browsed ON decision (number, id, time, delegate, verdict, outcome, reason)",
+    "CREATE INDEX decision_browsed ON decision (number, octets, id, time, delegate, verdict, outcome, reason)",
 )
 #: What each release added, in order; ``user_version`` counts those that a file has. Steps are added, never changed.
 STEPS: Final = (_TEXTS, _DECISIONS)
@@ -86,7 +85,6 @@ def prepare(file: sqlite3.Connection, path: Path) -> None:
     """
     if check(file, path) == len(STEPS):
         return
-    file.execute(f"PRAGMA page_size = {PAGE}")  # heeded while the file is empty
     file.execute("BEGIN IMMEDIATE")
     try:
         for step in STEPS[check(file, path) :]:  # another process may have been faster

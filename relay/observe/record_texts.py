@@ -11,9 +11,7 @@ _NONE: Final[Mapping[str, Any]] = {}
 
 
 class RecordTexts:
-    """
-    Tells records with addresses as they are, or hashed. The last one is remembered: all observers hear of it in turn.
-    """
+    """Tells records, addresses plain or hashed. The last one is remembered: all observers hear of it in turn."""
 
     def __init__(self, hashes: AddressHashes | None = None) -> None:
         self._hashes = hashes
