@@ -1,6 +1,7 @@
 """The running relay's own spool, for the admin endpoint; the courier hears of every change at once."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from relay.console.spool_pages import Declined, Told
@@ -48,12 +49,13 @@ class SpoolDesk:
         self._read_duration = read_duration
         self._observe = observe
 
-    async def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
-        """List a page of entries, and count all by state."""
+    async def listed(self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None) -> Told:
+        """List a page of entries, and count all by state for who sees all."""
         desk = self._house.desk
         if desk is None:
             return _NO_SPOOL
         wanted, limit, after = self._read(asked, desk.now())
+        wanted = replace(wanted, delegates=_in_order(delegates))
         found, census = await desk.page(wanted, limit=limit + 1, after=after), await desk.spool.census()
         if isinstance(found, Unavailable):
             return found
@@ -63,27 +65,28 @@ class SpoolDesk:
         return {
             "entries": [brief(entry, now) for entry in page],
             "next": page[-1].id if len(found) > limit else None,
-            "counts": {state.value: census.messages.get(state, 0) for state in State},
+            "counts": {state.value: census.messages.get(state, 0) for state in State} if delegates is None else None,
         }
 
-    async def shown(self, name: str) -> Told:
+    async def shown(self, name: str, delegates: frozenset[str] | None = None) -> Told:
         """Tell of one entry."""
         desk = self._house.desk
         if desk is None:
             return _NO_SPOOL
-        found = await desk.page(Wanted(ids=(name,)), limit=1)
+        found = await desk.page(Wanted(ids=(name,), delegates=_in_order(delegates)), limit=1)
         if isinstance(found, Unavailable):
             return found
         return whole(found[0], desk.now()) if found else _UNKNOWN
 
-    async def act(self, name: str, action: str, *, notify: bool) -> Told:
+    async def act(self, name: str, action: str, delegates: frozenset[str] | None = None, *, notify: bool) -> Told:
         """Act on one entry, and let courier and postmaster know."""
         desk = self._house.desk
         if desk is None:
             return _NO_SPOOL
         if notify and not self._house.notifies:
             return Declined("notifications.from is not set: nobody could be notified")
-        done = await desk.act(name, Action.GIVE_UP if notify else Action(action))
+        theirs = Wanted(delegates=_in_order(delegates))
+        done = await desk.act(name, Action.GIVE_UP if notify else Action(action), theirs)
         match done:
             case Done(entry):
                 return self._done(desk, name, action, entry)
@@ -118,6 +121,10 @@ class SpoolDesk:
             older_than=None if age is None else now - self._read_duration(age),
         )
         return wanted, _limit(one.get("limit")), one.get("after", "")
+
+
+def _in_order(delegates: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if delegates is None else tuple(sorted(delegates))
 
 
 def _limit(value: str | None) -> int:

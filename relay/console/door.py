@@ -10,7 +10,14 @@ MOST_CONNECTIONS: Final = 128
 PATIENCE: Final = 75.0
 MOST_BODY_OCTETS: Final = 1024 * 1024
 
-_WORDS: Final = {400: "bad request", 401: "a bearer token is needed", 404: "not found", 405: "method not allowed"}
+_WORDS: Final = {
+    400: "bad request",
+    401: "a bearer token is needed",
+    404: "not found",
+    405: "method not allowed",
+    408: "the body did not come in time",
+    413: f"the body is larger than {MOST_BODY_OCTETS} octets",
+}
 
 
 def said(status: int, why: str | None = None, **more: Any) -> web.Response:

@@ -12,6 +12,9 @@ from typing import Final
 
 from aiohttp import web
 
+from relay.console.askers import LOCAL, Asker
+from relay.console.routes import Route
+
 API: Final = "/api/"
 _READING: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = "application/json"
@@ -42,6 +45,15 @@ def refusal(request: web.Request, *, has_token: bool) -> tuple[int, str] | None:
     if not _comes_from_here(request):
         return 403, "a change must not come from a page of another site"
     return None
+
+
+def may(asker: Asker, path: str, route: Route | None) -> bool:
+    """Whether *asker* may ask for this operation at all; pages beside the API are everybody's who has come so far."""
+    if not path.startswith(API) or asker == LOCAL:
+        return True
+    if route is None:
+        return asker.may_change and asker.delegates is None
+    return (asker.may_change or not route.changes) and not (route.spans_all and asker.delegates is not None)
 
 
 def _comes_from_here(request: web.Request) -> bool:

@@ -1,14 +1,13 @@
 """``/api/identities``: what is known of identities and their policies, for programs. Where from, a port knows."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from relay.console import door
-from relay.console.spool_pages import Declined, Told
-from relay.words.unavailable import Unavailable
+from relay.console.bodies import object_of
+from relay.console.spool_pages import Told, answer
 
 
 class IdentitiesPort(Protocol):
@@ -44,36 +43,21 @@ class IdentityPages:
 
     async def _list(self, request: web.Request) -> web.Response:
         try:
-            return _answer(self._port.listed(list(request.query.items())))
+            return answer(self._port.listed(list(request.query.items())))
         except ValueError as problem:
             return door.said(400, str(problem))
 
     async def _refresh(self, request: web.Request) -> web.Response:
         try:
-            told = self._port.refresh(_identity_in(await request.read()))
+            told = self._port.refresh(_identity_in(await object_of(request)))
         except ValueError as problem:
             return door.said(400, str(problem))
-        return _answer(told, status=202)
+        return answer(told, status=202)
 
 
-def _identity_in(octets: bytes) -> str | None:
-    """Read ``{"identity": "ARN"}``; nothing, or ``{}``, is all."""
-    try:
-        body: Any = json.loads(octets) if octets.strip() else {}
-    except (ValueError, RecursionError):
-        raise ValueError("the body is no JSON") from None
-    identity = body.get("identity") if isinstance(body, dict) else None
-    is_good = isinstance(body, dict) and body.keys() <= {"identity"} and (not body or isinstance(identity, str))
-    if not is_good:
+def _identity_in(body: Mapping[str, Any]) -> str | None:
+    """Read ``{"identity": "ARN"}``; ``{}`` is all."""
+    identity = body.get("identity")
+    if not (body.keys() <= {"identity"} and (not body or isinstance(identity, str))):
         raise ValueError('the body is {} or {"identity": "ARN"}')
     return identity
-
-
-def _answer(told: Told, status: int = 200) -> web.Response:
-    match told:
-        case Declined(why, is_known):
-            return door.said(409 if is_known else 404, why)
-        case Unavailable(why):
-            return door.said(503, why)
-        case _:
-            return web.json_response(told, status=status)

@@ -1,19 +1,21 @@
 """The admin HTTP endpoint: probes, metrics, the API, and one page. It shares the loop with the mail: it stays small."""
 
 import asyncio
-import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
 
-from relay.console import door, guard, page
+from relay.console import door, guard, openapi, page
+from relay.console.askers import ADMIN, ASKER, LOCAL, Asker, Token, Tokens
 from relay.console.guard import is_loopback
 from relay.console.identity_pages import IdentitiesPort, IdentityPages
 from relay.console.readiness import Readiness, as_text, is_ready
+from relay.console.routes import Route, route_of
 from relay.console.spool_pages import SpoolPages, SpoolPort
+from relay.observe.events import Noted, Observer
 
 #: What a probe or a scraper may ask without a token, wherever the endpoint is bound.
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
@@ -33,11 +35,14 @@ class AdminServer:
     Args:
         metrics: Renders the metrics for an ``Accept`` field: octets and content type. Called in a thread.
         ready: The checks as they stand; called on the loop for each probe, so it must not wait for anything.
-        tokens: Bearer tokens of which one is needed for everything but the three probes when bound off loopback.
-            Without any, those answer 401 there.
+        tokens: Bearer tokens of operators, of which one is needed for everything but the three probes when bound off
+            loopback. Without any, those answer 401 there.
+        scoped: Tokens of viewers, of some delegates, of operators by name. Where there are any, the API needs a token
+            on loopback too.
         console: Whether ``/`` is served.
         spool: What ``/api/spool`` asks; None for no such pages.
         identities: What ``/api/identities`` asks; None for no such pages.
+        observe: Hears of every change that somebody asked for.
     """
 
     def __init__(
@@ -45,23 +50,32 @@ class AdminServer:
         metrics: Callable[[str], tuple[bytes, str]],
         ready: Callable[[], Readiness],
         *,
-        tokens: tuple[str, ...] = (),
+        tokens: Sequence[str] = (),
+        scoped: Sequence[Token] = (),
         console: bool = True,
         spool: SpoolPort | None = None,
         identities: IdentitiesPort | None = None,
+        observe: Observer = lambda _: None,
     ) -> None:
         self._render = metrics
         self._ready = ready
-        self._tokens = tuple(token.encode() for token in tokens if token)
+        self._observe = observe
+        self.renew(tokens, scoped)
         self._guarded = True
         self._renderer = ThreadPoolExecutor(1, thread_name_prefix="metrics")
         application = self._application(console=console)
+        openapi.add_to(application.router)
         if spool is not None:
             SpoolPages(spool).add_to(application.router)
         if identities is not None:
             IdentityPages(identities).add_to(application.router)
         self._runner = web.AppRunner(application, access_log=None)
         self._server: asyncio.Server | None = None
+
+    def renew(self, tokens: Sequence[str], scoped: Sequence[Token]) -> None:
+        """Take other tokens from the next request on."""
+        everything = [*(Token(secret, ADMIN) for secret in tokens), *scoped]
+        self._tokens = Tokens(everything, are_scoped=bool(scoped))
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """
@@ -116,22 +130,35 @@ class AdminServer:
 
     @web.middleware
     async def _at_the_door(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        has_token = self._has_token(request)
-        if self._guarded and request.path not in OPEN_PATHS and not has_token:
+        owner = self._tokens.owner_of(request.headers.get("Authorization", ""))
+        if owner is None and self._needs_token(request.path):
             return door.said(401, headers={"WWW-Authenticate": "Bearer"})
-        if (turned_away := guard.refusal(request, has_token=has_token)) is not None:
+        if (turned_away := guard.refusal(request, has_token=owner is not None)) is not None:
             return door.said(*turned_away)
+        request[ASKER] = asker = owner or LOCAL
+        resource = request.match_info.route.resource
+        route = route_of(request.method, None if resource is None else resource.canonical)
+        if resource is not None and not guard.may(asker, request.path, route):
+            return door.said(403, "this token does not open that")
         try:
-            return await handler(request)
+            answer = await handler(request)
         except web.HTTPException as refusal:
             allow = {"Allow": refusal.headers["Allow"]} if "Allow" in refusal.headers else None
             return door.said(refusal.status, headers=allow)
+        self._tell(asker, route, request, answer.status)
+        return answer
 
-    def _has_token(self, request: web.Request) -> bool:
-        scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
-        given = presented.strip().encode("utf-8", "surrogateescape")
-        matches = [hmac.compare_digest(given, token) for token in self._tokens]
-        return scheme.lower() == "bearer" and any(matches)
+    def _needs_token(self, path: str) -> bool:
+        if self._guarded:
+            return path not in OPEN_PATHS
+        return self._tokens.are_scoped and path.startswith(guard.API)
+
+    def _tell(self, asker: Asker, route: Route | None, request: web.Request, status: int) -> None:
+        """Write the audit line of a change that was made."""
+        if route is None or not route.changes or status >= 400:
+            return
+        told = {"token": asker.name, "action": route.name, "object": request.match_info.get("id"), "status": status}
+        self._observe(Noted("info", "admin.changed", told))
 
     async def _livez(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

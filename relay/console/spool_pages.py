@@ -1,13 +1,15 @@
 """``/api/spool``: the messages that wait, for programs. What a spool is the console does not know: it asks a port."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
 from aiohttp import web
 
 from relay.console import door
+from relay.console.askers import asker_of
+from relay.console.bodies import object_of
 from relay.words.unavailable import Unavailable
 
 ACTIONS: Final = ("retry", "hold", "release", "delete")
@@ -26,20 +28,24 @@ Told: TypeAlias = Mapping[str, Any] | Declined | Unavailable
 
 
 class SpoolPort(Protocol):
-    """The spool, as the console sees it. No answer holds a message."""
+    """
+    The spool, as the console sees it. No answer holds a message.
 
-    async def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
+    *delegates*: those whose messages there are for the one who asks; None for all. Messages of others there are not.
+    """
+
+    async def listed(self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None) -> Told:
         """
-        List the messages that the fields of a query choose, and count all by state.
+        List the messages that the fields of a query choose; and count all by state, for who sees all.
 
         Raises:
             ValueError: A field that there is not, or not with this value; its text says so.
         """
 
-    async def shown(self, name: str) -> Told:
+    async def shown(self, name: str, delegates: frozenset[str] | None = None) -> Told:
         """Tell all of the message that is called *name*."""
 
-    async def act(self, name: str, action: str, *, notify: bool) -> Told:
+    async def act(self, name: str, action: str, delegates: frozenset[str] | None = None, *, notify: bool) -> Told:
         """Do one of ``ACTIONS`` to it, and tell what it is now. *notify*: with a deletion its author is notified."""
 
 
@@ -53,48 +59,41 @@ class SpoolPages:
         """Make them known."""
         router.add_get("/api/spool", self._list)
         router.add_get("/api/spool/{id}", self._show)
-        router.add_post("/api/spool/{id}/{action:" + "|".join(ACTIONS) + "}", self._act)
+        for action in ACTIONS:
+            router.add_post(f"/api/spool/{{id}}/{action}", partial(self._act, action))
 
     async def _list(self, request: web.Request) -> web.Response:
         try:
-            return _answer(await self._port.listed(list(request.query.items())))
+            return answer(await self._port.listed(list(request.query.items()), asker_of(request).delegates))
         except ValueError as problem:
             return door.said(400, str(problem))
 
     async def _show(self, request: web.Request) -> web.Response:
-        return _answer(await self._port.shown(request.match_info["id"]))
+        return answer(await self._port.shown(request.match_info["id"], asker_of(request).delegates))
 
-    async def _act(self, request: web.Request) -> web.Response:
-        action = request.match_info["action"]
+    async def _act(self, action: str, request: web.Request) -> web.Response:
         try:
-            notify = _notify_of(await _body_of(request), action)
+            notify = _notify_of(await object_of(request), action)
         except ValueError as problem:
             return door.said(400, str(problem))
-        return _answer(await self._port.act(request.match_info["id"], action, notify=notify))
+        name, delegates = request.match_info["id"], asker_of(request).delegates
+        return answer(await self._port.act(name, action, delegates, notify=notify))
 
 
-async def _body_of(request: web.Request) -> Any:
-    octets = await request.read()
-    try:
-        return json.loads(octets) if octets.strip() else {}
-    except (ValueError, RecursionError):
-        raise ValueError("the body is no JSON") from None
-
-
-def _notify_of(body: Any, action: str) -> bool:
-    """Read ``{"notify": true}``, which only a deletion knows; nothing is ``{}``."""
+def _notify_of(body: Mapping[str, Any], action: str) -> bool:
+    """Read ``{"notify": true}``, which only a deletion knows."""
     known = {"notify"} if action == "delete" else set()
-    is_good = isinstance(body, dict) and body.keys() <= known and all(type(value) is bool for value in body.values())
-    if not is_good:
+    if not (body.keys() <= known and all(type(value) is bool for value in body.values())):
         raise ValueError("the body is {}" + (' or {"notify": true}' if known else ""))
     return bool(body.get("notify", False))
 
 
-def _answer(told: Told) -> web.Response:
+def answer(told: Told, status: int = 200) -> web.Response:
+    """Tell it, or why there is nothing to tell."""
     match told:
         case Declined(why, is_known):
             return door.said(409 if is_known else 404, why)
         case Unavailable(why):
             return door.said(503, why)
         case _:
-            return web.json_response(told)
+            return web.json_response(told, status=status)

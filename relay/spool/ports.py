@@ -26,11 +26,12 @@ class Damaged:
 class Wanted:
     """
     Which entries: all of what is given holds. ``reason`` is part of ``reason`` or ``last``; ``older_than`` is the
-    time, in seconds since the epoch, before which they were accepted.
+    time, in seconds since the epoch, before which they were accepted; ``delegates``: nobody else's, None for all.
     """
 
     ids: tuple[str, ...] = ()
     delegate: str | None = None
+    delegates: tuple[str, ...] | None = None
     states: tuple[State, ...] = ()
     reason: str | None = None
     older_than: float | None = None

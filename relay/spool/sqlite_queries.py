@@ -104,6 +104,8 @@ def _conditions(wanted: Wanted) -> list[tuple[str, Any]]:
         found.append(("id IN (SELECT value FROM json_each(?))", json.dumps(wanted.ids)))
     if wanted.delegate is not None:
         found.append(("delegate = ?", wanted.delegate))
+    if wanted.delegates is not None:
+        found.append(("delegate IN (SELECT value FROM json_each(?))", json.dumps(wanted.delegates)))
     if wanted.states:
         found.append(("state IN (SELECT value FROM json_each(?))", json.dumps(wanted.states)))
     if wanted.reason is not None:

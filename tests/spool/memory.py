@@ -148,6 +148,7 @@ def _is_wanted(entry: Entry, wanted: Wanted) -> bool:
     return (
         (not wanted.ids or entry.id in wanted.ids)
         and wanted.delegate in {None, entry.delegate}
+        and (wanted.delegates is None or entry.delegate in wanted.delegates)
         and (not wanted.states or entry.state in wanted.states)
         and (wanted.reason is None or any(wanted.reason in text for text in reasons))
         and (wanted.older_than is None or entry.accepted_at < wanted.older_than)

@@ -1,0 +1,149 @@
+"""
+The API as one table: each operation, who may ask for it, what it takes and what it answers.
+
+The door lets people in by it, the OpenAPI document and docs/reference/api.md are written from it, and a test holds it
+equal to what is served. What is not in it nobody with a narrower token reaches.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from relay.console import schemas
+from relay.console.schemas import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One field of a query. ``repeats``: it may be given more than once, and one of the values is enough."""
+
+    name: str
+    about: str
+    schema: Schema = field(default_factory=lambda: schemas.TEXT)
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    One operation.
+
+    ``name`` is its operationId, and the action of its audit line. ``changes``: for operators only. ``spans_all``: it
+    concerns everybody, so not for a token of some delegates only. ``body`` and ``answer`` are JSON Schemas; ``status``
+    is that of a good answer, ``refusals`` are others that this operation may answer beside those of every one.
+    """
+
+    method: str
+    path: str
+    name: str
+    about: str
+    answer: Schema
+    status: int = 200
+    changes: bool = False
+    spans_all: bool = False
+    query: tuple[Query, ...] = ()
+    body: Schema | None = None
+    refusals: tuple[int, ...] = ()
+
+
+_LIMIT: Final = Query(
+    "limit", "The most in one answer.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
+)
+_STATES: Final = {"enum": list(schemas.STATES)}
+
+
+def _spool_action(action: str, about: str, body: Schema = schemas.EMPTY) -> Route:
+    return Route(
+        "POST",
+        f"/api/spool/{{id}}/{action}",
+        f"spool.{action}",
+        about,
+        schemas.SPOOL_CHANGED,
+        changes=True,
+        body=body,
+        refusals=(404, 409, 503),
+    )
+
+
+TABLE: Final[tuple[Route, ...]] = (
+    Route(
+        "GET",
+        "/api/identities",
+        "identities.list",
+        "Identities by ARN, with the age of what is known and what is wrong with their policies; every account and "
+        "region.",
+        schemas.IDENTITIES,
+        spans_all=True,
+        query=(
+            Query("account", "Of this account."),
+            Query("region", "In this region."),
+            Query("name", "Of this name, in any case."),
+            Query("in_use", "Whether mail was allowed by them lately.", {"enum": ["true", "false"]}),
+            _LIMIT,
+            Query("after", "An ARN: those behind it."),
+        ),
+    ),
+    Route(
+        "POST",
+        "/api/identities/refresh",
+        "identities.refresh",
+        "Reads one identity again, or all, as soon as the budget of the API allows.",
+        schemas.REFRESHING,
+        status=202,
+        changes=True,
+        spans_all=True,
+        body=schemas.REFRESH,
+        refusals=(404,),
+    ),
+    Route(
+        "GET",
+        "/api/spool",
+        "spool.list",
+        "Messages that wait, by ID.",
+        schemas.SPOOL,
+        query=(
+            Query("delegate", "Of this delegate."),
+            Query("state", "In this state.", _STATES, repeats=True),
+            Query(
+                "older_than",
+                "Accepted before so long, such as 2h.",
+                {"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"},
+            ),
+            Query("reason", "With this text in the reason or the last answer."),
+            _LIMIT,
+            Query("after", "An ID: those behind it."),
+        ),
+        refusals=(503,),
+    ),
+    Route(
+        "GET",
+        "/api/spool/{id}",
+        "spool.show",
+        "One message that waits: its recipients with their fates, and where it came from.",
+        schemas.SPOOL_ENTRY_WHOLE,
+        refusals=(404, 503),
+    ),
+    _spool_action("retry", "Due now."),
+    _spool_action("hold", "Kept until it is released."),
+    _spool_action("release", "Goes on."),
+    _spool_action("delete", "Removed; or, with notify, it fails and a notification is owed.", schemas.DELETION),
+    Route("GET", "/api/openapi.json", "openapi", "This API, as OpenAPI 3.1.", schemas.ANY_OBJECT),
+)
+
+_BY_PLACE: Final[Mapping[tuple[str, str], Route]] = {(route.method, route.path): route for route in TABLE}
+
+
+def route_of(method: str, path: str | None) -> Route | None:
+    """Return the operation that *path*, as the table writes it, has for *method*; HEAD is asked like GET."""
+    return _BY_PLACE.get(("GET" if method == "HEAD" else method, path or ""))
+
+
+def parameters_in(path: str) -> list[str]:
+    """Name what stands in braces."""
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+def errors_of(route: Route) -> list[int]:
+    """Every refusal that *route* may answer, in order."""
+    always: list[Any] = [400, 401, 403, 408, 413, 415] if route.method == "POST" else [400, 401, 403]
+    return sorted({*always, *route.refusals})

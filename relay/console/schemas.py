@@ -1,0 +1,137 @@
+"""What the API takes and answers, as JSON Schemas (draft 2020-12). Objects say all of their fields, and no other."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+Schema: TypeAlias = Mapping[str, Any]
+
+
+def text(about: str = "", **more: Any) -> dict[str, Any]:
+    """Any string."""
+    return {"type": "string", **({"description": about} if about else {}), **more}
+
+
+def number(about: str = "", **more: Any) -> dict[str, Any]:
+    """Any number."""
+    return {"type": "number", **({"description": about} if about else {}), **more}
+
+
+def count(about: str = "") -> dict[str, Any]:
+    """A whole number, 0 or more."""
+    return {"type": "integer", "minimum": 0, **({"description": about} if about else {})}
+
+
+def flag(about: str = "") -> dict[str, Any]:
+    """True or false."""
+    return {"type": "boolean", **({"description": about} if about else {})}
+
+
+def or_null(schema: Schema) -> dict[str, Any]:
+    """*schema*, or nothing at all."""
+    about = {"description": schema["description"]} if "description" in schema else {}
+    inner = {key: value for key, value in schema.items() if key != "description"}
+    return {"anyOf": [inner, {"type": "null"}], **about}
+
+
+def many(items: Schema, about: str = "", **more: Any) -> dict[str, Any]:
+    """An array."""
+    return {"type": "array", "items": items, **({"description": about} if about else {}), **more}
+
+
+def named(about: str = "", needs: tuple[str, ...] | None = None, /, **fields: Schema) -> dict[str, Any]:
+    """An object of these fields, all of them there unless *needs* names fewer; and no others."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(fields if needs is None else needs),
+        "properties": dict(fields),
+        **({"description": about} if about else {}),
+    }
+
+
+def by_name(values: Schema, about: str = "") -> dict[str, Any]:
+    """An object whose keys are names."""
+    return {"type": "object", "additionalProperties": values, **({"description": about} if about else {})}
+
+
+TEXT: Final = text()
+NULL_TEXT: Final = or_null(text())
+MOMENT: Final = text(format="date-time")
+ANY_OBJECT: Final[Schema] = {"type": "object"}
+ERROR: Final = named(error=text("Why not, in words."))
+EMPTY: Final = named()
+
+STATES: Final = ("due", "sending", "held", "failed", "quarantined")
+
+_POLICY: Final = named(
+    name=text(),
+    digest=text("SHA-256 of its text, hexadecimal."),
+    problem=or_null(text("Why it cannot be judged by.")),
+)
+_IDENTITY: Final = named(
+    arn=text(),
+    verified=flag("Verified, as far as is known."),
+    age=or_null(number("Seconds since it was read; null where it never was.")),
+    problem=or_null(text("Why nothing is known of it.")),
+    policies=many(_POLICY),
+    in_use=or_null(flag("Whether mail was allowed by it lately; null where nobody counts.")),
+)
+_PLACE: Final = named(
+    account=text(),
+    region=text(),
+    source={"enum": ["ses", "directory"]},
+    identities=count(),
+    in_use=or_null(count()),
+    listed_age=or_null(number("Seconds since the list was read.")),
+    revocation=or_null(number("Seconds in which a withdrawn permission ends.")),
+    problem=NULL_TEXT,
+    troubles=many(TEXT),
+)
+IDENTITIES: Final = named(
+    identities=many(_IDENTITY),
+    next=or_null(text("The after of the next page; null on the last.")),
+    places=many(_PLACE, "Every account and region."),
+)
+REFRESH: Final = named("", (), identity=text("The ARN of one identity; all without it."))
+REFRESHING: Final = named(refreshing=text("An ARN, or all."))
+
+_SPOOL_FIELDS: Final[Mapping[str, Schema]] = {
+    "id": text(),
+    "kind": {"enum": ["message", "notification"]},
+    "state": {"enum": list(STATES)},
+    "hold_asked": flag("It is held when the attempt is over."),
+    "delegate": text(),
+    "mail_from": text(),
+    "recipients": count(),
+    "first_recipient": NULL_TEXT,
+    "size": count("Octets."),
+    "accepted_at": or_null(MOMENT),
+    "age": number("Seconds.", minimum=0),
+    "next_attempt_at": or_null(MOMENT),
+    "kept_until": or_null(MOMENT),
+    "attempts": count(),
+    "maybe_sent": count("After so many attempts SES may have the message."),
+    "crashes": count(),
+    "reason": text(),
+    "last": NULL_TEXT,
+    "notice": or_null(text("Of a failed message: the ID of its notification, owed, or none.")),
+    "is_readable": flag(),
+}
+SPOOL_ENTRY: Final = named(**_SPOOL_FIELDS)
+SPOOL_ENTRY_WHOLE: Final = named(
+    **_SPOOL_FIELDS,
+    retried_at=or_null(MOMENT),
+    session=named(id=text(), listener=text(), client=text(), helo=text(), protocol=text()),
+    fates=many(
+        named(recipient=text(), fate={"enum": ["open", "sent", "refused"]}, ses_id=NULL_TEXT, why=NULL_TEXT),
+    ),
+)
+SPOOL: Final = named(
+    entries=many(SPOOL_ENTRY),
+    next=or_null(text("The after of the next page; null on the last.")),
+    counts=or_null(named("By state; null for a token of some delegates only.", **{state: count() for state in STATES})),
+)
+SPOOL_CHANGED: Final = named(
+    id=text(), state={"enum": [*STATES, "removed"]}, entry={"anyOf": [SPOOL_ENTRY, {"type": "null"}]}
+)
+DELETION: Final = named("", (), notify=flag("Whether its author is notified that it failed."))
