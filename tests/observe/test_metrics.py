@@ -303,11 +303,7 @@ def test_an_exemplar_names_the_decision_behind_a_bucket():
     metrics(ended(Ending(Outcome.REJECTED, Reason.POLICY_DENIED, Reply(554, (5, 7, 1), "no")), id="refused"))
 
     page = metrics.render("application/openmetrics-text")[0].decode()
-    found = set(
-        re.findall(
-            r'^(\w+)\{(?:[^}]*,)?(le="[\d.e-]+"|delegate[^}]*)\} [\d.]+ # \{decision="([\w-]+)"\}', page, re.MULTILINE
-        )
-    )
+    found = re.findall(r'^(\w+)\{[^}]*\} [\d.]+ # \{decision="([\w-]+)"\}', page, re.MULTILINE)
 
     assert set(found) == {
         ("ses_relay_transaction_seconds_bucket", "fast"),
