@@ -66,6 +66,7 @@ from relay.translation import (
 )
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import NOTIFICATIONS, Delegate
+    scoped_of,
 from relay.words.roles import AssumedRole
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
@@ -164,9 +165,11 @@ class Relay:
         self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._is_open = False
+            scoped=scoped_of(settings),
         self._put_back_logging: Callable[[], None] = lambda: None
 
     async def start(self) -> dict[str, object]:
+            observe=self.observe,
         """
         Open everything, the street door last.
 
@@ -249,12 +252,13 @@ class Relay:
 
     async def reload(self, settings: Settings) -> None:
         """
-        Take over delegates, policies, rules, TLS certificate and limits; running sessions keep what they began with.
+        Take over delegates, policies, rules, limits, the TLS certificate and tokens of the admin endpoint; running
+        sessions keep what they began with.
 
         The other sections stay as they were at the start, and the log says which of them differ.
 
         Raises:
-            OSError, ssl.SSLError: The certificate cannot be read; nothing was changed.
+            OSError, ssl.SSLError: The certificate or a token cannot be read; nothing was changed.
 
         """
         context = await asyncio.to_thread(tls_of, settings)
@@ -265,8 +269,11 @@ class Relay:
         if settings.policies != old.policies:
             await self._change_directory()
         self._metrics.admit([each.name for each in settings.delegate])
+        tokens, scoped = tokens_of(settings), scoped_of(settings)
         for gone in self._ses.roles.want(roles_of(self._settings)):
+        renewed = {name: getattr(settings.admin, name) for name in ("token_file", "token")}
             self._gates.forget(gone.principal)
+        kept["admin"] = old.admin.model_copy(update=renewed)
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
@@ -280,6 +287,7 @@ class Relay:
         await self._registry.start()
         told = {"delegates": len(settings.delegate), "needs_restart": ignored}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
+        self._admin.renew(tokens, scoped)
 
     async def _change_directory(self) -> None:
         """Read policies from where the settings now say; what is known already of the same owners stays known."""

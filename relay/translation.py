@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from relay import __version__
+from relay.console.askers import Asker, Token
 from relay.courier.choice import Bounds
 from relay.courier.notices import Letterhead
 from relay.courier.schedule import Schedule
@@ -367,6 +369,18 @@ def log_options(settings: Settings) -> LogOptions:
 
 
 def tokens_of(settings: Settings) -> tuple[str, ...]:
-    """Read the bearer token of the admin endpoint."""
+    """Read the bearer token of the admin endpoint; OSError where it cannot be read."""
     path = settings.admin.token_file
-    return () if path is None else (path.read_text(encoding="utf-8").strip(),)
+    return () if path is None else (_token_in(path),)
+
+
+def scoped_of(settings: Settings) -> tuple[Token, ...]:
+    """Read the tokens of viewers and operators by name; OSError where one cannot be read."""
+    return tuple(
+        Token(_token_in(each.file), Asker(each.name, each.role == "operator", frozenset(each.delegates) or None))
+        for each in settings.admin.token
+    )
+
+
+def _token_in(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape").strip()

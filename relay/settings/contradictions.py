@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from relay.settings.authority import as_its_own, in_one_account, observing, observing_all, sealed_owners
 from relay.settings.aws import DEFAULT_SPOOL
@@ -16,6 +17,9 @@ from relay.settings.proofs import certificates, credentials, knows_without_auth,
 from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import NOTIFICATIONS
+
+#: Names that the log has already for those who ask the admin endpoint.
+_OWN_ASKERS: Final = {"local": "whoever is on this machine", "admin": "whoever has the token of admin.token_file"}
 
 
 def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
@@ -176,8 +180,16 @@ def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
 def _admin(settings: Settings) -> Iterator[Finding]:
     admin = settings.admin
     if not admin.address.is_loopback and admin.token_file is None and not admin.token:
-        why = f"{admin.address} is not loopback: set admin.token_file"
+        why = f"{admin.address} is not loopback: set admin.token_file or [[admin.token]]"
         yield Finding(("admin", "address"), why, reads=(("admin", "token_file"), ("admin", "token")))
-    if not admin.address.is_loopback and admin.token_file is None and admin.token:
-        why = f"{admin.address} is not loopback, and tokens with roles are not built yet: set admin.token_file"
-        yield Finding(("admin", "address"), why, reads=(("admin", "token_file"),))
+    known, names = {delegate.name for delegate in settings.delegate}, dict[str, int]()
+    for index, token in enumerate(admin.token):
+        here: KeyPath = ("admin", "token", index)
+        if token.name in _OWN_ASKERS:
+            yield Finding((*here, "name"), f"the log calls {_OWN_ASKERS[token.name]} so: choose another")
+        first = names.setdefault(token.name, index)
+        if first != index:
+            why = f"'{token.name}' is the name of admin.token[{first}] too"
+            yield Finding((*here, "name"), why, reads=(("admin", "token", first, "name"),))
+        for unknown in sorted(set(token.delegates) - known):
+            yield Finding((*here, "delegates"), f"{unknown} is no delegate", reads=(("delegate",),), is_warning=True)

@@ -24,8 +24,7 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
     """Find what is wrong with the files that *settings* name. Contents are read, and never quoted."""
     for index, delegate in enumerate(settings.delegate):
         yield from _password(("delegate", index, "password_file"), delegate)
-    if settings.admin.token_file is not None:
-        yield from _token(("admin", "token_file"), settings.admin.token_file)
+    yield from _tokens(settings)
     if settings.delegates.htpasswd is not None:
         yield from _htpasswd(("delegates", "htpasswd"), settings.delegates.htpasswd, settings)
     yield from _tls(settings)
@@ -92,6 +91,22 @@ def _names(path: KeyPath, read: Htpasswd, settings: Settings) -> Iterator[Findin
             continue
         why = "no way to identify it: the htpasswd file has no such name, and nothing else is set"
         yield Finding(("delegate", index), why, reads=(path,), is_warning=True)
+
+
+def _tokens(settings: Settings) -> Iterator[Finding]:
+    files: list[tuple[KeyPath, Path | None]] = [(("admin", "token_file"), settings.admin.token_file)]
+    files += [(("admin", "token", index, "file"), each.file) for index, each in enumerate(settings.admin.token)]
+    earlier: dict[str, KeyPath] = {}
+    for path, file in files:
+        if file is None:
+            continue
+        yield from _token(path, file)
+        text = _secret(file)
+        if isinstance(text, OSError) or not text:
+            continue
+        first = earlier.setdefault(text.strip(), path)
+        if first != path:
+            yield Finding(path, "the same token as another: nobody could tell who asks", reads=(first,))
 
 
 def _token(path: KeyPath, file: Path) -> Iterator[Finding]:

@@ -7,23 +7,31 @@ from relay.settings.keys import Section, option, required
 
 
 class TokenSettings(Section):
-    """A bearer token of the admin endpoint with a narrower view."""
+    """A bearer token of the admin endpoint. Where there is any, the API needs one on loopback too."""
 
     name: Name = required("The name in logs.", "team-a")
-    file: SecretPath = required("A file with the token.", "/run/secrets/team-a")
-    role: Literal["viewer", "operator"] = option("viewer reads; operator may also act.", default="viewer")
-    delegates: tuple[Name, ...] = option("The delegates it sees. Empty: all.", default=[])
+    file: SecretPath = required("A file with the token; read again on SIGHUP.", "/run/secrets/team-a")
+    role: Literal["viewer", "operator"] = option(
+        "viewer reads; operator also changes: messages of the spool, and when policies are read again.",
+        default="viewer",
+    )
+    delegates: tuple[Name, ...] = option(
+        "The delegates whose decisions and messages it sees, and changes. Empty: all, and the identities too.",
+        default=[],
+    )
 
 
 class AdminSettings(Section):
     """The HTTP endpoint for health, metrics and the console."""
 
     address: Listen = option(
-        "Where to listen. Off loopback, everything but health and metrics needs the token.", default="127.0.0.1:8025"
+        "Where to listen. Off loopback, everything but health and metrics needs a token.", default="127.0.0.1:8025"
     )
-    token_file: SecretPath | None = option("A file with the bearer token.", default=None)
+    token_file: SecretPath | None = option(
+        "A file with the bearer token of an operator; read again on SIGHUP.", default=None
+    )
     console: Flag = option("Whether / shows the console page.", default=True)
-    token: tuple[TokenSettings, ...] = option("Further tokens.", default=[])
+    token: tuple[TokenSettings, ...] = option("Tokens of viewers and operators by name.", default=[])
 
 
 class JournalSettings(Section):
