@@ -170,6 +170,21 @@ class PoliciesRefreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """
+    What mail of an identity is judged by is not what it was.
+
+    ``kinds``: a word of :data:`relay.observe.labels.POLICY_CHANGES` for each policy, and for the identity. ``record``:
+    which policies, old and new digest, what delegates gain and lose; JSON-ready. ``is_loss``: somebody loses something.
+    """
+
+    identity: str
+    kinds: tuple[str, ...]
+    record: Mapping[str, Any]
+    is_loss: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RevocationStated:
     """A permission that an owner withdraws in this account and region ends within *seconds* from now on."""
 
@@ -318,6 +333,7 @@ Event: TypeAlias = (
     | SesCalled
     | SesDisagreed
     | PoliciesRefreshed
+    | PolicyChanged
     | RevocationStated
     | StalenessBounded
     | ReadinessSeen

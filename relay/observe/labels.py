@@ -38,6 +38,9 @@ FEEDBACK: Final = frozenset(
     {"send", "delivery", "delivery-delay", "bounce", "transient-bounce", "complaint", "reject", "rendering-failure"}
 )
 NOTICES: Final = frozenset({"queued", "not-kept", "sent", "deferred", "ambiguous"} | {"failed"})
+POLICY_CHANGES: Final = frozenset(
+    {"added", "changed", "removed", "identity-added", "identity-removed", "verified", "unverified"}
+)
 REFRESHES: Final = frozenset({"ok", "problems", "failed"})
 
 DELIVERIES: Final = frozenset(

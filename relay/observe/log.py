@@ -80,6 +80,7 @@ class Log:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
+            events.PolicyChanged: self._policy_changed,
             events.DelegatesObserved: self._delegates_observed,
             events.Delivered: self._delivered,
             events.AttemptsFound: self._attempts_found,
@@ -145,6 +146,9 @@ class Log:
         level = _REFRESH_LEVELS.get(event.result, "warning") if is_news else "debug"
         fields: dict[str, object] = {"result": event.result, "source": event.source, "identities": len(event.read_at)}
         self.line(level, "policies.refreshed", {**fields, "why": event.why or None, "problems": unread})
+
+    def _policy_changed(self, event: events.PolicyChanged) -> None:
+        self.line("warning" if event.is_loss else "info", "policy.changed", event.record)
 
     def _delegates_observed(self, event: events.DelegatesObserved) -> None:
         until = {name: _date(end) for name, end in event.until.items()}

@@ -66,6 +66,7 @@ class Metrics:
         self._kind, self._refresh = among(labels.DISAGREEMENTS), among(labels.REFRESHES)
         self._repair = among(labels.REPAIRS)
         self._domain = among(labels.RECIPIENT_DOMAINS)
+        self._change = among(labels.POLICY_CHANGES)
         self._check, self._feedback_kind = among(labels.CHECKS), among(labels.FEEDBACK)
         self._delivery = among(labels.DELIVERIES)
         self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
@@ -86,6 +87,7 @@ class Metrics:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
+            events.PolicyChanged: self._policy_changed,
             events.RevocationStated: self._revocation_stated,
             events.StalenessBounded: self._staleness_bounded,
             events.ReadinessSeen: self._readiness_seen,
@@ -149,6 +151,7 @@ class Metrics:
         self._max_stale = self._gauge("ses_relay_policy_max_stale_seconds")
         self._refreshes = Children(self._counter("ses_relay_policy_refreshes_total").labels)
         self._revocation = Children(self._gauge("ses_relay_policy_revocation_seconds").labels)
+        self._policy_changes = Children(self._counter("ses_relay_policy_changes_total").labels)
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
         self._sessions = Children(self._gauge("ses_relay_sessions").labels)
         self._certificates = Children(self._gauge("ses_relay_tls_certificate_expires_seconds").labels)
@@ -192,6 +195,8 @@ class Metrics:
                 self._feedback[delegate, kind].inc(0)
         for result in sorted(labels.REFRESHES):
             self._refreshes[result,].inc(0)
+        for kind in sorted(labels.POLICY_CHANGES):
+            self._policy_changes[kind,].inc(0)
         for result in sorted(labels.DELIVERIES):
             self._deliveries[result,].inc(0)
         for result in sorted(labels.NOTICES):
@@ -263,6 +268,10 @@ class Metrics:
     def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
         self._refreshes[self._refresh(event.result),].inc()
         self._freshness.refreshed(event)
+
+    def _policy_changed(self, event: events.PolicyChanged) -> None:
+        for kind in event.kinds:
+            self._policy_changes[self._change(kind),].inc()
 
     def _revocation_stated(self, event: events.RevocationStated) -> None:
         self._revocation[self._account(event.account), self._region(event.region)].set(event.seconds)

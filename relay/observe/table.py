@@ -138,6 +138,12 @@ ROWS: Final = (
         "Readings of a policy source: of the whole folder, or of one identity or one page of a list at SES.",
     ),
     Row(
+        "ses_relay_policy_changes_total",
+        "counter",
+        ("kind",),
+        "Changes of policies and identities that were seen, those of the time while the relay was down included.",
+    ),
+    Row(
         "ses_relay_policy_revocation_seconds",
         "gauge",
         ("account", "region"),
@@ -280,7 +286,9 @@ LABELS: Final = {
     "`ses_relay_notices_total`: `queued`, `not-kept` (in no spool yet), `sent`, `deferred`, `ambiguous`, `failed`; "
     "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",
     "state": "`due`, `sending`, `held`, `failed`, `quarantined`",
-    "kind": "`ses_relay_ses_disagreements_total`: `access-denied`, `not-verified`; `ses_relay_repairs_total`: "
+    "kind": "`ses_relay_ses_disagreements_total`: `access-denied`, `not-verified`; `ses_relay_policy_changes_total`: "
+    "`added`, `changed`, `removed`, `identity-added`, `identity-removed`, `verified`, `unverified`; "
+    "`ses_relay_repairs_total`: "
     "`bare-lf`, `8bit-names`, `long-lines`, `missing-headers`; `ses_relay_feedback_total`: `send`, `delivery`, "
     "`delivery-delay`, `bounce` (for good), `transient-bounce`, `complaint`, `reject`, `rendering-failure`",
     "mechanism": "`PLAIN`, `LOGIN`, `other`",
