@@ -67,6 +67,15 @@ def find_identity(identities: Identities, caller: Caller, text: str, action: str
     return identities.find(owner, arn.name)
 
 
+def identity_of_arn(identities: Identities, text: str, region: str) -> Identity | None:
+    """Return the identity of an ARN, whoever owns it, as it is in *region*; or None."""
+    try:
+        arn = parse_identity_arn(text)
+    except ArnProblem:
+        return None
+    return identities.find(Owner(arn.account, region), arn.name)
+
+
 def not_authorized(caller: Caller, action: str, resource: str) -> Refused:
     """Name what a principal may not do (SES Developer Guide, "Amazon SES email sending errors")."""
     words = f"User `{caller.key.principal}' is not authorized to perform `ses:{action}' on resource `{resource}'"

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from relay.localses.configuration_sets import ConfigurationSet
 from relay.localses.events import Event, notified, published
-from relay.localses.identities import Identities, Identity
+from relay.localses.identities import Identities
+from relay.localses.naming import identity_of_arn
 from relay.localses.outlet import Nowhere, Outlet, Place, place_of
 from relay.localses.owners import Owner
 from relay.localses.store import Message
-from relay.words.arns import ArnProblem, parse_identity_arn
 
 MOST_EVENTS: Final = 10_000
 """Of those that are remembered, and of those that wait."""
@@ -104,7 +104,7 @@ class Publisher:
             if destination.get("Enabled") and _matching(happened) in destination.get("MatchingEventTypes", ()):
                 with suppress(Nowhere):
                     yield place_of(destination, owner), record
-        identity = self._identity(message)
+        identity = identity_of_arn(self._identities, message.identity_arn, message.region)
         if identity is not None and happened.kind in identity.traits.topics:
             with_headers = happened.kind in identity.traits.with_headers
             topic = Place("sns", identity.traits.topics[happened.kind], identity.owner)
@@ -115,13 +115,6 @@ class Publisher:
         if name is not None:
             found = self._identities.configuration_sets.find(owner, name)
         yield from found.destinations.values() if found is not None else ()
-
-    def _identity(self, message: Message) -> Identity | None:
-        try:
-            arn = parse_identity_arn(message.identity_arn)
-        except ArnProblem:
-            return None
-        return self._identities.find(Owner(arn.account, message.region), arn.name)
 
     async def _deliver(self) -> None:
         while self._waiting and self._outlet is not None:

@@ -12,7 +12,7 @@ from relay.localses.events import new_id
 from relay.localses.house import House
 from relay.localses.identities import Identity
 from relay.localses.judging import Send, check_send
-from relay.localses.naming import owner_of
+from relay.localses.naming import identity_of_arn, owner_of
 from relay.localses.orders import with_orders
 from relay.localses.outbound_email import read_outbound_email
 from relay.localses.owners import Owner
@@ -24,7 +24,6 @@ from relay.localses.simple_email import read_simple_email
 from relay.localses.simulator import counted, what_becomes_of
 from relay.localses.store import Message
 from relay.localses.verification import SUCCESS
-from relay.words.arns import parse_identity_arn
 
 
 def send_raw_email(house: House, caller: Caller, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -50,7 +49,7 @@ def _accept(house: House, send: Send) -> dict[str, str]:
     house.quota.standings.of(owner).check()
     _check_configuration_set(house, owner, send.email.configuration_set)
     identity_arn = check_send(house, send)
-    identity = _identity(house, owner, identity_arn)
+    identity = identity_of_arn(house.identities, identity_arn, owner.region)
     _check_mail_from(house, identity)
     if send.email.configuration_set is None:
         default = _default_configuration_set(owner, identity)
@@ -129,12 +128,6 @@ def _check_configuration_set(house: House, owner: Owner, name: str | None) -> No
         raise Refused(
             "ConfigurationSetSendingPausedException", f"Email sending is disabled for configuration set <{name}>."
         )
-
-
-def _identity(house: House, owner: Owner, arn: str) -> Identity | None:
-    """The identity that the author is used under, whoever owns it; None where it only counts as verified."""
-    named = parse_identity_arn(arn)
-    return house.identities.find(Owner(named.account, owner.region), named.name)
 
 
 def _check_mail_from(house: House, identity: Identity | None) -> None:

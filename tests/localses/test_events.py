@@ -290,3 +290,13 @@ def test_messages_of_an_earlier_run_can_bounce(house, tmp_path):
 
     assert record["mail"]["tags"]["ses:source-ip"] == ["127.0.0.1"]
     assert record["mail"]["sourceArn"] == "arn:aws:ses:us-east-1:888888888888:identity/example.com"
+
+
+@pytest.mark.parametrize(
+    "author", ["a@localhost", "a@-x.example", '"quoted@x"@example.com', "a@" + "x" * 70 + ".example"]
+)
+def test_odd_addresses_have_events_too(door, author):
+    """What is accepted is told of, whatever ARN its identity would have."""
+    send(door, "b@example.net", raw=b"From: " + author.encode() + b"\r\n\r\nx\r\n", Source=author)
+
+    assert kinds(door) == ["Send", "Delivery"]
