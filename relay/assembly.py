@@ -59,6 +59,7 @@ from relay.translation import (
     postmaster_of,
     roles_of,
     rules_of,
+    scoped_of,
     shares_of,
     tls_of,
     tokens_of,
@@ -66,7 +67,6 @@ from relay.translation import (
 )
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import NOTIFICATIONS, Delegate
-    scoped_of,
 from relay.words.roles import AssumedRole
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
@@ -158,18 +158,18 @@ class Relay:
             self._metrics.render,
             self.readiness,
             tokens=tokens_of(settings),
+            scoped=scoped_of(settings),
             console=settings.admin.console,
             spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
             identities=IdentityDesk(lambda: self.directory, self.observe, time.time),
+            observe=self.observe,
         )
         self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._is_open = False
-            scoped=scoped_of(settings),
         self._put_back_logging: Callable[[], None] = lambda: None
 
     async def start(self) -> dict[str, object]:
-            observe=self.observe,
         """
         Open everything, the street door last.
 
@@ -262,24 +262,25 @@ class Relay:
 
         """
         context = await asyncio.to_thread(tls_of, settings)
+        tokens, scoped = tokens_of(settings), scoped_of(settings)
         old = self._settings
+        renewed = {name: getattr(settings.admin, name) for name in ("token_file", "token")}
         kept = {name: getattr(old, name) for name in type(old).model_fields if name not in RELOADED}
+        kept["admin"] = old.admin.model_copy(update=renewed)
         ignored = [name for name, value in kept.items() if getattr(settings, name) != value]
         self._settings = settings.model_copy(update=kept)
         if settings.policies != old.policies:
             await self._change_directory()
         self._metrics.admit([each.name for each in settings.delegate])
-        tokens, scoped = tokens_of(settings), scoped_of(settings)
         for gone in self._ses.roles.want(roles_of(self._settings)):
-        renewed = {name: getattr(settings.admin, name) for name in ("token_file", "token")}
             self._gates.forget(gone.principal)
-        kept["admin"] = old.admin.model_copy(update=renewed)
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
         self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
         self._certificate.look_at(settings.tls.certificate)
+        self._admin.renew(tokens, scoped)
         self._tell_who_is_observed()
         self.observe(StalenessBounded(self._walk.house.rules.max_stale))
         self.directory.refresh_soon()
@@ -287,7 +288,6 @@ class Relay:
         await self._registry.start()
         told = {"delegates": len(settings.delegate), "needs_restart": ignored}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
-        self._admin.renew(tokens, scoped)
 
     async def _change_directory(self) -> None:
         """Read policies from where the settings now say; what is known already of the same owners stays known."""
