@@ -80,6 +80,7 @@ def one_of_each() -> Metrics:
     metrics = make()
     for event in (
         PoliciesRefreshed("ok", {IDENTITY: 940.0}, {}),
+        events.PolicyChanged(IDENTITY, ("changed", "removed"), {"identity": IDENTITY}),
         events.RevocationStated("888888888888", "us-east-1", 60.0),
         SessionOpened(LISTENER, "s", "203.0.113.7"),
         Replied(LISTENER, "MAIL", 250),
