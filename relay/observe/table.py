@@ -247,6 +247,12 @@ ROWS: Final = (
         "Whether a check of /readyz?verbose has something to say (1), be it about one delegate only.",
     ),
     Row(
+        "ses_relay_journal_dropped_total",
+        "counter",
+        (),
+        "Decisions that the journal did not keep: its disk is slower than the mail, or fails.",
+    ),
+    Row(
         "ses_relay_loop_lag_seconds",
         "histogram",
         (),

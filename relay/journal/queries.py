@@ -1,0 +1,124 @@
+"""What is asked of the decisions in the journal's file, next to whoever writes there."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.journal.packing import record_of
+
+_SLICE: Final = 500
+_EQUAL: Final = ("delegate", "verdict", "outcome", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """
+    Which decisions; None for any. ``verdict``: the worst of a decision's roles.
+
+    ``since`` and ``until`` (not included): seconds since the epoch. ``delegates``: of no others.
+    """
+
+    delegate: str | None = None
+    verdict: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    since: float | None = None
+    until: float | None = None
+    delegates: frozenset[str] | None = None
+
+    def terms(self) -> tuple[str, list[Any]]:
+        """Say it in SQL, true where nothing is asked, with the values of its marks."""
+        terms, values = ["true"], []
+        for name in _EQUAL:
+            if (value := getattr(self, name)) is not None:
+                terms.append(f"{name} = ?")
+                values.append(value)
+        for term, moment in (("time >= ?", self.since), ("time < ?", self.until)):
+            if moment is not None:
+                terms.append(term)
+                values.append(moment)
+        if self.delegates is not None:
+            terms.append(f"delegate IN ({', '.join('?' * len(self.delegates))})")
+            values += sorted(self.delegates)
+        return " AND ".join(terms), values
+
+
+EVERYTHING: Final = Wanted()
+
+
+def find(file: sqlite3.Connection, wanted: Wanted, limit: int, after: str | None = None) -> list[dict[str, Any]]:
+    """
+    Return the newest *limit* records that are wanted, the newest first; *after*: of those older than this one, by id.
+
+    One that cannot be unpacked is left out. What came after a decision that is no longer kept is not kept either.
+    """
+    terms, values = wanted.terms()
+    if after is not None:
+        number = _number_of(file, after, wanted.delegates)
+        if number is None:
+            return []
+        terms, values = f"{terms} AND number < ?", [*values, number]
+    # The index has all that is asked; the table, with the records, is touched for those that are found.
+    found = f"SELECT number FROM decision INDEXED BY decision_browsed WHERE {terms} ORDER BY number DESC LIMIT ?"  # noqa: S608  only marks
+    rows = file.execute(f"SELECT record FROM decision WHERE number IN ({found}) ORDER BY number DESC", (*values, limit))  # noqa: S608  as above
+    return list(_records(rows.fetchall(), lambda: None))
+
+
+def decision(file: sqlite3.Connection, name: str, delegates: frozenset[str] | None = None) -> dict[str, Any] | None:
+    """
+    Return the record with the id *name*; None where there is none, or none of *delegates*.
+
+    Raises:
+        ValueError: It is there, and cannot be unpacked.
+    """
+    number = _number_of(file, name, delegates)
+    row = file.execute("SELECT record FROM decision WHERE number = ?", (number,)).fetchone()
+    return None if row is None else record_of(row[0])
+
+
+def count(file: sqlite3.Connection) -> int:
+    """Return how many decisions are kept."""
+    if not has_decisions(file):
+        return 0
+    (number,) = file.execute("SELECT count(*) FROM decision INDEXED BY decision_browsed").fetchone()
+    return int(number)
+
+
+def each(
+    file: sqlite3.Connection, wanted: Wanted = EVERYTHING, *, spoiled: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, Any]]:
+    """
+    Yield the records that are wanted, the oldest first, in constant memory; *spoiled* is told of each that is damaged.
+
+    They are read some hundreds at a time, so that the writer's log can be brought home meanwhile; what is written
+    meanwhile comes, too.
+    """
+    if not has_decisions(file):
+        return
+    terms, values = wanted.terms()
+    query = f"SELECT number, record FROM decision WHERE number > ? AND {terms} ORDER BY number LIMIT {_SLICE}"  # noqa: S608  only marks
+    last = 0
+    while rows := file.execute(query, (last, *values)).fetchall():
+        last = rows[-1][0]
+        yield from _records([(record,) for _, record in rows], spoiled)
+
+
+def has_decisions(file: sqlite3.Connection) -> bool:
+    """Whether there is the ring: a file of the first releases has texts alone."""
+    return file.execute("SELECT 1 FROM sqlite_schema WHERE name = 'decision'").fetchone() is not None
+
+
+def _number_of(file: sqlite3.Connection, name: str, delegates: frozenset[str] | None) -> int | None:
+    terms, values = Wanted(delegates=delegates).terms()
+    query = f"SELECT max(number) FROM decision INDEXED BY decision_browsed WHERE id = ? AND {terms}"  # noqa: S608  only marks
+    (number,) = file.execute(query, (name, *values)).fetchone()
+    return None if number is None else int(number)
+
+
+def _records(rows: list[tuple[bytes]], spoiled: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    for (packed,) in rows:
+        try:
+            yield record_of(packed)
+        except ValueError:
+            spoiled()
