@@ -20,7 +20,14 @@ from relay.identity_desk import IdentityDesk
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe import labels
-from relay.observe.events import DelegatesObserved, Noted, Observer, ReadinessSeen, StalenessBounded
+from relay.observe.events import (
+    DelegatesObserved,
+    Noted,
+    Observer,
+    PoliciesForgotten,
+    ReadinessSeen,
+    StalenessBounded,
+)
 from relay.observe.libraries import take_over_logging
 from relay.observe.lines import Lines
 from relay.observe.log import Log
@@ -291,7 +298,8 @@ class Relay:
 
     async def _change_directory(self) -> None:
         """Read policies from where the settings now say; what is known already of the same owners stays known."""
-        directory = directory_of(self._settings, self.observe, keeps=True, before=self.directory)
+        before = self.directory
+        directory = directory_of(self._settings, self.observe, keeps=True, before=before)
         await asyncio.to_thread(directory.refresh)
         if self._refreshing is not None:
             self._refreshing.cancel()
@@ -299,6 +307,8 @@ class Relay:
                 await self._refreshing
         self.directory = self._walk.directory = directory
         self._refreshing = self._keep_refreshing()
+        for source, place in before.sources.items() - directory.sources.items():
+            self.observe(PoliciesForgotten(source, *place))
 
     def _keep_refreshing(self) -> asyncio.Task[None]:
         return asyncio.create_task(self.directory.run(), name="policies")
@@ -347,7 +357,12 @@ class Relay:
         return (Check("certificate", ok=True, why=why),) if why else ()
 
     def _check_policies(self) -> Check:
-        """Tell which owners' identities are not known. The relay is ready while those of others are."""
+        """
+        Tell which owners' identities are not known.
+
+        An address that nobody knows where it is verified is undecided, wherever it may be; where mail must name its
+        identity, that of other owners goes on.
+        """
         catalog, rules, now = self.directory.catalog, self._walk.house.rules, time.time()
         problems = {}
         for (account, region), owned in catalog.owners.items():
@@ -355,7 +370,8 @@ class Relay:
                 problems[f"{account} {region}"] = owned.problem
             elif not rules.is_fresh(owned.listed_at, now):
                 problems[f"{account} {region}"] = f"too old, read {now - owned.listed_at:.0f} s ago"
-        is_ok = catalog.problem is None and (not problems or len(problems) < len(catalog.owners))
+        goes_on = rules.source_arn == "required" and len(problems) < len(catalog.owners)
+        is_ok = catalog.problem is None and (not problems or goes_on)
         told = [f"{place}: {why}" for place, why in problems.items()]
         for state in self.directory.places():
             place = f"{state.account} {state.region}"

@@ -66,6 +66,7 @@ def setup_of(settings: Settings, environ: Mapping[str, str]) -> Setup:
         refresh_interval=settings.policies.refresh_interval,
         max_stale=settings.policies.max_stale,
         resolvers=settings.dns.nameservers or system_servers(),
+        api_rate=settings.policies.api_rate,
     )
 
 

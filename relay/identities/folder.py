@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +85,11 @@ class FolderDirectory:
     async def look(self, _delegate: str, _identities: Iterable[IdentityArn], _patience: float) -> bool:
         """Nothing is left unread by a round."""
         return False
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """The folder as a whole."""
+        return {PoliciesRefreshed("ok").source: ()}
 
     def places(self) -> tuple[PlaceState, ...]:
         """Tell of every folder of a region."""

@@ -1,7 +1,7 @@
 """No source of policies: every owner is sealed, and SES judges alone."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from relay.identities.ports import PlaceState
 from relay.judgement.catalog import Catalog
@@ -37,6 +37,11 @@ class NoDirectory:
     async def look(self, _delegate: str, _identities: Iterable[IdentityArn], _patience: float) -> bool:
         """There is nothing to wait for."""
         return False
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """There are none."""
+        return {}
 
     def places(self) -> tuple[PlaceState, ...]:
         """There are none."""

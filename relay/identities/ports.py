@@ -85,6 +85,11 @@ class Directory(Protocol):
         """
         ...
 
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """What the observer knows of: each source by name, with account and region where it is of one of them."""
+        ...
+
     def places(self) -> tuple[PlaceState, ...]:
         """Tell how each account and region stands."""
         ...

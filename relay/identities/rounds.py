@@ -133,6 +133,11 @@ class Rounds:
         return self._listed_at > _NEVER
 
     @property
+    def is_slowed(self) -> bool:
+        """Whether SES throttles so much that less than a quarter of the budget is left."""
+        return self._budget.rate < self._budget.whole / 4
+
+    @property
     def in_use(self) -> Collection[str]:
         """The identities that mail was allowed by lately."""
         return self._used.names()

@@ -8,7 +8,7 @@ undecided for want of one identity, for two seconds.
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -196,6 +196,11 @@ class SesDirectory:
             return False
         done, _ = await asyncio.wait(flights, timeout=patience)
         return any(flight.result() for flight in done)
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """One for each account and region."""
+        return {place.source: key for key, place in self._places.items()}
 
     def places(self) -> tuple[PlaceState, ...]:
         """Tell how each account and region stands."""

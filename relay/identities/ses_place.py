@@ -15,6 +15,7 @@ from relay.judgement.verdicts import Decision, Verdict
 from relay.observe.events import Observer, PoliciesRefreshed, SesCalled
 
 NOT_LISTED: Final = "its identities were not listed yet"
+THROTTLED: Final = "SES throttles the calls made here: others make many, too"
 #: How many things of a kind are named in a line of the log.
 _MOST_NAMED: Final = 5
 
@@ -67,16 +68,17 @@ class Place:
             self._take_page(answer, asked.at)
         elif isinstance(step, Look):
             self._take_identity(step.name, answer, asked.at)
-        self.tell(has_failed=isinstance(answer, AwsProblem))
+        if not (isinstance(answer, Away) and answer.is_throttled):  # that happens, and is counted as a call
+            self.tell(has_failed=isinstance(answer, AwsProblem))
 
     def _take_absence(self, step: NextPage | Look, problem: Away) -> None:
-        self._away, now = str(problem), self._clocks.monotonic()
         if not self.rounds.is_listed:
-            self.shelf.doubt(self._away)
+            self.shelf.doubt(str(problem))
         if problem.is_throttled:
             self.rounds.throttled(step)
             return
-        self.rounds.away(step, now)
+        self._away = str(problem)
+        self.rounds.away(step, self._clocks.monotonic())
         self.give_up()
         if isinstance(step, NextPage):
             self._pages = []
@@ -220,7 +222,7 @@ class Place:
     def troubles(self) -> list[str]:
         """Say what keeps the list or identities from being read, as sentences."""
         refused = self.shelf.refused
-        told = [self._list_trouble, self._away]
+        told = [self._list_trouble, self._away, THROTTLED if self.rounds.is_slowed else ""]
         told += [f"{len(refused)} identities cannot be read: {next(iter(refused.values()))}"] if refused else []
         return [why for why in told if why]
 

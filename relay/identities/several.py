@@ -1,7 +1,7 @@
 """Policies from several sources at once: each owner's from where the settings say."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from relay.identities.ports import Directory, PlaceState
 from relay.judgement.catalog import Catalog
@@ -59,6 +59,11 @@ class SeveralDirectories:
         """Look wherever they may be."""
         wanted = list(identities)
         return any(await asyncio.gather(*[part.look(delegate, wanted, patience) for part in self.parts]))
+
+    @property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """Those of all."""
+        return {name: place for part in self.parts for name, place in part.sources.items()}
 
     def places(self) -> tuple[PlaceState, ...]:
         """Tell of all places of all."""

@@ -170,6 +170,15 @@ class PoliciesRefreshed:
 
 
 @dataclass(frozen=True, slots=True)
+class PoliciesForgotten:
+    """A policy source is read no more; ``account`` and ``region`` where it was one of those at SES."""
+
+    source: str
+    account: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyChanged:
     """
     What mail of an identity is judged by is not what it was.
@@ -290,13 +299,6 @@ class SendingPaced:
 
 
 @dataclass(frozen=True, slots=True)
-class JournalDropped:
-    """So many decision records were not kept: the journal's disk is slower than the mail, or fails."""
-
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
 class LoopLagged:
     """The event loop came back ``seconds`` later than it was asked to: everything else in it waited as long."""
 
@@ -341,6 +343,7 @@ Event: TypeAlias = (
     | SesDisagreed
     | PoliciesRefreshed
     | PolicyChanged
+    | PoliciesForgotten
     | RevocationStated
     | StalenessBounded
     | ReadinessSeen
@@ -351,7 +354,6 @@ Event: TypeAlias = (
     | AttemptsFound
     | SpoolCounted
     | SendingPaced
-    | JournalDropped
     | LoopLagged
     | Incident
     | Noted

@@ -32,6 +32,11 @@ class PolicyFreshness(Collector):
         if before is None or before.read_at.keys() != event.read_at.keys():
             self._names.list_all(arn for each in self._sources.values() for arn in each.read_at)
 
+    def forgotten(self, source: str) -> None:
+        """Forget what a source said that is read no more: it would grow older for ever."""
+        with self._telling:
+            self._sources = {name: said for name, said in self._sources.items() if name != source}
+
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the gauges without asking the clock (called at registration)."""
         yield _family(self._age)

@@ -87,6 +87,7 @@ class Metrics:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.PoliciesRefreshed: self._policies_refreshed,
+            events.PoliciesForgotten: self._policies_forgotten,
             events.PolicyChanged: self._policy_changed,
             events.RevocationStated: self._revocation_stated,
             events.StalenessBounded: self._staleness_bounded,
@@ -98,7 +99,6 @@ class Metrics:
             events.AttemptsFound: self._attempts_found,
             events.SpoolCounted: self._spool.counted,
             events.SendingPaced: self._sending_paced,
-            events.JournalDropped: self._journal_dropped,
             events.LoopLagged: self._loop_lagged,
             events.Incident: self._incident,
         }
@@ -151,7 +151,8 @@ class Metrics:
         self.registry.register(self._freshness)
         self._max_stale = self._gauge("ses_relay_policy_max_stale_seconds")
         self._refreshes = Children(self._counter("ses_relay_policy_refreshes_total").labels)
-        self._revocation = Children(self._gauge("ses_relay_policy_revocation_seconds").labels)
+        revocation = self._gauge("ses_relay_policy_revocation_seconds")
+        self._revocation = revocation, Children(revocation.labels)
         self._policy_changes = Children(self._counter("ses_relay_policy_changes_total").labels)
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
         self._sessions = Children(self._gauge("ses_relay_sessions").labels)
@@ -169,7 +170,6 @@ class Metrics:
         self._incidents = self._counter("ses_relay_incidents_total")
         self._ready = self._gauge("ses_relay_ready")
         self._trouble = Children(self._gauge("ses_relay_trouble").labels)
-        self._dropped = self._counter("ses_relay_journal_dropped_total")
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -271,12 +271,16 @@ class Metrics:
         self._refreshes[self._refresh(event.result),].inc()
         self._freshness.refreshed(event)
 
+    def _policies_forgotten(self, event: events.PoliciesForgotten) -> None:
+        self._freshness.forgotten(event.source)
+        _forget((self._revocation,), self._account(event.account), self._region(event.region))
+
     def _policy_changed(self, event: events.PolicyChanged) -> None:
         for kind in event.kinds:
             self._policy_changes[self._change(kind),].inc()
 
     def _revocation_stated(self, event: events.RevocationStated) -> None:
-        self._revocation[self._account(event.account), self._region(event.region)].set(event.seconds)
+        self._revocation[1][self._account(event.account), self._region(event.region)].set(event.seconds)
 
     def _delivered(self, event: events.Delivered) -> None:
         self._deliveries[self._delivery(event.result),].inc()
@@ -295,16 +299,10 @@ class Metrics:
     def _sending_paced(self, event: events.SendingPaced) -> None:
         where = self._account(event.account), self._region(event.region)
         if event.account != labels.UNKNOWN:
-            self._forget_pace(labels.UNKNOWN, where[1])
+            _forget(self._paced, labels.UNKNOWN, where[1])  # it has a name by now: two series of it would be added up
         for (_, children), value in zip(self._paced, (event.rate, event.remaining, event.quota), strict=True):
             if value is not None:
                 children[where].set(value)
-
-    def _forget_pace(self, *where: str) -> None:
-        """The account has a name by now: two series of it would be added up."""
-        for gauge, children in self._paced:
-            if children.pop(where, None) is not None:
-                gauge.remove(*where)
 
     def _staleness_bounded(self, event: events.StalenessBounded) -> None:
         self._max_stale.set(event.seconds)
@@ -320,12 +318,15 @@ class Metrics:
     def _incident(self, _event: events.Incident) -> None:
         self._incidents.inc()
 
-    def _journal_dropped(self, event: events.JournalDropped) -> None:
-        self._dropped.inc(event.records)
-
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._loop_lag.observe(event.seconds)
 
 
 def _exemplar(decision: str) -> dict[str, str] | None:
     return {"decision": decision} if decision else None
+
+
+def _forget(gauges: Iterable[tuple[Gauge, Children[Gauge]]], *where: str) -> None:
+    for gauge, children in gauges:
+        if children.pop(where, None) is not None:
+            gauge.remove(*where)

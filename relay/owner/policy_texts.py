@@ -15,6 +15,7 @@ from relay.journal.files import in_words, open_to_read, open_to_write
 from relay.journal.schema import JournalProblem
 from relay.judgement.catalog import Catalog
 from relay.owner.catalogs import KeptText, identities_in
+from relay.words.arns import ArnProblem, parse_identity_arn
 from relay.words.unavailable import Unavailable
 
 #: Seconds after which the file is told that what it knows is still so.
@@ -29,6 +30,7 @@ class PolicyTexts:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[Place, tuple[str, int]] | None = None
+        self._waiting: dict[Place, tuple[str, int]] = {}  # of identities that cannot be read: they may come back
         self._last = 0.0
         self._written = 0.0
         self._inode = 0
@@ -51,6 +53,7 @@ class PolicyTexts:
                 self._see_whether_it_is_new()
                 file.execute("BEGIN IMMEDIATE")
                 self._write(file, texts, now, at)
+                self._waiting = {place: row for place, row in self._waiting.items() if _is_unread(place[0], catalog)}
         except (sqlite3.Error, OSError) as error:
             self._known = None
             return Unavailable(f"{self._path}: {in_words(error)}")
@@ -98,12 +101,12 @@ class PolicyTexts:
 
     def _write(self, file: sqlite3.Connection, texts: Mapping[str, str], now: Mapping[Place, str], at: float) -> None:
         file.executemany("INSERT OR IGNORE INTO policy_text VALUES (?, ?)", texts.items())
-        known = _latest(file) if self._known is None else self._known
+        known = _latest(file) if self._known is None else self._waiting | self._known
         if self._known is not None:
             # What is gone was there until the round before this one.
             file.executemany(
                 "UPDATE policy_period SET last_seen = max(last_seen, ?) WHERE id = ?",
-                [(self._last, row) for _, row in known.values()],
+                [(self._last, row) for _, row in self._known.values()],
             )
         present: dict[Place, tuple[str, int]] = {}
         for place, digest in now.items():
@@ -118,7 +121,18 @@ class PolicyTexts:
                 ).lastrowid
                 present[place] = (digest, row or 0)
         file.execute("COMMIT")
+        self._waiting = {place: row for place, row in known.items() if place not in present}
         self._known, self._last, self._written = present, at, at
+
+
+def _is_unread(identity: str, catalog: Catalog) -> bool:
+    """Whether it is not known what *identity* has now: it could not be read, or not yet."""
+    try:
+        arn = parse_identity_arn(identity)
+    except ArnProblem:
+        return False
+    owned, found = catalog.owners.get((arn.account, arn.region)), catalog.find(arn)
+    return (owned is not None and owned.problem is not None) or (found is not None and found.problem is not None)
 
 
 def _latest(file: sqlite3.Connection) -> dict[Place, tuple[str, int]]:

@@ -59,15 +59,10 @@ def _owner(index: int, owner: OwnerSettings, settings: Settings) -> Iterator[Fin
         yield Finding((*here, "regions"), why, reads=(*reads, region))
     if owner.external_id is not None and owner.role_arn is None:
         yield Finding((*here, "external_id"), "means nothing without role_arn", reads=((*here, "role_arn"),))
-    if owner.role_arn is None:
-        return
-    account = owner.role_arn.split(":")[4]
+    account = owner.account if owner.role_arn is None else owner.role_arn.split(":")[4]
     if account != owner.account:
         why = f"is a role of account {account}: only one of {owner.account} reads its policies"
         yield Finding((*here, "role_arn"), why, reads=((*here, "account"),))
-    if source != "ses":
-        why = f'means nothing with source = "{source}": SES is not asked'
-        yield Finding((*here, "role_arn"), why, reads=reads, is_warning=True)
 
 
 def _freshness(settings: Settings) -> Iterator[Finding]:

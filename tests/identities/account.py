@@ -103,6 +103,7 @@ class World:
         self.accounts = accounts or FakeAccounts()
         self.seconds: float = 0.0 if before is None else before.seconds
         self.start: float = now if before is None else before.start
+        self.chance = random.Random(2)
         self.events: list[Event] = []
         self.terms = terms or Terms()
         self.directory: SesDirectory = SesDirectory(

@@ -101,7 +101,6 @@ def test_who_may_not_read_is_told_the_statement_that_is_needed(owned):
 @pytest.mark.parametrize(
     ("fault", "result"),
     [
-        ({"code": "TooManyRequestsException", "status": 429, "times": 1}, "throttled"),
         ({"drop": "before", "times": 1}, "unavailable"),
         ({"code": "InternalFailure", "status": 500, "times": 1}, "unavailable"),
     ],
@@ -116,6 +115,17 @@ def test_what_passes_is_a_trouble_until_it_has_passed(owned, fault, result):
 
     assert owned.trouble(directory) == ""
     assert [event.result for event in owned.events if isinstance(event, PoliciesRefreshed)] == ["ok", "failed", "ok"]
+
+
+def test_a_throttled_call_is_counted_and_no_trouble_yet(owned):
+    directory = owned.directory(THEIRS)
+    fault = {"code": "TooManyRequestsException", "status": 429, "times": 1}
+    owned.door.local("PUT", "faults", {"GetEmailIdentity": [fault]})
+    assert not directory.fetch([EXAMPLE])
+    assert owned.results()[-1] == ("GetEmailIdentity", "throttled")
+
+    assert owned.trouble(directory) == ""
+    assert directory.fetch([EXAMPLE])
 
 
 def test_an_identity_that_was_deleted_since_the_list_is_gone(owned):

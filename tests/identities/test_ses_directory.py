@@ -281,14 +281,34 @@ def test_readings_are_told_with_their_ages_and_calls_with_their_results():
     world.run(30)
     world.accounts.trouble = lambda _name: throttled()
     world.run(90)
+    world.accounts.trouble = lambda _name: away()
+    world.run(90)
     results = [(event.operation, event.result) for event in world.events if isinstance(event, SesCalled)]
     readings = [event for event in world.events if isinstance(event, PoliciesRefreshed)]
 
     assert results[:2] == [("ListEmailIdentities", "sent"), ("GetEmailIdentity", "sent")]
-    assert results[-1][1] == "throttled"
-    assert (readings[1].result, readings[-1].result) == ("ok", "failed")
+    assert {result for _, result in results[2:]} == {"throttled", "unavailable"}
+    assert [reading.result for reading in readings[:2]] == ["ok", "ok"]
+    assert {reading.result for reading in readings[2:]} == {"failed"}
     assert readings[1].read_at == {str(EXAMPLE): world.identity("example.com").read_at}
     assert readings[1].source == "ses 888888888888 us-east-1"
+
+
+def test_to_be_throttled_now_and_then_is_no_trouble_and_for_long_it_is():
+    """Other tools of the owner share the one call a second."""
+    world = World()
+    world.accounts.put("example.com", allow())
+    world.run(60, each=world.judge)
+    told = len([event for event in world.events if isinstance(event, PoliciesRefreshed)])
+    world.accounts.trouble = lambda _name: throttled() if world.chance.random() < 0.1 else None
+    world.run(300, each=world.judge)
+    assert world.directory.places()[0].troubles == ()
+    assert {e.result for e in world.events if isinstance(e, PoliciesRefreshed)} == {"ok"}
+    assert len([event for event in world.events if isinstance(event, PoliciesRefreshed)]) > told
+    world.accounts.trouble = lambda _name: throttled()
+    world.run(300, each=world.judge)
+
+    assert "throttles" in world.directory.places()[0].troubles[0]
 
 
 def test_a_clock_that_jumps_leaves_undecided_until_all_is_read_again():

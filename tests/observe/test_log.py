@@ -156,6 +156,7 @@ def test_every_event_is_known(written):
         SpoolCounted,
         events.SendingPaced,
         events.RevocationStated,
+        events.PoliciesForgotten,
         events.StalenessBounded,
         events.ReadinessSeen,
         events.FeedbackHeard,

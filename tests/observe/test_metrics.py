@@ -80,6 +80,7 @@ def one_of_each() -> Metrics:
     metrics = make()
     for event in (
         PoliciesRefreshed("ok", {IDENTITY: 940.0}, {}),
+        events.PoliciesForgotten("ses 999999999999 us-east-1", "999999999999", "us-east-1"),
         events.PolicyChanged(IDENTITY, ("changed", "removed"), {"identity": IDENTITY}),
         events.RevocationStated("888888888888", "us-east-1", 60.0),
         SessionOpened(LISTENER, "s", "203.0.113.7"),
@@ -183,6 +184,20 @@ def test_an_account_that_has_a_name_by_now_is_not_counted_twice():
         ("111111111111", "us-east-1"): 12.0,
     }
     assert families(metrics)["ses_relay_quota_remaining"].samples == []
+
+
+def test_a_source_that_is_read_no_more_leaves_no_series_behind():
+    """Its ages would grow for ever, and somebody would be woken by them."""
+    metrics = make()
+    for source, arn in (("ses 1 us-east-1", IDENTITY), ("directory", "arn:aws:ses:us-east-1:2:identity/b.example")):
+        metrics(PoliciesRefreshed("ok", {arn: 940.0}, source=source))
+    metrics(events.RevocationStated("1", "us-east-1", 60.0))
+    metrics(events.PoliciesForgotten("ses 1 us-east-1", "1", "us-east-1"))
+    metrics(events.PoliciesForgotten("never heard of"))
+
+    ages = families(metrics)["ses_relay_policy_age_seconds"].samples
+    assert [sample.labels["identity"] for sample in ages] == ["arn:aws:ses:us-east-1:2:identity/b.example"]
+    assert families(metrics)["ses_relay_policy_revocation_seconds"].samples == []
 
 
 def test_nothing_else_is_registered():

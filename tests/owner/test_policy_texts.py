@@ -12,9 +12,11 @@ import pytest
 
 from relay.identities.folder import FolderDirectory
 from relay.journal.schema import JournalProblem
-from relay.judgement.catalog import Catalog
+from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.observe.events import PoliciesRefreshed
 from relay.owner.policy_texts import TOUCH, PolicyTexts
+from relay.policy.document import parse_policy
+from relay.words.arns import IdentityArn
 from relay.words.unavailable import Unavailable
 from tests.owner.week import DOMAIN, OWNER, REGION, Week, edit
 
@@ -56,6 +58,28 @@ def relay(policies: Path, tmp_path: Path) -> Refreshing:
 
 def policy(root: Path, name: str) -> Path:
     return root / OWNER / REGION / "example.com" / f"{name}.json"
+
+
+def test_what_was_not_read_yet_is_not_gone(tmp_path):
+    """At SES one identity is read after the other; a restart is no end of a period, and nothing is said meanwhile."""
+    arn, known = IdentityArn("aws", REGION, OWNER, "example.com"), parse_policy("p", '{"Statement": []}')
+    read, unread = Identity(arn, verified=True, policies=(known,)), Identity(arn, verified=True, problem="not read yet")
+    unlisted = Catalog({(OWNER, REGION): OwnedIdentities(problem="not listed yet")})
+
+    def catalog(identity: Identity) -> Catalog:
+        return Catalog({(OWNER, REGION): OwnedIdentities.of([identity], 0.0)})
+
+    PolicyTexts(tmp_path / "journal.db").keep({known.digest: "text"}, catalog(read), 100.0)
+    texts = PolicyTexts(tmp_path / "journal.db")
+    for at, seen in (
+        (200.0, unlisted),
+        (300.0, catalog(unread)),
+        (400.0, catalog(read)),
+        (400.0 + TOUCH, catalog(read)),
+    ):
+        texts.keep({}, seen, at)
+    (kept,) = texts.history("example.com")
+    assert (kept.first_seen, kept.last_seen) == (100.0, 400.0 + TOUCH)
 
 
 def test_what_is_read_is_kept(relay, policies):

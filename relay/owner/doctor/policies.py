@@ -154,7 +154,7 @@ def revocation_by_ses(setup: Setup, listed: int, named: int, about: str) -> Find
 
     *listed*: verified identities of the place, any of which may be in use; *named*: those that the settings name.
     """
-    check, terms = "policies.revocation", Terms(setup.refresh_interval, setup.max_stale)
+    check, terms = "policies.revocation", Terms(setup.refresh_interval, setup.max_stale, setup.api_rate)
     pages = max(1, ceil(listed / PAGE))
     surely, perhaps = (terms.revocation(number, pages=pages) for number in (named, listed))
     told = f"{surely:.0f} s with the {named} named identities in use, {perhaps:.0f} s with all {listed:,} verified"

@@ -94,7 +94,7 @@ class Setup:
 
     ``region`` is ``ses.region`` or what the environment says. ``spool`` is None where nothing is ever kept,
     ``policies`` (the folder) where policies come from SES. Seconds: ``refresh_interval``, ``max_stale``. ``resolvers``:
-    who is asked about records.
+    who is asked about records. ``api_rate``: calls a second to read policies by.
     """
 
     hostname: str
@@ -111,6 +111,7 @@ class Setup:
     refresh_interval: float
     max_stale: float
     resolvers: tuple[Server, ...] = ()
+    api_rate: float = 0.5
 
     @property
     def asks_aws_itself(self) -> bool:
