@@ -299,6 +299,13 @@ class SendingPaced:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalDropped:
+    """So many decision records were not kept: the journal's disk is slower than the mail, or fails."""
+
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoopLagged:
     """The event loop came back ``seconds`` later than it was asked to: everything else in it waited as long."""
 
@@ -354,6 +361,7 @@ Event: TypeAlias = (
     | AttemptsFound
     | SpoolCounted
     | SendingPaced
+    | JournalDropped
     | LoopLagged
     | Incident
     | Noted

@@ -99,6 +99,7 @@ class Metrics:
             events.AttemptsFound: self._attempts_found,
             events.SpoolCounted: self._spool.counted,
             events.SendingPaced: self._sending_paced,
+            events.JournalDropped: self._journal_dropped,
             events.LoopLagged: self._loop_lagged,
             events.Incident: self._incident,
         }
@@ -170,6 +171,7 @@ class Metrics:
         self._incidents = self._counter("ses_relay_incidents_total")
         self._ready = self._gauge("ses_relay_ready")
         self._trouble = Children(self._gauge("ses_relay_trouble").labels)
+        self._dropped = self._counter("ses_relay_journal_dropped_total")
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -317,6 +319,9 @@ class Metrics:
 
     def _incident(self, _event: events.Incident) -> None:
         self._incidents.inc()
+
+    def _journal_dropped(self, event: events.JournalDropped) -> None:
+        self._dropped.inc(event.records)
 
     def _loop_lagged(self, event: events.LoopLagged) -> None:
         self._loop_lag.observe(event.seconds)
