@@ -199,7 +199,7 @@ def test_what_was_not_read_again_is_not_looked_into():
     groups = {f"d{number}.example": (identity(f"d{number}.example", billing=INVOICES),) for number in range(100)}
     ledger = Ledger()
     ledger.compare(Catalog({HERE: OwnedIdentities(groups, NOW)}))
-    rest = {name: Untouched(group) for name, group in groups.items()}
+    rest: dict[str, tuple[Identity, ...]] = {name: Untouched(group) for name, group in groups.items()}
     ledger._catalog = Catalog({HERE: OwnedIdentities(rest, NOW)})
 
     news = {**rest, "d5.example": (identity("d5.example", billing=NEWS),)}
