@@ -4,7 +4,8 @@ The tables of the journal's file, and how a file of an earlier release comes to 
 ``policy_text`` and ``policy_period`` are of ``relay.owner.policy_texts``. ``decision`` is the ring: ``number`` grows by
 one with each decision that is kept, so the oldest have the lowest, and ``record`` is the decision record whole
 (``relay.journal.packing``). What is asked of decisions stands in the index alone, which is only ever written at its
-end: a search of all 50,000 reads some megabytes, and an insert touches two pages.
+end: a search of all 50,000 reads some megabytes, and an insert touches two pages. ``audit_entry`` and
+``policy_standing`` are of ``relay.audit``.
 """
 
 import sqlite3
@@ -39,8 +40,25 @@ _DECISIONS: Final = (
 )""",
     "CREATE INDEX decision_browsed ON decision (number, octets, id, time, delegate, verdict, outcome, reason)",
 )
+_AUDIT: Final = (
+    """CREATE TABLE audit_entry (
+    number INTEGER PRIMARY KEY,
+    time REAL NOT NULL,      -- seconds since the epoch
+    kind TEXT NOT NULL,      -- change (of policies) or action (of operators)
+    entry TEXT NOT NULL      -- JSON
+)""",
+    "CREATE INDEX audit_entry_time ON audit_entry (time)",
+    """CREATE TABLE policy_standing (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    identity TEXT NOT NULL,  -- its ARN; empty for account and region themselves, whose list was read
+    verified INTEGER NOT NULL,
+    policies TEXT,           -- digests by name, as JSON; null while they were never read
+    PRIMARY KEY (account, region, identity)
+) WITHOUT ROWID""",
+)
 #: What each release added, in order; ``user_version`` counts those that a file has. Steps are added, never changed.
-STEPS: Final = (_TEXTS, _DECISIONS)
+STEPS: Final = (_TEXTS, _DECISIONS, _AUDIT)
 #: The release before the first that counted made a file of these alone.
 _UNCOUNTED: Final = frozenset({"policy_text", "policy_period"})
 
