@@ -164,7 +164,7 @@ class Walk:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
         received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
-        sent = await self._aside(len(raw), rewrite, raw, facts, received, house.profile)
+        sent = rewrite(raw, facts, received, house.profile)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
         if maybe_sent:

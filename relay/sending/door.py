@@ -7,9 +7,8 @@ piece was handed over the failure is Deferred, after it Ambiguous.
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 from relay.observe.events import Observer, SesCalled
@@ -26,8 +25,9 @@ from relay.sending.answers import (
 from relay.sending.assuming import Session, question_for, region_for, session_of
 from relay.sending.callers import QUESTION as WHO
 from relay.sending.callers import Caller, caller_of
-from relay.sending.encoding import CONTENT_TYPES, ENCODED_TWICE, PATHS, Pieces
+from relay.sending.encoding import CONTENT_TYPES, PATHS
 from relay.sending.enquiries import Enquiries
+from relay.sending.held import Encoded, Shelf
 from relay.sending.keys import AccessKey, KeySource, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Sent
 from relay.sending.pace.quota import QUESTION as HOW_MUCH
@@ -87,6 +87,7 @@ class SesDoor:
         self._observe = observe
         self._read_timeout = read_timeout
         self._region = region
+        self._shelf = Shelf()
         self._turns = asyncio.Semaphore(max_connections)
         self._signer = Signer(clock, observe)
         self._wire = Wire(connect_timeout=connect_timeout, read_timeout=read_timeout, user_agent=user_agent, tls=tls)
@@ -114,7 +115,11 @@ class SesDoor:
                 code, reply = ("NoCredentials", NOT_KNOWN) if mail.role is None else ("RoleNotAssumed", NO_ROLE)
                 return Deferred(code, key.why, reply, Reason.SES_CREDENTIALS)
             target = endpoints.target(endpoints.SES, region, self._endpoint_url).below(PATHS[mail.api])
-            return await self._send(mail, key, source, target)
+            body = Encoded(mail, self._shelf)
+            try:
+                return await self._send(mail, body, key, source, target)
+            finally:
+                body.put_away()
         finally:
             self._turns.release()
 
@@ -147,13 +152,13 @@ class SesDoor:
         except TimeoutError:
             return False
 
-    async def _send(self, mail: Mail, key: AccessKey, source: KeySource, target: Target) -> Outcome:
-        body, size, body_hash = await _encode(mail)
+    async def _send(self, mail: Mail, body: Encoded, key: AccessKey, source: KeySource, target: Target) -> Outcome:
+        await body.read()
         now = asyncio.get_running_loop().time
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
-            headers = self._signer.sign(key, target, body_hash, CONTENT_TYPES[mail.api])
-            answer = await self._wire.post(target.url, headers, body, size)
+            headers = self._signer.sign(key, target, body.digest, CONTENT_TYPES[mail.api])
+            answer = await self._wire.post(target.url, headers, body.pieces, body.size)
             outcome = _of_silence(answer) if isinstance(answer, NoAnswer) else _of_answer(answer, mail)
             result = _result_of(outcome)
         finally:
@@ -163,25 +168,6 @@ class SesDoor:
         if mail.role is not None and disagreement(outcome) == "access-denied":
             self.roles.doubt(mail.role, key)
         return outcome
-
-
-async def _encode(mail: Mail) -> tuple[Iterable[bytes], int, str]:
-    """
-    Encode and hash the body, and let others have the loop between pieces.
-
-    Returns:
-        Its pieces, its octets and its SHA-256. Those of a large message are made again when they are sent.
-    """
-    pieces, held, digest, size = Pieces(mail), list[bytes](), sha256(), 0
-    is_large = len(mail.raw) > ENCODED_TWICE
-    for piece in pieces:
-        if size:
-            await asyncio.sleep(0)
-        digest.update(piece)
-        size += len(piece)
-        if not is_large:
-            held.append(piece)
-    return pieces if is_large else held, size, digest.hexdigest()
 
 
 def _of_answer(answer: Answer, mail: Mail) -> Outcome:

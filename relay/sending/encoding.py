@@ -25,8 +25,6 @@ CONTENT_TYPES: Final = {Api.RAW: FORM, Api.V2: JSON}
 #: Octets of the message in one piece: a multiple of three, so that base64 pads only at the end. Encoding and hashing
 #: one holds the event loop for some 0.15 ms.
 RAW_OCTETS_OF_PIECE: Final = 48 * 1024
-#: Octets of a message that is encoded twice, to be hashed and to be sent, rather than held encoded beside itself.
-ENCODED_TWICE: Final = 256 * 1024
 
 
 def body(mail: Mail) -> bytes:

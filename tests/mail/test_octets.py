@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.mail import octets
-from relay.mail.octets import check_octets
+from relay.mail.octets import CheckedOctets, check_octets
 from relay.mail.problems import Broken
 
 PIECES = st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"a", b"\r\n\r\n"]), max_size=12).map(b"".join)
@@ -37,3 +37,21 @@ def test_what_is_bare_is_found_wherever_windows_end(raw: bytes) -> None:
         assert int(named[1]) in lines
     else:
         assert bare is None
+
+
+def test_what_is_known_of_octets_ends_with_them() -> None:
+    """Whatever is made from checked octets is looked at: only the door that saw them all may say that it did."""
+    known = CheckedOctets(b"From: a@example.com\r\n\r\nx\r\n")
+
+    made = [
+        known[:-1],
+        known + b"\n",
+        known.replace(b"\r", b""),
+        b"".join((known, b"\0")),
+        bytes(memoryview(known)[:-1]),
+    ]
+
+    assert not any(isinstance(each, CheckedOctets) for each in made)
+    for each in made:
+        with pytest.raises(Broken):
+            check_octets(each)

@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -10,8 +9,7 @@ from botocore.serialize import QuerySerializer, RestJSONSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sending.door import _encode
-from relay.sending.encoding import ENCODED_TWICE, PATHS, RAW_OCTETS_OF_PIECE, Pieces, body, pieces
+from relay.sending.encoding import PATHS, RAW_OCTETS_OF_PIECE, body, pieces
 from relay.sending.outcomes import Mail
 from relay.words.apis import Api
 
@@ -29,7 +27,6 @@ MAILS = st.builds(
     configuration_set=st.none() | TEXT,
     tags=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
 )
-EMPTY = Mail("a@example.com", ("b@example.net",), "arn:1", "arn:2", "arn:3", b"")
 
 
 def by_botocore(mail: Mail) -> bytes:
@@ -117,16 +114,3 @@ def test_v2_is_told_both_identities_and_leaves_the_from_field_alone():
         "ConfigurationSetName": "set",
         "Content": {"Raw": {"Data": "bQ=="}},
     }
-
-
-@pytest.mark.parametrize("api", Api)
-@pytest.mark.parametrize("size", [1, ENCODED_TWICE, ENCODED_TWICE + 1])
-async def test_a_large_message_is_encoded_twice_rather_than_held(size, api):
-    """What was hashed is what is sent, however often it is walked over."""
-    mail = replace(EMPTY, raw=bytes(range(256)) * (size // 256) + b"x" * (size % 256), api=api)
-
-    found, octets, digest = await _encode(mail)
-
-    assert isinstance(found, Pieces) is (size > ENCODED_TWICE)
-    assert b"".join(found) == b"".join(found) == body(mail)
-    assert (octets, digest) == (len(body(mail)), sha256(body(mail)).hexdigest())

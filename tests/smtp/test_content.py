@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.mail.octets import CheckedOctets, check_octets
 from relay.smtp.content import Content, Fault
 
 #: Octets in which ends, false ends, stuffed dots and bare octets are likely.
@@ -63,7 +64,10 @@ def test_any_octets_in_any_pieces_are_read_alike(pieces, cuts):
     assert rest == behind
     if is_clean(message):
         assert content.fault is None
-        assert content.raw() == unstuffed(message)
+        raw = content.raw()
+        assert raw == unstuffed(message)
+        assert isinstance(raw, CheckedOctets)
+        check_octets(bytes(raw))
         assert content.size == len(unstuffed(message))
     else:
         assert content.fault is Fault.BARE_OCTETS

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.mail.facts import MessageProblem
+from relay.mail.octets import CheckedOctets
 from relay.mail.reading import read_facts
 from relay.mail.repairs import Plan, explained, repair
 from relay.smtp.content import Content, Fault
@@ -75,7 +76,9 @@ def test_the_end_of_data_is_no_other(pieces: list[bytes], step: int):
         assert content.fault is Fault.BARE_OCTETS
     else:
         assert content.fault is None
-        assert content.raw() == unstuffed(message)
+        raw = content.raw()
+        assert raw == unstuffed(message)
+        assert not isinstance(raw, CheckedOctets)
 
 
 @pytest.mark.parametrize("step", [1, 3, 10**6])
