@@ -13,10 +13,12 @@ from relay import __version__
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
+from relay.decision_desk import DecisionDesk
 from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
 from relay.dns.recipient_domains import RecipientDomains
 from relay.identity_desk import IdentityDesk
+from relay.journal.keeping import Journal
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe import labels
@@ -125,7 +127,10 @@ class Relay:
             max_identities=settings.metrics.max_identities,
             identities=pinned_of(settings),
         )
-        self.observe = fan_out(self._metrics, self._log, *observers)
+        journal = settings.journal
+        told = fan_out(self._metrics, self._log, *observers)
+        self._journal = Journal(journal.path, journal.entries, texts=self._log.records, observe=told)
+        self.observe = fan_out(self._metrics, self._log, self._journal, *observers)
         self._credentials = Credentials(self.observe) if key is None else None
         self._ses = SesDoor(
             settings.ses.endpoint_url,
@@ -161,6 +166,7 @@ class Relay:
             recipient_domains=self._domains,
         )
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
+        self._decisions = DecisionDesk(self._journal)
         self._admin = AdminServer(
             self._metrics.render,
             self.readiness,
@@ -169,6 +175,7 @@ class Relay:
             console=settings.admin.console,
             spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
             identities=IdentityDesk(lambda: self.directory, self.observe, time.time),
+            decisions=self._decisions,
             observe=self.observe,
         )
         self._refreshing: asyncio.Task[None] | None = None
@@ -189,6 +196,7 @@ class Relay:
 
         """
         self._put_back_logging = take_over_logging(self._log)
+        await asyncio.to_thread(self._journal.start)
         await self._ses.start()
         if self._credentials is not None:
             await self._credentials.start()
@@ -239,6 +247,8 @@ class Relay:
             await self._credentials.close()
         await self._ses.close()
         self._registry.close()
+        self._decisions.close()
+        await asyncio.to_thread(self._journal.close)
         self.observe(Noted("info", "relay.stopped", {"quiet": quiet}))
         self._lines.close()
         self._put_back_logging()
@@ -317,7 +327,7 @@ class Relay:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
         ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
-        return (*ours, *self._dispatch.check(), *self._check_certificate(), doors)
+        return (*ours, *self._dispatch.check(), *self._check_certificate(), *self._check_journal(), doors)
 
     async def _keep_telling_readiness(self) -> None:
         while True:
@@ -355,6 +365,11 @@ class Relay:
         """Tell of an end that is near. The relay is ready all the same: who does not look at it sends as ever."""
         why = self._certificate.why
         return (Check("certificate", ok=True, why=why),) if why else ()
+
+    def _check_journal(self) -> Readiness:
+        """Tell that decisions are not kept where they should be. The relay is ready all the same."""
+        why = self._journal.trouble
+        return (Check("journal", ok=True, why=why),) if why else ()
 
     def _check_policies(self) -> Check:
         """

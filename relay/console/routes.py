@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from relay.console import schemas
 from relay.console.schemas import Schema
+from relay.words.endings import Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Route:
 _LIMIT: Final = Query(
     "limit", "The most in one answer.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
 )
+_NAME: Final = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+_ID: Final = {"type": "string", "pattern": "^[0-9A-Za-z._-]{1,128}$"}
 _STATES: Final = {"enum": list(schemas.STATES)}
 
 
@@ -66,6 +69,32 @@ def _spool_action(action: str, about: str, body: Schema = schemas.EMPTY) -> Rout
 
 
 TABLE: Final[tuple[Route, ...]] = (
+    Route(
+        "GET",
+        "/api/decisions",
+        "decisions.list",
+        "Recent decisions, the newest first.",
+        schemas.DECISIONS,
+        query=(
+            Query("delegate", "Of this delegate; - for mail before AUTH.", _NAME),
+            Query("verdict", "The worst verdict over its addresses.", {"enum": list(schemas.VERDICTS)}),
+            Query("outcome", "How the message ended.", {"enum": [each.value for each in Outcome]}),
+            Query("reason", "Why it ended so.", {"enum": [each.value for each in Reason]}),
+            Query("since", "Ended at this time or later.", schemas.MOMENT),
+            Query("until", "Ended before this time.", schemas.MOMENT),
+            _LIMIT,
+            Query("after", "An ID: those older than it.", _ID),
+        ),
+        refusals=(503,),
+    ),
+    Route(
+        "GET",
+        "/api/decisions/{id}",
+        "decisions.show",
+        "One decision: its record.",
+        schemas.DECISION,
+        refusals=(404, 503),
+    ),
     Route(
         "GET",
         "/api/identities",

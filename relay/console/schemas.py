@@ -58,6 +58,13 @@ TEXT: Final = text()
 NULL_TEXT: Final = or_null(text())
 MOMENT: Final = text(format="date-time")
 ANY_OBJECT: Final[Schema] = {"type": "object"}
+
+VERDICTS: Final = ("denied", "not-allowed", "undecided", "sealed", "allowed")
+DECISION: Final[Schema] = {"$ref": "#/components/schemas/DecisionRecord"}
+DECISIONS: Final = named(
+    decisions=many(DECISION, maxItems=500),
+    next=or_null(text("The after of the next page; null on the last.")),
+)
 ERROR: Final = named(error=text("Why not, in words."))
 EMPTY: Final = named()
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from relay.console import door, guard, openapi, page
 from relay.console.askers import ADMIN, ASKER, LOCAL, Asker, Token, Tokens
+from relay.console.decision_pages import DecisionPages, DecisionsPort
 from relay.console.guard import is_loopback
 from relay.console.identity_pages import IdentitiesPort, IdentityPages
 from relay.console.readiness import Readiness, as_text, is_ready
@@ -42,6 +43,7 @@ class AdminServer:
         console: Whether ``/`` is served.
         spool: What ``/api/spool`` asks; None for no such pages.
         identities: What ``/api/identities`` asks; None for no such pages.
+        decisions: What ``/api/decisions`` asks; None for no such pages.
         observe: Hears of every change that somebody asked for.
     """
 
@@ -55,6 +57,7 @@ class AdminServer:
         console: bool = True,
         spool: SpoolPort | None = None,
         identities: IdentitiesPort | None = None,
+        decisions: DecisionsPort | None = None,
         observe: Observer = lambda _: None,
     ) -> None:
         self._render = metrics
@@ -69,6 +72,8 @@ class AdminServer:
             SpoolPages(spool).add_to(application.router)
         if identities is not None:
             IdentityPages(identities).add_to(application.router)
+        if decisions is not None:
+            DecisionPages(decisions).add_to(application.router)
         self._runner = web.AppRunner(application, access_log=None)
         self._server: asyncio.Server | None = None
 

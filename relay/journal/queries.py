@@ -2,11 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.journal.packing import record_of
+from relay.journal.packing import record_of, unpack
 
+#: Characters after which a page ends, whatever its limit.
+LONGEST_PAGE: Final = 4 << 20
 _SLICE: Final = 500
 _EQUAL: Final = ("delegate", "verdict", "outcome", "reason")
 
@@ -47,34 +50,55 @@ class Wanted:
 EVERYTHING: Final = Wanted()
 
 
-def find(file: sqlite3.Connection, wanted: Wanted, limit: int, after: str | None = None) -> list[dict[str, Any]]:
-    """
-    Return the newest *limit* records that are wanted, the newest first; *after*: of those older than this one, by id.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records as JSON, the newest first. ``next``: the id to go on after; None on the last page."""
 
-    One that cannot be unpacked is left out. What came after a decision that is no longer kept is not kept either.
+    texts: tuple[str, ...]
+    next: str | None
+
+
+def page(file: sqlite3.Connection, wanted: Wanted, limit: int, after: str | None = None) -> Page:
+    """
+    Return the newest *limit* records that are wanted; *after*: of those older than the one with this id.
+
+    Very large ones make a shorter page. One that cannot be unpacked is left out. What came after a decision that is no
+    longer kept is not kept either.
     """
     terms, values = wanted.terms()
     if after is not None:
         number = _number_of(file, after, wanted.delegates)
         if number is None:
-            return []
+            return Page((), None)
         terms, values = f"{terms} AND number < ?", [*values, number]
     # The index has all that is asked; the table, with the records, is touched for those that are found.
     found = f"SELECT number FROM decision INDEXED BY decision_browsed WHERE {terms} ORDER BY number DESC LIMIT ?"  # noqa: S608  only marks
-    rows = file.execute(f"SELECT record FROM decision WHERE number IN ({found}) ORDER BY number DESC", (*values, limit))  # noqa: S608  as above
-    return list(_records(rows.fetchall(), lambda: None))
+    query = f"SELECT id, record FROM decision WHERE number IN ({found}) ORDER BY number DESC"  # noqa: S608  as above
+    rows = file.execute(query, (*values, limit + 1)).fetchall()
+    texts: list[str] = []
+    size = done = 0
+    for _, packed in rows[:limit]:
+        with suppress(ValueError):
+            texts.append(unpack(packed))
+            size += len(texts[-1])
+        done += 1
+        if size > LONGEST_PAGE:
+            break
+    return Page(tuple(texts), rows[done - 1][0] if done < len(rows) else None)
 
 
-def decision(file: sqlite3.Connection, name: str, delegates: frozenset[str] | None = None) -> dict[str, Any] | None:
+def decision(file: sqlite3.Connection, name: str, delegates: frozenset[str] | None = None) -> str | None:
     """
-    Return the record with the id *name*; None where there is none, or none of *delegates*.
+    Return the record with the id *name*, as JSON; None where there is none, or none of *delegates*.
 
     Raises:
         ValueError: It is there, and cannot be unpacked.
     """
+    if not has_decisions(file):
+        return None
     number = _number_of(file, name, delegates)
     row = file.execute("SELECT record FROM decision WHERE number = ?", (number,)).fetchone()
-    return None if row is None else record_of(row[0])
+    return None if row is None else unpack(row[0])
 
 
 def count(file: sqlite3.Connection) -> int:
@@ -101,7 +125,13 @@ def each(
     last = 0
     while rows := file.execute(query, (last, *values)).fetchall():
         last = rows[-1][0]
-        yield from _records([(record,) for _, record in rows], spoiled)
+        for _, packed in rows:
+            try:
+                record = record_of(packed)
+            except ValueError:
+                spoiled()
+            else:
+                yield record
 
 
 def has_decisions(file: sqlite3.Connection) -> bool:
@@ -114,11 +144,3 @@ def _number_of(file: sqlite3.Connection, name: str, delegates: frozenset[str] | 
     query = f"SELECT max(number) FROM decision INDEXED BY decision_browsed WHERE id = ? AND {terms}"  # noqa: S608  only marks
     (number,) = file.execute(query, (name, *values)).fetchone()
     return None if number is None else int(number)
-
-
-def _records(rows: list[tuple[bytes]], spoiled: Callable[[], None]) -> Iterator[dict[str, Any]]:
-    for (packed,) in rows:
-        try:
-            yield record_of(packed)
-        except ValueError:
-            spoiled()

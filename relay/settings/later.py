@@ -45,8 +45,6 @@ LATER: Final = (
     _harmless("server.workers", "several workers", "one process serves all", default=1),
     _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),
     _harmless("shared.url", _SHARED, "this relay counts for itself"),
-    _harmless("journal.path", "the journal on disk", "the file keeps policy texts; decisions are in the log"),
-    _harmless("journal.entries", "the journal", "decisions are in the log", default=50_000),
 )
 
 

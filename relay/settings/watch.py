@@ -40,7 +40,7 @@ class JournalSettings(Section):
     path: FilePath | None = option(
         "A file that keeps them over a restart, and every text that policies had. Unset: in memory.", default=None
     )
-    entries: Count = option("How many are kept.", default=50_000, ge=0, le=100_000_000)
+    entries: Count = option("How many are kept; 0 for none. Each takes about 0.5 KB.", default=50_000, ge=0, le=100_000_000)
 
 
 class MetricsSettings(Section):

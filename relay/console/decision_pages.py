@@ -1,0 +1,62 @@
+"""``/api/decisions``: what was decided over recent mail, and why, for programs. Where it is kept, a port knows."""
+
+from collections.abc import Sequence
+from typing import NewType, Protocol
+
+from aiohttp import web
+
+from relay.console import door
+from relay.console.askers import asker_of
+from relay.console.spool_pages import Declined, answer
+from relay.words.unavailable import Unavailable
+
+#: An answer that is JSON already: a page of long records would cost the loop milliseconds.
+Json = NewType("Json", str)
+
+
+class DecisionsPort(Protocol):
+    """
+    The journal, as the console sees it. A record has no body and no secret.
+
+    *delegates*: those whose decisions there are for the one who asks; None for all.
+    """
+
+    async def listed(
+        self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None
+    ) -> Json | Declined | Unavailable:
+        """
+        List the decisions that the fields of a query choose, the newest first.
+
+        Raises:
+            ValueError: A field that there is not, or not with this value; its text says so.
+        """
+
+    async def shown(self, name: str, delegates: frozenset[str] | None = None) -> Json | Declined | Unavailable:
+        """Return the record of the decision *name*."""
+
+
+class DecisionPages:
+    """The pages over a port."""
+
+    def __init__(self, port: DecisionsPort) -> None:
+        self._port = port
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Make them known."""
+        router.add_get("/api/decisions", self._list)
+        router.add_get("/api/decisions/{id}", self._show)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        try:
+            return _answer(await self._port.listed(list(request.query.items()), asker_of(request).delegates))
+        except ValueError as problem:
+            return door.said(400, str(problem))
+
+    async def _show(self, request: web.Request) -> web.Response:
+        return _answer(await self._port.shown(request.match_info["id"], asker_of(request).delegates))
+
+
+def _answer(told: Json | Declined | Unavailable) -> web.Response:
+    if isinstance(told, str):
+        return web.Response(text=told, content_type="application/json")
+    return answer(told)
