@@ -14,11 +14,15 @@ from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
 from relay.decision_desk import DecisionDesk
+from relay.delegate_desk import DelegateDesk, Standing
 from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
 from relay.dns.recipient_domains import RecipientDomains
+from relay.explain_desk import ExplainDesk
+from relay.explaining import Premises
 from relay.identity_desk import IdentityDesk
 from relay.journal.keeping import Journal
+from relay.judgement.observing import observed_until
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe import labels
@@ -37,12 +41,14 @@ from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.metrics import Metrics
 from relay.observe.observers import fan_out
 from relay.observe.records import Recorder
+from relay.observe.tally import Tally
 from relay.reception import Reception
 from relay.sending.callers import Caller
 from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
 from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey, Unusable
+from relay.sending.pace.shares import Share
 from relay.settings.model import Settings
 from relay.settings.units import read_duration
 from relay.smtp.certificates import CertificateWatch
@@ -130,7 +136,8 @@ class Relay:
         journal = settings.journal
         told = fan_out(self._metrics, self._log, *observers)
         self._journal = Journal(journal.path, journal.entries, texts=self._log.records, observe=told)
-        self.observe = fan_out(self._metrics, self._log, self._journal, *observers)
+        tally = Tally(time.time)
+        self.observe = fan_out(self._metrics, self._log, self._journal, tally, *observers)
         self._credentials = Credentials(self.observe) if key is None else None
         self._ses = SesDoor(
             settings.ses.endpoint_url,
@@ -176,6 +183,8 @@ class Relay:
             spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
             identities=IdentityDesk(lambda: self.directory, self.observe, time.time),
             decisions=self._decisions,
+            explain=ExplainDesk(self._premises, lambda: self.directory, time.time),
+            delegates=DelegateDesk(self._registry, self._standing, tally, time.time),
             observe=self.observe,
         )
         self._refreshing: asyncio.Task[None] | None = None
@@ -397,6 +406,22 @@ class Relay:
         hostname = hostname_of(self._settings)
         most = largest_of(self._settings)
         return House(self._delegate, rules_of(self._settings), Profile(own_name=hostname), hostname, most)
+
+    def _standing(self, delegate: Delegate) -> Standing:
+        """Tell what is known of a delegate beside its entry."""
+        role, shares = delegate.role, self._pacer.shares
+        return Standing(
+            principal=None if delegate.principal == CALLER else delegate.principal,
+            role_trouble=None if role is None else self._ses.roles.trouble_of(role),
+            observed_until=observed_until(delegate, self._walk.house.rules),
+            share=shares.shares.get(delegate.name, Share()),
+            recipients_today=shares.sent_today(delegate.name, time.monotonic()),
+        )
+
+    def _premises(self, name: str) -> Premises | None:
+        """Return what mail of a delegate would be judged by now."""
+        delegate, house = self._delegate(name), self._walk.house
+        return None if delegate is None else Premises(delegate, house.rules, self._limits(), house.hostname)
 
     def _limits(self) -> Limits:
         return limits_of(self._settings, keeps=self._reception.keeping is not None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from relay.console.asked import limit_of, once
 from relay.console.spool_pages import Declined, Told
 from relay.identities.ports import Directory, PlaceState
 from relay.judgement.catalog import Catalog, Identity
@@ -10,9 +11,6 @@ from relay.observe.events import Noted, Observer
 from relay.policy.document import UnreadablePolicy
 from relay.words.arns import ArnProblem, parse_identity_arn
 
-#: Identities in one answer, where nothing is said and at most.
-USUAL: Final = 100
-MOST: Final = 500
 _FIELDS: Final = ("account", "region", "name", "in_use", "limit", "after")
 _FLAGS: Final = {"true": True, "false": False}
 
@@ -37,7 +35,7 @@ class IdentityDesk:
         directory, now = self._directory(), self._clock()
         wanted = _wanted(asked)
         states = {(state.account, state.region): state for state in directory.places()}
-        catalog, limit = directory.catalog, _limit(wanted.get("limit"))
+        catalog, limit = directory.catalog, limit_of(wanted.get("limit"))
         chosen = [each for each in _identities(catalog) if _is_wanted(each, wanted, states)]
         page = sorted(chosen, key=lambda each: each.arn)
         after = wanted.get("after", "")
@@ -61,24 +59,10 @@ class IdentityDesk:
 
 
 def _wanted(asked: Sequence[tuple[str, str]]) -> dict[str, str]:
-    wanted: dict[str, str] = {}
-    for name, value in asked:
-        if name not in _FIELDS:
-            raise ValueError(f"there is no {name[:40]!r}: {', '.join(_FIELDS)}")
-        if name in wanted:
-            raise ValueError("each field may be given once")
-        wanted[name] = value
+    wanted = once(asked, _FIELDS)
     if wanted.get("in_use", "true") not in _FLAGS:
         raise ValueError("in_use is true or false")
     return wanted
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return USUAL
-    if not (value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MOST):
-        raise ValueError(f"limit is a number from 1 to {MOST}")
-    return int(value)
 
 
 def _identities(catalog: Catalog) -> list[Identity]:

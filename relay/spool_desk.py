@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from relay.console.asked import fields_of, limit_of
 from relay.console.spool_pages import Declined, Told
 from relay.observe.events import Noted, Observer
 from relay.spool.actions import Action, Impossible
@@ -13,9 +14,6 @@ from relay.spool.ports import Wanted
 from relay.spool.told import brief, whole
 from relay.words.unavailable import Unavailable
 
-#: Messages in one answer, where nothing is said and at most.
-USUAL: Final = 100
-MOST: Final = 500
 _NO_SPOOL: Final = Unavailable("no messages are kept: there is no spool")
 _UNKNOWN: Final = Declined("there is no such message in the spool", is_known=False)
 _FIELDS: Final = ("delegate", "state", "older_than", "reason", "limit", "after")
@@ -105,13 +103,7 @@ class SpoolDesk:
 
     def _read(self, asked: Sequence[tuple[str, str]], now: float) -> tuple[Wanted, int, str]:
         """Read the fields of a query; each may be given once, ``state`` more often."""
-        given: dict[str, list[str]] = {name: [] for name in _FIELDS}
-        for name, value in asked:
-            if name not in given:
-                raise ValueError(f"there is no {name[:40]!r}: {', '.join(_FIELDS)}")
-            given[name].append(value)
-        if any(len(values) > 1 for name, values in given.items() if name != "state"):
-            raise ValueError("each field but state may be given once")
+        given = fields_of(asked, _FIELDS, repeated=("state",))
         one = {name: values[0] for name, values in given.items() if values}
         age = one.get("older_than")
         wanted = Wanted(
@@ -120,16 +112,8 @@ class SpoolDesk:
             reason=one.get("reason"),
             older_than=None if age is None else now - self._read_duration(age),
         )
-        return wanted, _limit(one.get("limit")), one.get("after", "")
+        return wanted, limit_of(one.get("limit")), one.get("after", "")
 
 
 def _in_order(delegates: frozenset[str] | None) -> tuple[str, ...] | None:
     return None if delegates is None else tuple(sorted(delegates))
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return USUAL
-    if not (value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MOST):
-        raise ValueError(f"limit is a number from 1 to {MOST}")
-    return int(value)

@@ -1,12 +1,8 @@
 """``ses-relay explain``: what would become of a message, and why, before it is sent."""
 
-import email.utils
 import json
 import sys
 import time
-from dataclasses import replace
-from datetime import UTC, datetime
-from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,21 +13,10 @@ from relay.cli.configuration import config_option, settings_or_exit
 from relay.cli.explain_decision import explain_decision
 from relay.cli.explain_text import render
 from relay.cli.policies import policies_option, settings_if_any
-from relay.judgement.explanation import to_json
-from relay.judgement.message import Bulk, judge_early, judge_message
-from relay.judgement.verdicts import Judgement
-from relay.mail.facts import MessageFacts, MessageProblem
-from relay.mail.profile import Profile
-from relay.mail.reading import read_facts
-from relay.mail.received import date_time
-from relay.mail.repairs import Plan, Repaired, explained, repair
+from relay.explaining import Premises, Question, QuestionProblem, Rehearsal, on_the_wire
 from relay.settings.model import Settings
-from relay.smtp.rehearsal import rehearse
 from relay.translation import CALLER, directory_of, entries_of, hostname_of, limits_of, rules_of
-from relay.walk import undecided
-from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.delegates import Delegate
-from relay.words.transactions import Ending, Envelope
 
 
 @click.command(short_help="What would become of a message, and why.")
@@ -85,7 +70,7 @@ def command(  # noqa: PLR0913  one for each option
     if folder is not None:
         settings = settings.model_copy(update={"policies": settings.policies.from_folder(folder)})
     delegate = _delegate(settings, name)
-    told = _explain(_crlf(message.read()), settings, delegate, mail_from=mail_from, recipients=rcpt)
+    told = _explain(on_the_wire(message.read()), settings, delegate, mail_from=mail_from, recipients=rcpt)
     click.echo(json.dumps(told, indent=2) if as_json else _text(told), nl=as_json)
     sys.exit(0 if told.get("permit") else 1)
 
@@ -93,76 +78,25 @@ def command(  # noqa: PLR0913  one for each option
 def _explain(
     raw: bytes, settings: Settings, delegate: Delegate, *, mail_from: str | None, recipients: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Go the way of a message. What MAIL is told comes first, whatever the message is then."""
-    named = recipients or _named_in(raw)
-    repaired = _repaired(raw, len(set(named)), settings, delegate)
-    facts = repaired if isinstance(repaired, Ending) else _facts(repaired, settings)
-    made = {} if isinstance(repaired, Ending) else {"repairs": list(repaired.made)}
-    judge = _Judge(settings, delegate)
-    if isinstance(facts, MessageFacts):
-        reverse_path = facts.author.with_domain_lowered() if mail_from is None else _reverse_path(mail_from)
-        octets = 0 if isinstance(repaired, Ending) else len(repaired.raw)
-        return judge.whole(facts, Envelope(reverse_path, _forward_paths(named)), octets) | made
-    early = None if mail_from is None else judge.early(_reverse_path(mail_from))
-    return _unread(facts, delegate) | made if early is None else to_json(early, delegate)
+    """Judge as reception does, by the policies as they are now."""
+    premises = Premises(delegate, rules_of(settings), limits_of(settings), hostname_of(settings))
+    try:
+        rehearsal = Rehearsal(Question(raw, mail_from, recipients), premises)
+    except QuestionProblem as problem:
+        raise click.UsageError(_in_options(problem)) from problem
+    directory = directory_of(settings, lambda _event: None)
+    directory.refresh()
+    told = rehearsal.judged(directory.catalog, time.time())
+    while rehearsal.unknown and directory.fetch(rehearsal.unknown):
+        told = rehearsal.judged(directory.catalog, time.time())
+    return told
 
 
-class _Judge:
-    """Judges as reception does, by the policies as they are now."""
-
-    def __init__(self, settings: Settings, delegate: Delegate) -> None:
-        self._delegate = delegate
-        self._rules = rules_of(settings)
-        self._directory = directory_of(settings, lambda _event: None)
-        self._directory.refresh()
-        self._now = time.time()
-
-    def early(self, reverse_path: ReversePath) -> Judgement | None:
-        return judge_early(reverse_path, self._delegate, self._directory.catalog, self._rules, self._now)
-
-    def whole(self, facts: MessageFacts, envelope: Envelope, octets: int) -> dict[str, Any]:
-        """Trace every statement; a refusal at MAIL is what the client would hear."""
-        bulk = Bulk(octets)
-        whole = self._judge(facts, envelope, bulk)
-        while (unknown := undecided(whole)) and self._directory.fetch(unknown):
-            self._now = time.time()
-            whole = self._judge(facts, envelope, bulk)
-        early = self.early(envelope.reverse_path)
-        heard = whole if early is None else replace(whole, permit=None, reply=early.reply, reason=early.reason)
-        return to_json(heard, self._delegate, facts=facts, envelope=envelope)
-
-    def _judge(self, facts: MessageFacts, envelope: Envelope, bulk: Bulk) -> Judgement:
-        catalog, rules = self._directory.catalog, self._rules
-        return judge_message(facts, envelope, self._delegate, catalog, rules, self._now, bulk=bulk, trace=True)
-
-
-def _repaired(raw: bytes, recipients: int, settings: Settings, delegate: Delegate) -> Repaired | Ending:
-    """Take the message in and make the delegate's repairs, as a running relay does."""
-    limits, repairs = limits_of(settings), delegate.repair
-    taken = rehearse(raw, recipients, limits, mends_line_feeds="bare-lf" in repairs)
-    if isinstance(taken, Ending):
-        return taken
-    date, message_id = date_time(datetime.now(UTC)), f"<explain@{hostname_of(settings)}>"
-    return repair(taken, Plan(repairs, limits.message_bytes, date, message_id))
-
-
-def _facts(repaired: Repaired, settings: Settings) -> MessageFacts | MessageProblem:
-    facts = read_facts(repaired.raw, Profile(own_name=hostname_of(settings)))
-    return explained(facts, repaired) if isinstance(facts, MessageProblem) else facts
-
-
-def _unread(refused: MessageProblem | Ending, delegate: Delegate) -> dict[str, Any]:
-    """Tell of a message that is refused before anything in it is judged."""
-    problem = refused if isinstance(refused, MessageProblem) else None
-    return {
-        "format": 1,
-        "verdict": "malformed",
-        "reason": str(refused.reason),
-        "delegate": {"name": delegate.name, "principal": delegate.principal},
-        "rule": problem and problem.rule,
-        "repair": problem and problem.repair,
-        "reply": str(refused.reply),
-    }
+def _in_options(problem: QuestionProblem) -> str:
+    """Say it in the words of this command."""
+    if problem.field == "mail_from":
+        return f"--mail-from: {problem}"
+    return f"recipient: {problem}" if problem.__cause__ is not None else f"{problem}: give --rcpt"
 
 
 def _text(told: dict[str, Any]) -> str:
@@ -184,32 +118,3 @@ def _delegate(settings: Settings, name: str) -> Delegate:
     if delegates[name].principal == CALLER:
         raise click.UsageError(f'the principal of {name} is "caller": only a running relay knows who that is')
     return delegates[name]
-
-
-def _crlf(raw: bytes) -> bytes:
-    """A file saved on this machine has LF where SMTP has CRLF; one with both is left as it is, to be judged so."""
-    return raw if b"\r\n" in raw else raw.replace(b"\n", b"\r\n")
-
-
-def _reverse_path(text: str) -> ReversePath:
-    return NullPath.NULL if text in ("", "<>") else _address(text, "--mail-from", maybe_on_a_host=True)
-
-
-def _named_in(raw: bytes) -> tuple[str, ...]:
-    """The addresses of To and Cc, as written."""
-    head = BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0])
-    found = email.utils.getaddresses([str(value) for field in ("To", "Cc") for value in head.get_all(field, [])])
-    return tuple(address for _, address in found if address)
-
-
-def _forward_paths(named: tuple[str, ...]) -> tuple[Address, ...]:
-    if not named:
-        raise click.UsageError("the message names no recipients in To or Cc: give --rcpt")
-    return tuple(dict.fromkeys(_address(text, "recipient") for text in named))
-
-
-def _address(text: str, where: str, *, maybe_on_a_host: bool = False) -> Address:
-    try:
-        return parse_address(text.strip("<>"), maybe_on_a_host=maybe_on_a_host).with_domain_lowered()
-    except AddressProblem as problem:
-        raise click.UsageError(f"{where}: {text}: {problem}") from problem

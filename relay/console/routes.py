@@ -71,6 +71,24 @@ def _spool_action(action: str, about: str, body: Schema = schemas.EMPTY) -> Rout
 TABLE: Final[tuple[Route, ...]] = (
     Route(
         "GET",
+        "/api/delegates",
+        "delegates.list",
+        "Delegates by name: who each is to AWS, how it proves itself, what holds for it, what became of its mail.",
+        schemas.DELEGATES,
+        query=(Query("name", "This one."), _LIMIT, Query("after", "A name: those behind it.")),
+    ),
+    Route(
+        "POST",
+        "/api/explain",
+        "explain",
+        "Says what would become of a message, and why, as `ses-relay explain --json` does. Nothing is sent, counted or "
+        "kept. With `from` in the place of a message only the envelope and the author are judged.",
+        schemas.EXPLANATION,
+        body=schemas.EXPLAIN,
+        refusals=(404, 503),
+    ),
+    Route(
+        "GET",
         "/api/decisions",
         "decisions.list",
         "Recent decisions, the newest first.",

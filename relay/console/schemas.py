@@ -142,3 +142,69 @@ SPOOL_CHANGED: Final = named(
     id=text(), state={"enum": [*STATES, "removed"]}, entry={"anyOf": [SPOOL_ENTRY, {"type": "null"}]}
 )
 DELETION: Final = named("", (), notify=flag("Whether its author is notified that it failed."))
+
+_PASTED: Final = by_name(
+    by_name({"type": ["object", "string"]}, "Policies by their names: documents, or their texts of 10,240 characters."),
+    "By the ARN of an identity: judged as if it were verified and had these policies, and no others. 100 in all.",
+)
+EXPLAIN: Final = named(
+    "",
+    ("delegate",),
+    delegate=text("Who sends it: a name of the settings."),
+    message=text("The message; lines may end in LF."),
+    message_base64=text("The message, octet by octet.", contentEncoding="base64"),
+    **{"from": text("The author, where there is no message yet.")},
+    mail_from=text("The reverse-path; <> for the null one. Without it, the author."),
+    recipients=many(TEXT, "Without them, those in To and Cc."),
+    policies=_PASTED,
+)
+#: Keys are only added to it: relay/judgement/explanation.py.
+EXPLANATION: Final[Schema] = {
+    "type": "object",
+    "required": ["format", "verdict", "reason", "delegate", "reply"],
+    "properties": {
+        "format": {"const": 1},
+        "verdict": {
+            "enum": ["allowed", "sealed", "denied", "not-allowed", "undecided", "refused", "malformed"],
+            "description": "On the whole message; malformed: not even judged.",
+        },
+        "reason": text("Why it would end so, in the word of metrics."),
+        "delegate": {"type": "object"},
+        "message": {"type": ["object", "null"]},
+        "envelope": {"type": ["object", "null"]},
+        "questions": many(ANY_OBJECT, "One for each role of an address, with every statement that was asked."),
+        "permit": {"type": ["object", "null"], "description": "What SES would be told; null when it may not go."},
+        "reply": or_null(text("What the client would hear; null when SES decides that.")),
+        "unenforced": or_null(text("The refusal that observing spares it.")),
+        "repairs": many(TEXT),
+        "rule": or_null(text("Of a malformed message: the rule that it breaks.")),
+        "repair": or_null(text("Of a malformed message: what would let it pass.")),
+    },
+}
+
+_DELEGATE: Final = named(
+    name=text(),
+    principal=or_null(text("Who it is to AWS; null for the relay itself until STS has told who that is.")),
+    role=or_null(
+        named(
+            "Sends its mail.", None, arn=text(), session=text(), trouble=or_null(text("Why it cannot be assumed now."))
+        )
+    ),
+    mechanisms=many(TEXT, "Of AUTH, that may be right for it."),
+    allowed_networks=many(TEXT, "AUTH is accepted from there; from everywhere if empty."),
+    trusted_networks=many(TEXT, "Clients from there need no AUTH, on listeners that ask for none."),
+    rate=or_null(number("Recipients a second; null for no limit.")),
+    daily_recipients=or_null(count("Recipients in 24 hours; null for no limit.")),
+    recipients_today=or_null(count("Of those; null where nobody counts.")),
+    mode={"enum": ["enforce", "observe"]},
+    observed_until=or_null(MOMENT),
+    last_seen=or_null(MOMENT),
+    messages=by_name(count(), "By their outcome, since counted_since."),
+    recipients=count("Of the messages that were accepted or queued since then."),
+    feedback=or_null({"type": "object", "description": "What SES told of its mail; null where nobody listens."}),
+)
+DELEGATES: Final = named(
+    delegates=many(_DELEGATE),
+    next=or_null(text("The after of the next page; null on the last.")),
+    counted_since=MOMENT,
+)

@@ -11,6 +11,8 @@ from aiohttp import web
 from relay.console import door, guard, openapi, page
 from relay.console.askers import ADMIN, ASKER, LOCAL, Asker, Token, Tokens
 from relay.console.decision_pages import DecisionPages, DecisionsPort
+from relay.console.delegate_pages import DelegatePages, DelegatesPort
+from relay.console.explain_pages import ExplainPages, ExplainPort
 from relay.console.guard import is_loopback
 from relay.console.identity_pages import IdentitiesPort, IdentityPages
 from relay.console.readiness import Readiness, as_text, is_ready
@@ -44,10 +46,12 @@ class AdminServer:
         spool: What ``/api/spool`` asks; None for no such pages.
         identities: What ``/api/identities`` asks; None for no such pages.
         decisions: What ``/api/decisions`` asks; None for no such pages.
+        explain: What ``/api/explain`` asks; None for no such page.
+        delegates: What ``/api/delegates`` asks; None for no such page.
         observe: Hears of every change that somebody asked for.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  one for each page
         self,
         metrics: Callable[[str], tuple[bytes, str]],
         ready: Callable[[], Readiness],
@@ -58,6 +62,8 @@ class AdminServer:
         spool: SpoolPort | None = None,
         identities: IdentitiesPort | None = None,
         decisions: DecisionsPort | None = None,
+        explain: ExplainPort | None = None,
+        delegates: DelegatesPort | None = None,
         observe: Observer = lambda _: None,
     ) -> None:
         self._render = metrics
@@ -74,6 +80,10 @@ class AdminServer:
             IdentityPages(identities).add_to(application.router)
         if decisions is not None:
             DecisionPages(decisions).add_to(application.router)
+        if explain is not None:
+            ExplainPages(explain).add_to(application.router)
+        if delegates is not None:
+            DelegatePages(delegates).add_to(application.router)
         self._runner = web.AppRunner(application, access_log=None)
         self._server: asyncio.Server | None = None
 

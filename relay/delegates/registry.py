@@ -17,6 +17,7 @@ from relay.delegates.passwords import Bounds, Checkpoint, Verify, hash_password,
 from relay.delegates.secrets import AwsSecrets, ReadSecret, SecretKeeper
 from relay.delegates.sources import Sources
 from relay.delegates.tokens import TokenDesk
+from relay.delegates.ways import Ways, ways_of
 from relay.observe.events import Event, Observer
 from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
@@ -100,6 +101,19 @@ class Registry:
         """Return the delegate of this name; None when there is none (any more)."""
         entry = self._state.entries.get(name)
         return entry.delegate if entry else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who there is, in the order of the settings."""
+        return tuple(self._state.entries)
+
+    def ways_of(self, name: str) -> Ways | None:
+        """Tell how the delegate of this name may prove itself; None when there is none."""
+        entry, htpasswd = self._state.entries.get(name), self._htpasswd
+        if entry is None:
+            return None
+        elsewhere = htpasswd is not None and bool(htpasswd.of(name))
+        return ways_of(entry, has_password_elsewhere=elsewhere, takes_tokens=self.takes_tokens)
 
     def by_network(self, client: ClientAddress) -> str | None:
         """Name the delegate whose trusted networks hold *client*: the longest prefix, or nobody where two have it."""

@@ -91,6 +91,10 @@ class Roles:
         found = [key for role, key in self._keys.items() if role.account == account]
         return sorted(found, key=lambda key: isinstance(key.state, Unusable))
 
+    def trouble_of(self, role: AssumedRole) -> str | None:
+        """Say why *role* cannot be assumed now, or not be renewed; None where it can, or nobody has tried."""
+        return None if (key := self._keys.get(role)) is None else key.trouble or None
+
     def troubles(self) -> dict[str, str]:
         """Return the roles that cannot be assumed now, or not be renewed, each with why."""
         found = ((key.role, key.trouble) for key in self._keys.values())

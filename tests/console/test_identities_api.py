@@ -7,8 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.console.asked import MOST, USUAL
 from relay.console.server import AdminServer
-from relay.identity_desk import MOST, USUAL, IdentityDesk
+from relay.identity_desk import IdentityDesk
 from relay.observe.events import Event, Noted
 from tests.console.test_admin import BEARER, TOKEN, Endpoint
 from tests.identities.account import World

@@ -9,13 +9,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.console.asked import MOST
 from relay.console.server import AdminServer
 from relay.observe.events import Event, Noted
 from relay.settings.units import read_duration
 from relay.spool.desk import Desk
 from relay.spool.entries import Entry, State
 from relay.spool.ports import Wanted
-from relay.spool_desk import MOST, SpoolDesk
+from relay.spool_desk import SpoolDesk
 from relay.words.endings import Reason
 from relay.words.unavailable import Unavailable
 from tests.console.test_admin import BEARER, TOKEN, Endpoint
