@@ -12,6 +12,7 @@ import pytest
 from relay.identities.known import NOT_READ, VERIFIED_SINCE
 from relay.identities.ses_answers import Clocks
 from relay.identities.ses_directory import SesDirectory
+from relay.identities.several import SeveralDirectories
 from relay.judgement.verdicts import Verdict
 from relay.observe.events import Noted, PoliciesRefreshed, RevocationStated, SesCalled
 from relay.words.arns import IdentityArn
@@ -440,6 +441,28 @@ async def test_a_fault_of_ours_ends_one_turn_and_no_more(monkeypatch):
     accounts.trouble = once
     async with running(accounts) as directory:
         await until(lambda: judge(directory.catalog, now=time.time()).permit is not None)
+
+
+# --- several sources --------------------------------------------------------------------------------------------------
+
+
+async def test_owners_of_several_sources_are_one_catalog():
+    """It is put together when one of them has changed; what one does not know, the whole does not know."""
+    here, there = World(), World(places=(("999999999999", "eu-west-1"),))
+    several = SeveralDirectories([here.directory, there.directory])
+    here.accounts.put("example.com", allow())
+    here.run(30)
+    assert set(several.catalog.owners) == {(OWNER, REGION), ("999999999999", "eu-west-1")}
+    assert several.catalog is several.catalog
+    assert judge(several.catalog, now=here.now).reply.code == 451
+    there.run(30)
+
+    assert judge(several.catalog, now=here.now).permit is not None
+    assert [state.account for state in several.places()] == [OWNER, "999999999999"]
+    assert set(several.sources) == {"ses 888888888888 us-east-1", "ses 999999999999 eu-west-1"}
+    assert several.invalidate(EXAMPLE)
+    assert not several.fetch([EXAMPLE])
+    assert not await several.look("app", [EXAMPLE, named(1)], 1)
 
 
 # --- by hand, and at a reload -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.system.houses import House
-from tests.system.relays import EmbeddedSes, RunningRelay, http, started_ses
+from tests.system.relays import EmbeddedSes, RunningRelay, command, http, started_ses
 from tests.system.test_owner_and_delegate import ARN, BILLING, hand_over, owner, policy
 
 pytestmark = pytest.mark.system
@@ -84,6 +84,18 @@ def test_what_the_owner_puts_counts_and_what_it_deletes_ends(owned: Owned) -> No
         assert relay.count("ses_relay_policy_refreshes_total", result="ok") >= 4
         assert relay.count("ses_relay_policy_age_seconds", identity=ARN) < 30
         assert relay.count("ses_relay_ses_requests_total", operation="GetEmailIdentity", result="sent") >= 2
+
+
+def test_explain_reads_from_ses_what_it_needs(owned: Owned, tmp_path: Path) -> None:
+    (tmp_path / "one.eml").write_text("From: billing@example.com\nTo: friend@example.net\nSubject: hi\n\nhello\n")
+    words = ("explain", str(tmp_path / "one.eml"), "-c", str(owned.house.settings), "--delegate", "billing")
+    allowed = command(*words)
+    owned.forbid()
+    refused = command(*words)
+
+    assert (allowed.returncode, refused.returncode) == (0, 1), allowed.stdout + refused.stdout
+    assert b"no policy" in refused.stdout
+    assert not (tmp_path / "policies.snapshot").exists(), "it is the relay that writes it"
 
 
 def test_ses_that_cannot_be_read_is_borne_until_policies_are_too_old(owned: Owned) -> None:
