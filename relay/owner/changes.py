@@ -149,6 +149,11 @@ class Ledger:
         self._partitions = {owner: arn.partition for owner, known in (standing or {}).items() for arn in known}
         self._catalog = Catalog()
 
+    @property
+    def owners(self) -> frozenset[Owner]:
+        """The accounts and regions that are looked at."""
+        return frozenset(self._known)
+
     def compare(self, catalog: Catalog) -> list[Change]:
         """
         Return what is not as it stood, and let it stand so from now on. What is not told was learnt, and is to be kept.
