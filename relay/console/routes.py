@@ -12,7 +12,6 @@ from typing import Any, Final
 from relay.console import schemas
 from relay.console.schemas import Schema
 from relay.words.endings import Outcome, Reason
-from relay.words.endings import Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +69,6 @@ def _spool_action(action: str, about: str, body: Schema = schemas.EMPTY) -> Rout
 
 
 TABLE: Final[tuple[Route, ...]] = (
-    Route(
-        "GET",
-        "/api/decisions",
-        "decisions.list",
-        "Decisions that the journal keeps, the newest first.",
-        schemas.DECISIONS,
-        query=(
-            Query(
-                "delegate", "Of this delegate; - for mail before AUTH.", schemas.text(pattern="^[A-Za-z0-9_-]{1,64}$")
-            ),
-            Query("verdict", "The worst of the decision's roles.", {"enum": list(schemas.VERDICTS)}),
-            Query("outcome", "How the message ended.", {"enum": [each.value for each in Outcome]}),
-            Query("reason", "Why it ended so.", {"enum": [each.value for each in Reason]}),
-            Query("since", "From this moment on; in UTC where no zone is said.", schemas.MOMENT),
-            Query("until", "Before this moment.", schemas.MOMENT),
-            _LIMIT,
-            Query("after", "An id: those before it in time.", schemas.text(pattern="^[0-9A-Za-z._-]{1,128}$")),
-        ),
-        refusals=(503,),
-    ),
-    Route(
-        "GET",
-        "/api/decisions/{id}",
-        "decisions.show",
-        "The whole record of one decision.",
-        schemas.DECISION,
-        refusals=(404, 503),
-    ),
     Route(
         "GET",
         "/api/delegates",

@@ -208,8 +208,3 @@ DELEGATES: Final = named(
     next=or_null(text("The after of the next page; null on the last.")),
     counted_since=MOMENT,
 )
-
-VERDICTS: Final = ("denied", "not-allowed", "undecided", "sealed", "allowed")
-#: docs/reference/decision-record.md
-DECISION: Final[Schema] = {"$ref": "#/components/schemas/DecisionRecord"}
-DECISIONS: Final = named(decisions=many(DECISION), next=or_null(text("The after of the next page; null on the last.")))
