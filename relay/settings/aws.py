@@ -68,7 +68,8 @@ class PolicySettings(Section):
         default=None,
     )
     refresh_interval: Duration = option(
-        "How often policies are read again. A withdrawn permission ends within this time.",
+        "How often policies are read again. A withdrawn permission ends within this time; with source = ses and many "
+        "identities in use it takes longer, as check and a metric say.",
         default="60s",
         ge=0.1,
         le=86400,
