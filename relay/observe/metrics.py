@@ -23,6 +23,13 @@ from relay.words.endings import Outcome, Reason
 
 _OPENMETRICS: Final = "application/openmetrics-text"
 _ROW: Final = {row.name: row for row in ROWS}
+#: What graphs and alerts of each delegate stand on.
+_LOOKED_FOR: Final = (
+    (Outcome.ACCEPTED, Reason.NONE),
+    (Outcome.REJECTED, Reason.POLICY_DENIED),
+    (Outcome.REJECTED, Reason.POLICY_NOT_ALLOWED),
+    (Outcome.DEFERRED, Reason.POLICY_UNDECIDED),
+)
 #: Of what ended so, the log line is seldom looked for.
 _WELL: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED, Outcome.ABORTED})
 
@@ -194,7 +201,8 @@ class Metrics:
         delegates = tuple(delegates)
         self._observed.admit(delegates)
         for delegate in delegates:
-            self._messages[delegate, Outcome.ACCEPTED.value, Reason.NONE.value].inc(0)
+            for outcome, reason in _LOOKED_FOR:
+                self._messages[delegate, outcome.value, reason.value].inc(0)
             for kind in ("send", "bounce", "complaint"):
                 self._feedback[delegate, kind].inc(0)
         for result in sorted(labels.REFRESHES):
@@ -203,6 +211,8 @@ class Metrics:
             self._policy_changes[kind,].inc(0)
         for result in sorted(labels.DELIVERIES):
             self._deliveries[result,].inc(0)
+        for result in sorted(labels.RECIPIENT_DOMAINS):
+            self._recipient_domains[result,].inc(0)
         for result in sorted(labels.NOTICES):
             self._notices[result,].inc(0)
 
