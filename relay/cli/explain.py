@@ -10,9 +10,10 @@ import click
 
 from relay.cli import batch
 from relay.cli.configuration import config_option, settings_or_exit
-from relay.cli.explain_decision import explain_decision
+from relay.cli.explain_decision import Shelf, explain_decision
 from relay.cli.explain_text import render
 from relay.cli.policies import policies_option, settings_if_any
+from relay.cli.recorded import journal_option, moment_of, records_in
 from relay.explaining import Premises, Question, QuestionProblem, Rehearsal, on_the_wire
 from relay.settings.model import Settings
 from relay.translation import CALLER, directory_of, entries_of, hostname_of, limits_of, rules_of
@@ -26,7 +27,9 @@ from relay.words.delegates import Delegate
 @click.option("--mail-from", help="The reverse-path; default: the author. Write '<>' for the null reverse-path.")
 @click.option("--rcpt", multiple=True, help="A recipient; again for more. Default: the addresses in To and Cc.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.option("--decision", metavar="ID", help="A decision of the past, which is in one of the LOGs.")
+@click.option("--decision", metavar="ID", help="A decision of the past: in the journal, or in one of the LOGs.")
+@click.option("--at", "moment", metavar="TIME", help="With --decision: by the policies in force then, or now.")
+@journal_option
 @policies_option
 @click.option("--batch", "cases", type=click.File("rb"), help="Policy cases, one JSON object a line; - for stdin.")
 def command(  # noqa: PLR0913  one for each option
@@ -39,6 +42,8 @@ def command(  # noqa: PLR0913  one for each option
     rcpt: tuple[str, ...],
     as_json: bool,
     decision: str | None,
+    moment: str | None,
+    journal: Path | None,
     cases: BinaryIO | None,
 ) -> None:
     """
@@ -47,24 +52,29 @@ def command(  # noqa: PLR0913  one for each option
     Every question that is asked, the identity that governs and what took precedence, each statement with the condition
     that failed and the value found, the reply, and what would make it pass. Exit code 0: it may go; 1: it may not.
 
-    With --decision, a message of the past is judged again: as its decision record in a LOG tells, by the policy texts
-    of then, which are found by their digests in the file of [journal] path and in the folder of policies.
+    With --decision, a message of the past is judged again: as its record tells, in the journal or in a LOG, by the
+    policy texts of then, which are found by their digests in the journal's file and in the folder of policies. With
+    --at TIME (ISO 8601, or now), as if it had come then, by the policies that were in force; the exit code tells that
+    answer.
 
     \b
     Examples:
       ses-relay explain invoice.eml -c relay.toml --delegate billing
       ses-relay explain invoice.eml --delegate billing --mail-from bounce@example.com --rcpt bob@example.net --json
+      ses-relay explain --decision 7f3a29c1d04b55e8 -c relay.toml
+      ses-relay explain --decision 7f3a29c1d04b55e8 -c relay.toml --at 2026-11-14T09:00Z
       ses-relay explain --decision 7f3a29c1d04b55e8 -c relay.toml relay.log relay.log.1.gz
       ses-relay explain --batch cases.jsonl
     """  # noqa: D301 - \b is click's mark for lines to leave alone
     if cases is not None:
         sys.exit(batch.run(cases, sys.stdout))
     if decision is not None:
-        if not files:
-            raise click.UsageError("give the LOGs in which the decision is")
-        sys.exit(explain_decision(decision, files, settings_if_any(config), folder, as_json=as_json))
+        past = settings_if_any(config)
+        at = None if moment is None else moment_of(moment, time.time())
+        shelf = Shelf(records_in(files, journal, past), past, folder, at)
+        sys.exit(explain_decision(decision, shelf, as_json=as_json))
     if len(files) != 1 or name is None:
-        raise click.UsageError("give one MESSAGE and a --delegate, --decision ID and LOGs, or --batch CASES")
+        raise click.UsageError("give one MESSAGE and a --delegate, --decision ID, or --batch CASES")
     message = click.File("rb").convert(files[0], None, click.get_current_context())
     settings = settings_or_exit(config)
     if folder is not None:

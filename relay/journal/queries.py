@@ -109,6 +109,13 @@ def count(file: sqlite3.Connection) -> int:
     return int(number)
 
 
+def ids(file: sqlite3.Connection) -> frozenset[str]:
+    """Return the ids of all decisions that are kept."""
+    if not has_decisions(file):
+        return frozenset()
+    return frozenset(name for (name,) in file.execute("SELECT id FROM decision INDEXED BY decision_browsed"))
+
+
 def each(
     file: sqlite3.Connection, wanted: Wanted = EVERYTHING, *, spoiled: Callable[[], None] = lambda: None
 ) -> Iterator[dict[str, Any]]:

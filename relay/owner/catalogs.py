@@ -1,7 +1,7 @@
 """Catalogs taken apart, and put together again of the policies that decided once. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
@@ -26,6 +26,19 @@ class KeptText:
     text: str
     first_seen: float | None = None
     last_seen: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """
+    What was attached to the identities of one account and region at some time.
+
+    ``looked``: when the relay looked, the last time before; ``gone``: identities and digests whose texts are not kept.
+    """
+
+    looked: float
+    texts: tuple[KeptText, ...]
+    gone: tuple[tuple[str, str], ...] = ()
 
 
 def identities_in(catalog: Catalog) -> list[Identity]:
@@ -58,6 +71,28 @@ def catalog_of(seen: Observed, kept: Iterable[KeptText]) -> tuple[Catalog, tuple
         for arn, policies in by_identity.items()
     ]
     return _catalog(identities, seen.time), tuple(sorted(wanted - found))
+
+
+def catalog_in_force(seen: Observed, places: Mapping[tuple[str, str], InForce], at: float) -> Catalog:
+    """
+    Put together what was in force at another time, as far as it is known.
+
+    Identities that had policies then, and those by which the message was judged; all are taken for verified.
+    """
+    by_identity: dict[str, list[Policy | UnreadablePolicy]] = defaultdict(list)
+    for role in seen.roles:
+        for arn in filter(None, (role.identity, *role.agreeing)):
+            by_identity[arn] = []
+    for then in places.values():
+        for text in then.texts:
+            by_identity[text.identity].append(parse_policy(text.name, text.text))
+        for arn, digest in then.gone:
+            by_identity[arn].append(_gone(digest))
+    identities = [
+        Identity(parse_identity_arn(arn), verified=True, policies=_in_order(policies), read_at=at)
+        for arn, policies in by_identity.items()
+    ]
+    return _catalog(identities, at)
 
 
 def _gone(digest: str) -> UnreadablePolicy:

@@ -25,8 +25,8 @@ class HashedAddresses(ValueError):
 
     def __init__(self) -> None:
         super().__init__(
-            'the addresses in this log are hashed ([log] addresses = "hash"): policies speak of addresses, so such '
-            'records cannot be judged again; write logs with addresses = "plain" for this'
+            'the addresses in these records are hashed ([log] addresses = "hash", which the journal follows): policies '
+            'speak of addresses, so such records cannot be judged again; keep them with addresses = "plain" for this'
         )
 
 

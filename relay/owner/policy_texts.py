@@ -6,7 +6,8 @@ A text that comes back after another one has a second period. Between two writin
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -14,7 +15,7 @@ from typing import Final, TypeAlias
 from relay.journal.files import in_words, open_to_read, open_to_write
 from relay.journal.schema import JournalProblem
 from relay.judgement.catalog import Catalog
-from relay.owner.catalogs import KeptText, identities_in
+from relay.owner.catalogs import InForce, KeptText, identities_in
 from relay.words.arns import ArnProblem, parse_identity_arn
 from relay.words.unavailable import Unavailable
 
@@ -22,6 +23,8 @@ from relay.words.unavailable import Unavailable
 TOUCH: Final = 300.0
 
 Place: TypeAlias = tuple[str, str]
+#: Identity, name, digest, text (None where it is gone), first and last seen.
+_Period: TypeAlias = tuple[str, str, str, str | None, float, float]
 
 
 class PolicyTexts:
@@ -82,14 +85,38 @@ class PolicyTexts:
         marks = ", ".join("?" * len(digests))
         return self._read(f"WHERE policy_period.digest IN ({marks})", tuple(digests))
 
-    def _read(self, where: str, values: Sequence[str] = ()) -> list[KeptText]:
+    def in_force(self, at: float) -> dict[Place, InForce]:
+        """
+        Return what was seen to be in force at a time, by account and region.
+
+        There is nothing of places at which the relay did not look then.
+
+        Raises:
+            JournalProblem: The file cannot be read.
+        """
+        places: dict[Place, list[_Period]] = defaultdict(list)
+        for row in self._rows("WHERE first_seen <= ?", (at,)):
+            places[_account_and_region(row[0])].append(row)
+        found = {}
+        for place, rows in places.items():
+            looked = max(min(row[-1], at) for row in rows)
+            if at - looked <= 2 * TOUCH:  # what still is so is written down only now and then
+                then = [row for row in rows if row[-1] >= looked]
+                gone = tuple((row[0], row[2]) for row in then if row[3] is None)
+                found[place] = InForce(looked, tuple(_texts_in(then)), gone)
+        return found
+
+    def _read(self, where: str, values: Sequence[object] = ()) -> list[KeptText]:
+        return list(_texts_in(self._rows(where, values)))
+
+    def _rows(self, where: str, values: Sequence[object] = ()) -> list[_Period]:
         query = (
-            "SELECT identity, name, digest, text, first_seen, last_seen FROM policy_period JOIN policy_text"  # noqa: S608  only marks are put in
+            "SELECT identity, name, digest, text, first_seen, last_seen FROM policy_period LEFT JOIN policy_text"  # noqa: S608  only marks are put in
             f" USING (digest) {where} ORDER BY identity, name, first_seen"
         )
         try:
             with closing(open_to_read(self._path)) as file:
-                return [KeptText(*row) for row in file.execute(query, values)]
+                return file.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise JournalProblem(f"{self._path}: {in_words(error)}") from error
 
@@ -123,6 +150,17 @@ class PolicyTexts:
         file.execute("COMMIT")
         self._waiting = {place: row for place, row in known.items() if place not in present}
         self._known, self._last, self._written = present, at, at
+
+
+def _texts_in(rows: Iterable[_Period]) -> Iterator[KeptText]:
+    for identity, name, digest, text, first_seen, last_seen in rows:
+        if text is not None:
+            yield KeptText(identity, name, digest, text, first_seen, last_seen)
+
+
+def _account_and_region(identity: str) -> Place:
+    fields = identity.split(":")
+    return (fields[4], fields[3]) if len(fields) == 6 else ("", "")
 
 
 def _is_unread(identity: str, catalog: Catalog) -> bool:

@@ -217,7 +217,7 @@ def test_hashed_addresses_are_refused_with_a_sentence(run, policies, week: Week,
     for words in (["replay", log, "--policies", policies], ["suggest", "--delegate", "billing", log]):
         result = run("policy", *words)
         assert result.exit_code == 2
-        assert "the addresses in this log are hashed" in result.stderr
+        assert "the addresses in these records are hashed" in result.stderr
 
 
 @pytest.mark.parametrize(

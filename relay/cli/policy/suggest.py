@@ -7,25 +7,33 @@ from pathlib import Path
 
 import click
 
-from relay.cli.policies import printable
+from relay.cli.configuration import config_option
+from relay.cli.policies import printable, settings_if_any
 from relay.cli.policy.output import put_out
 from relay.cli.progress import progress
-from relay.owner.log_lines import LineCount, LogProblem, records_of, size_of
+from relay.cli.recorded import journal_option, records_in
+from relay.journal.schema import JournalProblem
+from relay.owner.log_lines import LineCount, LogProblem
 from relay.owner.observed import HashedAddresses, NotReplayable
+from relay.owner.recorded import Records
 from relay.owner.records import read_observed
 from relay.owner.suggest import Sightings, Suggestion, identities_of, suggest
 
 
 @click.command(short_help="The least policy for mail that was seen.")
-@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.argument("logs", nargs=-1, metavar="[LOG...]")
+@config_option
+@journal_option
 @click.option("--delegate", required=True, metavar="NAME", help="Whose mail: its name in the log.")
 @click.option("--identity", metavar="X", help="For this identity only: its name or ARN.")
 @click.option("--include-refused", is_flag=True, help="Allow what policies refused, too, as if it was meant.")
 @click.option("--group", is_flag=True, help="Make patterns of addresses that differ in +label, or are many.")
 @click.option("--write", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write into this folder.")
 @click.option("--json", "as_json", is_flag=True, help="For machines: identity, policy, bytes, what was widened.")
-def command(
+def command(  # noqa: PLR0913  one for each option
     logs: tuple[str, ...],
+    config: Path | None,
+    journal: Path | None,
     delegate: str,
     identity: str | None,
     folder: Path | None,
@@ -35,7 +43,7 @@ def command(
     as_json: bool,
 ) -> None:
     """
-    Print the policy that allows exactly the mail that a delegate sent, going by the records in LOG.
+    Print the policy that allows exactly the mail that a delegate sent, going by its records in LOG or in the journal.
 
     One policy for each identity that its mail used: the author's addresses, the feedback addresses that went with them,
     and the recipient domains where they are few. What it leaves open is told on standard error. A policy has at most
@@ -46,10 +54,12 @@ def command(
 
     \b
     Examples:
+      ses-relay policy suggest --delegate billing -c relay.toml
       ses-relay policy suggest --delegate billing /var/log/ses-relay/*.log.gz
       ses-relay policy suggest --delegate billing --group --write policies week.log
     """  # noqa: D301 - \b is click's mark for lines to leave alone
-    sightings = _see(logs, delegate, include_refused=include_refused)
+    settings = settings_if_any(config) if not logs and journal is None else None
+    sightings = _see(records_in(logs, journal, settings), delegate, include_refused=include_refused)
     found = [each for each in identities_of(sightings) if identity is None or identity in {str(each), each.name}]
     if not found:
         seen = ", ".join(each.name for each in identities_of(sightings))
@@ -62,17 +72,17 @@ def command(
     sys.exit(0 if _put_out(suggestions, folder, is_told=as_json) else 1)
 
 
-def _see(logs: tuple[str, ...], delegate: str, *, include_refused: bool) -> Sightings:
+def _see(records: Records, delegate: str, *, include_refused: bool) -> Sightings:
     sightings = Sightings(delegate)
     try:
-        with progress("reading", size_of(logs)) as advance:
-            for record in records_of(logs, LineCount(), moved=advance):
+        with progress("reading", records.size()) as advance:
+            for record in records.each(LineCount(), moved=advance):
                 if record.get("delegate") != delegate:
                     continue
                 seen = read_observed(record)
                 if not isinstance(seen, NotReplayable) and (seen.was_sent or include_refused):
                     sightings.add(seen)
-    except (LogProblem, HashedAddresses) as problem:
+    except (LogProblem, JournalProblem, HashedAddresses) as problem:
         raise click.UsageError(str(problem)) from None
     return sightings
 
