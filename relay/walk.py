@@ -19,8 +19,9 @@ from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
+from relay.mail.octets import CheckedOctets
 from relay.mail.profile import ATTEMPT, Profile
-from relay.mail.reading import read_facts
+from relay.mail.reading import Head, check_body, read_facts, read_head
 from relay.mail.received import date_time, received_field
 from relay.mail.repairs import Plan, Repaired, explained, repair
 from relay.mail.rewriting import rewrite
@@ -155,16 +156,17 @@ class Walk:
             return NOT_KNOWN
         repaired = await self._repaired(raw, envelope, delegate, received_at)
         raw, repairs = repaired.raw, {"repairs": list(repaired.made)}
-        facts = await self._aside(len(raw), read_facts, raw, house.profile)
-        if isinstance(facts, MessageProblem):
-            return _malformed(explained(facts, repaired), repairs)
+        head = await self._read(raw, house.profile)
+        if isinstance(head, MessageProblem):
+            return _malformed(explained(head, repaired), repairs)
+        facts = head.facts
         judgement, seconds = await self._judged(facts, envelope, delegate, Bulk(len(raw), batches))
         known = repairs | _record_of(facts, judgement, envelope, seconds=seconds)
         if judgement.permit is None:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
         received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
-        sent = rewrite(raw, facts, received, house.profile)
+        sent = rewrite(raw, facts, received, house.profile, section=head.section)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
         if maybe_sent:
@@ -270,6 +272,14 @@ class Walk:
             identity = str(decision.identity) if decision.identity else "-"
             role, verdict = decision.role.value, decision.verdict.value
             self.observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
+
+    async def _read(self, raw: bytes, profile: Profile) -> Head | MessageProblem:
+        """Read as :func:`relay.mail.reading.read_facts` does; of checked octets only a MIME structure takes long."""
+        long = 0 if isinstance(raw, CheckedOctets) else len(raw)
+        head = await self._aside(long, read_head, raw, profile)
+        if isinstance(head, MessageProblem) or not head.has_parts:
+            return head
+        return await self._aside(len(raw), check_body, raw, head, profile) or head
 
     async def _aside(self, octets: int, read: Callable[..., _Read], *arguments: object) -> _Read:
         """Read a large message in a thread: made of line ends or boundaries it takes longer than others should wait."""

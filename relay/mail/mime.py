@@ -52,11 +52,13 @@ def check_mime(raw: bytes, body_start: int, field: bytes | None, profile: Profil
         Broken: 550 5.7.1 for message/partial (RFC 2046 section 5.2.2: reassembled, it is a message nobody judged),
             554 5.6.0 beyond a bound.
     """
-    if field is None:
-        return
-    kind, boundary = content_type(field)
-    if kind.startswith((b"multipart/", b"message/")):
-        _Outline(raw, profile).read(ContentType(kind, boundary), body_start)
+    if field is not None and has_parts(found := content_type(field)):
+        _Outline(raw, profile).read(found, body_start)
+
+
+def has_parts(entered: ContentType) -> bool:
+    """Whether a body of this type has a structure."""
+    return entered.kind.startswith((b"multipart/", b"message/"))
 
 
 def content_type(value: bytes) -> ContentType:

@@ -1,11 +1,12 @@
 """The reader: exactly one author, cut from the bytes that are sent."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.fields import Section, check_received, read_section, unfolded
 from relay.mail.mailboxes import check_same_author, read_mailbox, read_return_path
-from relay.mail.mime import check_mime
+from relay.mail.mime import check_mime, content_type, has_parts
 from relay.mail.octets import check_lines, check_octets
 from relay.mail.problems import Broken, broken_form, without_offer
 from relay.mail.profile import DEFAULT, X_SES, Profile
@@ -27,15 +28,44 @@ def read_facts(raw: bytes, profile: Profile = DEFAULT) -> MessageFacts | Message
     Never raises, whatever the octets. Every message that is accepted has one author, whichever of the common parsers
     reads it; the body is looked at for its octets, line lengths and MIME bounds only.
     """
+    head = read_head(raw, profile)
+    if isinstance(head, MessageProblem):
+        return head
+    return check_body(raw, head, profile) or head.facts
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The header section of a message, and the facts in it; the octets and lines of the body were looked at, too."""
+
+    section: Section
+    facts: MessageFacts
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the body has a MIME structure."""
+        field = self.section.once.get(b"content-type")
+        return field is not None and has_parts(content_type(field))
+
+
+def read_head(raw: bytes, profile: Profile = DEFAULT) -> Head | MessageProblem:
+    """Do the first half of :func:`read_facts`: of :class:`CheckedOctets` it jumps from line end to line end."""
     try:
         check_octets(raw)
         section = read_section(raw, profile)
         _check_lines(raw, section, profile)
-        facts = facts_of(section, profile)
-        check_mime(raw, section.body_start, section.once.get(b"content-type"), profile)
+        return Head(section, facts_of(section, profile))
     except Broken as broken:
         return broken.problem
-    return facts
+
+
+def check_body(raw: bytes, head: Head, profile: Profile = DEFAULT) -> MessageProblem | None:
+    """Do the other half: the MIME structure."""
+    try:
+        check_mime(raw, head.section.body_start, head.section.once.get(b"content-type"), profile)
+    except Broken as broken:
+        return broken.problem
+    return None
 
 
 def _check_lines(raw: bytes, section: Section, profile: Profile) -> None:

@@ -5,7 +5,7 @@ from sys import maxsize
 from typing import Final
 
 from relay.mail.facts import MessageFacts, MessageProblem
-from relay.mail.fields import read_section
+from relay.mail.fields import Section, read_section
 from relay.mail.problems import Broken, broken_form
 from relay.mail.profile import DEFAULT, Profile, is_steering
 from relay.mail.reading import facts_of
@@ -17,7 +17,9 @@ _BOUNDS_MET: Final = Profile(
 _RECEIVED = re.compile(rb"Received:[ \t][!-~ \t]{1,980}(?:\r\n[ \t]+[!-~][!-~ \t]{0,980})*\r\n")
 
 
-def rewrite(raw: bytes, facts: MessageFacts, received: str, profile: Profile = DEFAULT) -> bytes | MessageProblem:
+def rewrite(
+    raw: bytes, facts: MessageFacts, received: str, profile: Profile = DEFAULT, *, section: Section | None = None
+) -> bytes | MessageProblem:
     """
     Return *raw* with *received* before it and without every X-SES-*, Return-Path and Bcc field.
 
@@ -27,6 +29,7 @@ def rewrite(raw: bytes, facts: MessageFacts, received: str, profile: Profile = D
     Args:
         raw, facts: A message and what :func:`relay.mail.reading.read_facts` read from it.
         received: One whole Received field, its final CRLF included.
+        section: What was read of *raw* before, if it is at hand.
 
     Returns:
         The octets to send; or the problem, when they would not be read as they were judged.
@@ -38,7 +41,7 @@ def rewrite(raw: bytes, facts: MessageFacts, received: str, profile: Profile = D
     if not _RECEIVED.fullmatch(trace):
         raise ValueError("not one Received field")
     try:
-        section = read_section(raw, profile)
+        section = section or read_section(raw, profile)
         kept = [whole for whole, name, _ in section.fields if not is_steering(name)]
         head = b"".join((trace, *kept, b"\r\n"))
         _check_same_reading(head, facts)
