@@ -12,6 +12,7 @@ from relay.owner.doctor.reference import reference_markdown as doctor_reference
 from relay.policy.lint.reference import reference_markdown as lint_reference
 from relay.settings.example import example
 from relay.settings.reference import reference_markdown
+from tests.dashboard import dashboard
 
 ROOT: Final = Path(__file__).parents[1]
 WIDTH: Final = 100
@@ -56,6 +57,7 @@ def _section(context: click.Context) -> str:
 
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
+    "config/grafana/dashboard.json": dashboard,
     "relay.toml.example": example,
     "docs/reference/cli.md": command_line_reference,
     "docs/reference/doctor.md": doctor_reference,
