@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from relay import __version__
+from relay.audit.trail import Surroundings, Trail
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
@@ -22,6 +23,7 @@ from relay.explain_desk import ExplainDesk
 from relay.explaining import Premises
 from relay.identity_desk import IdentityDesk
 from relay.journal.keeping import Journal
+from relay.judgement.catalog import Catalog
 from relay.judgement.observing import observed_until
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
@@ -41,6 +43,7 @@ from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.metrics import Metrics
 from relay.observe.observers import fan_out
 from relay.observe.records import Recorder
+from relay.observe.redaction import RedactedTexts
 from relay.observe.tally import Tally
 from relay.reception import Reception
 from relay.sending.callers import Caller
@@ -58,6 +61,8 @@ from relay.spool_desk import SpoolDesk
 from relay.translation import (
     CALLER,
     USER_AGENT,
+    book_of,
+    digest_of,
     directory_of,
     dispatch_of,
     domain_lookups_of,
@@ -134,10 +139,13 @@ class Relay:
             identities=pinned_of(settings),
         )
         journal = settings.journal
+        seen = Surroundings(self._catalog, self._delegates, lambda: self._walk.house.rules, self._forget)
         told = fan_out(self._metrics, self._log, *observers)
-        self._journal = Journal(journal.path, journal.entries, texts=self._log.records, observe=told)
+        self._trail = Trail(book_of(settings), seen, told, keep=journal.keep)
+        texts = self._log.records if not journal.redact else RedactedTexts(self._log.records, journal.redact)
+        self._journal = Journal(journal.path, journal.entries, texts=texts, observe=fan_out(told, self._trail))
         tally = Tally(time.time)
-        self.observe = fan_out(self._metrics, self._log, self._journal, tally, *observers)
+        self.observe = fan_out(self._metrics, self._log, self._journal, self._trail, tally, *observers)
         self._credentials = Credentials(self.observe) if key is None else None
         self._ses = SesDoor(
             settings.ses.endpoint_url,
@@ -212,6 +220,7 @@ class Relay:
         self._ses.roles.want(roles_of(self._settings))
         await asyncio.gather(self._registry.start(), self._ses.roles.start(ROLES_PATIENCE_SECONDS))
         await asyncio.to_thread(self.directory.refresh)
+        self._trail.start()
         if self._needs_caller():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
@@ -234,7 +243,8 @@ class Relay:
         ]
         listeners = [address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
         addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
-        self.observe(Noted("info", "relay.ready", {**addresses, "version": __version__, "pid": os.getpid()}))
+        told = {**addresses, "version": __version__, "pid": os.getpid(), "settings": digest_of(self._settings)}
+        self.observe(Noted("info", "relay.ready", told))
         return addresses
 
     async def stop(self) -> None:
@@ -259,6 +269,7 @@ class Relay:
         self._decisions.close()
         await asyncio.to_thread(self._journal.close)
         self.observe(Noted("info", "relay.stopped", {"quiet": quiet}))
+        await self._trail.close()
         self._lines.close()
         self._put_back_logging()
 
@@ -312,7 +323,7 @@ class Relay:
         self.directory.refresh_soon()
         self._dispatch.look()
         await self._registry.start()
-        told = {"delegates": len(settings.delegate), "needs_restart": ignored}
+        told = {"delegates": len(settings.delegate), "needs_restart": ignored, "settings": digest_of(self._settings)}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
 
     async def _change_directory(self) -> None:
@@ -432,6 +443,18 @@ class Relay:
             return postmaster_of(self._settings, self._caller)
         delegate = self._registry.get(name)
         return None if delegate is None or delegate.principal == CALLER else delegate
+
+    def _catalog(self) -> Catalog:
+        return self.directory.catalog
+
+    def _delegates(self) -> list[Delegate]:
+        """Return all who may be judged."""
+        entries = entries_of(self._settings, self._caller)
+        return [entry.delegate for entry in entries if entry.delegate.principal != CALLER]
+
+    def _forget(self, before: float) -> None:
+        """Let go of decisions that are too old to be kept; blocks."""
+        self._journal.forget(before)
 
     def _principal_of(self, name: str) -> str | None:
         delegate = self._delegate(name)

@@ -1,5 +1,7 @@
 """Settings into what each room takes: plain values, nothing started."""
 
+import hashlib
+import json
 import random
 import socket
 import ssl
@@ -11,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from relay import __version__
+from relay.audit.book import AuditBook
 from relay.console.askers import Asker, Token
 from relay.courier.choice import Bounds
 from relay.courier.notices import Letterhead
@@ -169,6 +172,18 @@ def keeper_of(settings: Settings) -> PolicyTexts | None:
     """Return where policy texts are kept; None where no file for them is named."""
     path = settings.journal.path
     return None if path is None else PolicyTexts(path)
+
+
+def book_of(settings: Settings) -> AuditBook | None:
+    """Return where changes of policies and what operators did are kept; None where no file is named."""
+    path = settings.journal.path
+    return None if path is None else AuditBook(path)
+
+
+def digest_of(settings: Settings) -> str:
+    """Return the SHA-256 of everything that is set, but for secrets: it tells whether that changed."""
+    text = json.dumps(settings.model_dump(mode="json"), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def dispatch_of(settings: Settings) -> DispatchOptions:

@@ -50,18 +50,19 @@ class Surroundings:
     """
     What the relay is just now: what it has read, for whom it judges, and by what rules.
 
-    ``clock``: seconds since the epoch.
+    ``forget`` lets go of decisions of before a time, in a thread; ``clock``: seconds since the epoch.
     """
 
     catalog: Callable[[], Catalog]
     delegates: Callable[[], Sequence[Delegate]]
     rules: Callable[[], Rules]
+    forget: Callable[[float], None]
     clock: Callable[[], float] = time.time
 
 
 class Trail:
     """
-    An observer of the event loop that sees changes of policies and keeps them with what operators did.
+    An observer that sees changes of policies and keeps them with what operators did.
 
     Without a *book* nothing is kept, changes are told all the same. *keep*: seconds; None for no end.
     """
@@ -83,6 +84,7 @@ class Trail:
         self._tidied = 0.0
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, event: Event) -> None:
         """Take what is of interest; takes a moment."""
@@ -99,20 +101,29 @@ class Trail:
 
     def start(self) -> None:
         """Begin to compare what is read with what was, to tell, and to keep."""
+        self._loop = asyncio.get_running_loop()
         self._tidied = self._around.clock() - TIDYING + SETTLING
         self._look()
         self._task = asyncio.create_task(self._run(), name="audit")
 
     async def close(self) -> None:
         """Keep what waits, if the disk takes it in a few seconds. For the end, when nothing else happens any more."""
+        await asyncio.sleep(0)  # what was told just now comes first
         self._is_closing = True
         self._woken.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSING)
             self._task.cancel()
 
+    def _soon(self, act: Callable[[], None]) -> None:
+        """In the loop, from whatever thread; before the start nothing is missed by not looking."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it is closed: this came after the end
+                self._loop.call_soon_threadsafe(act)
+
     def _act(self, name: str, details: Any) -> None:
-        self._wait_to_be_written(Entry(self._around.clock(), ACTION, {"action": name, "details": bounded(details)}))
+        entry = Entry(self._around.clock(), ACTION, {"action": name, "details": bounded(details)})
+        self._soon(partial(self._wait_to_be_written, entry))
 
     def _look(self) -> None:
         catalog = self._around.catalog()
@@ -170,9 +181,9 @@ class Trail:
 
     async def _tidy(self) -> None:
         now = self._around.clock()
-        if self._book is not None and self._keep is not None and abs(now - self._tidied) >= TIDYING:
+        if self._keep is not None and abs(now - self._tidied) >= TIDYING:
             self._tidied = now
-            self._tell(await aside(partial(self._book.forget, now - self._keep), "audit"))
+            self._tell(await aside(partial(self._forget, now - self._keep), "audit"))
 
     def _wait_to_be_written(self, entry: Entry) -> None:
         if self._book is None:
@@ -199,6 +210,10 @@ class Trail:
         """What the last run knew; where that cannot be read, the first reading is what others are compared with."""
         found = None if self._book is None else self._book.standing()
         return Ledger(None if isinstance(found, Unavailable) else found)
+
+    def _forget(self, before: float) -> Unavailable | None:
+        self._around.forget(before)
+        return None if self._book is None else self._book.forget(before)
 
     def _write(self, batch: list[Entry], changes: list[Change], owners: frozenset[Owner]) -> Unavailable | None:
         return None if self._book is None else self._book.write(batch, changes, owners)

@@ -118,6 +118,17 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
+    def forget(self, before: float) -> None:
+        """Let go of decisions that ended before *before*, in seconds since the epoch; blocks for the disk."""
+        while self._thread is not None and not self._is_closing:
+            try:
+                with self._lock:
+                    if not self._writable().forget(before):
+                        return
+            except (sqlite3.Error, OSError, JournalProblem) as error:
+                self._tell_of_trouble(error)
+                return
+
     def close(self) -> None:
         """Write what waits, if the disk takes it in a few seconds; blocks."""
         thread = self._thread

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final, TypeAlias
 
 from relay.journal.packing import pack
@@ -20,6 +21,7 @@ _FIELDS: Final = ("id", "time", "delegate", "verdict", "outcome", "reason", "oct
 # One statement for many rows: each statement lets go of the interpreter, and has to get it back from busier threads.
 _AT_ONCE: Final = (64, 8, 1)
 _EVICTED_AT_ONCE: Final = 64
+_FORGOTTEN_AT_ONCE: Final = 500
 
 Row: TypeAlias = tuple[str, float, str, str | None, str, str, int, bytes]
 
@@ -72,6 +74,29 @@ class Ring:
                 self.file.execute("ROLLBACK")
             raise
 
+    def forget(self, before: float) -> bool:
+        """
+        Let go of the oldest decisions that ended before *before*, in seconds since the epoch, up to the first that is
+        younger: numbers stay without a gap. Returns whether there may be more of them.
+
+        Raises:
+            sqlite3.Error: They are still there.
+        """
+        self.file.execute("BEGIN IMMEDIATE")
+        try:
+            first = self.file.execute(_FIRST, (_FORGOTTEN_AT_ONCE,)).fetchall()
+            old = list(takewhile(lambda row: row[2] < before, first))
+            if old:
+                self.file.execute("DELETE FROM decision WHERE number <= ?", (old[-1][0],))
+            self.file.execute("COMMIT")
+        except BaseException:
+            if self.file.in_transaction:
+                self.file.execute("ROLLBACK")
+            raise
+        self.kept -= len(old)
+        self.octets -= sum(row[1] for row in old)
+        return len(old) == _FORGOTTEN_AT_ONCE
+
     def _insert(self, rows: Sequence[Row]) -> None:
         done = 0
         for size in _AT_ONCE:
@@ -91,6 +116,9 @@ class Ring:
             self.kept -= count
             self.octets -= octets
             excess = min(_EVICTED_AT_ONCE, self.kept - 1) if self.octets > self._most_octets else 0
+
+
+_FIRST: Final = "SELECT number, octets, time FROM decision INDEXED BY decision_browsed ORDER BY number LIMIT ?"
 
 
 def _insert_of(rows: int) -> str:

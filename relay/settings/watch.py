@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from relay.settings.forms import Count, FilePath, Flag, Listen, Name, SecretPath
+from relay.settings.forms import Count, Duration, FilePath, Flag, Listen, Name, SecretPath
 from relay.settings.keys import Section, option, required
 
 
@@ -40,7 +40,20 @@ class JournalSettings(Section):
     path: FilePath | None = option(
         "A file that keeps them over a restart, and every text that policies had. Unset: in memory.", default=None
     )
-    entries: Count = option("How many are kept; 0 for none. Each takes about 0.5 KB.", default=50_000, ge=0, le=100_000_000)
+    entries: Count = option(
+        "How many are kept; 0 for none. Each takes about 0.5 KB.", default=50_000, ge=0, le=100_000_000
+    )
+    keep: Duration | None = option(
+        "How long they are kept at most; and with them changes of policies, what operators did, and policy texts that "
+        "are no longer in force. Unset: as long as there is room.",
+        default=None,
+        ge=3600,
+    )
+    redact: tuple[Literal["recipients", "display_name", "client"], ...] = option(
+        "What is left out of them: recipients, the author's display name, the client's address. Without one of the "
+        "first two a decision cannot be judged again.",
+        default=[],
+    )
 
 
 class MetricsSettings(Section):
