@@ -55,7 +55,7 @@ def _role(arn: str, trusts: str = RELAY) -> str:
 
 
 @contextmanager
-def started_ses_of_owner(folder: Path) -> Iterator[EmbeddedSes]:
+def started_ses_of_owner(folder: Path, *arguments: str) -> Iterator[EmbeddedSes]:
     """Run an SES that has the demo's policies, for roles in the place of users, and takes nothing from the relay."""
     accounts = folder / "accounts.toml"
     roles = [_role(ROLES["newsletter"]), _role(ROLES["intern"]), _role(AUDIT), _role(NOTICES)]
@@ -66,7 +66,7 @@ def started_ses_of_owner(folder: Path) -> Iterator[EmbeddedSes]:
         for name, principal in PRINCIPALS.items():
             text = text.replace(principal, ROLES[name])
         path.write_text(text)
-    with started_ses(folder, "--state", str(folder / "state"), "--accounts", str(accounts)) as ses:
+    with started_ses(folder, "--state", str(folder / "state"), "--accounts", str(accounts), *arguments) as ses:
         yield ses
 
 
