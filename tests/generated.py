@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from relay.cli import main as ses_relay
+from relay.console.reference import api_reference
 from relay.observe.reference import metrics_reference
 from relay.owner.doctor.reference import reference_markdown as doctor_reference
 from relay.policy.lint.reference import reference_markdown as lint_reference
@@ -59,6 +60,7 @@ def _section(context: click.Context) -> str:
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     "config/grafana/dashboard.json": dashboard,
     "relay.toml.example": example,
+    "docs/reference/api.md": api_reference,
     "docs/reference/cli.md": command_line_reference,
     "docs/reference/doctor.md": doctor_reference,
     "docs/reference/lint.md": lint_reference,

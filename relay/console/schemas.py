@@ -154,7 +154,7 @@ EXPLAIN: Final = named(
     message=text("The message; lines may end in LF."),
     message_base64=text("The message, octet by octet.", contentEncoding="base64"),
     **{"from": text("The author, where there is no message yet.")},
-    mail_from=text("The reverse-path; <> for the null one. Without it, the author."),
+    mail_from=text("The reverse-path; `<>` for the null one. Without it, the author."),
     recipients=many(TEXT, "Without them, those in To and Cc."),
     policies=_PASTED,
 )

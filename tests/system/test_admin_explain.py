@@ -102,7 +102,7 @@ def test_pasted_policies_stand_in_the_place_of_the_identitys(demo: Demo, policy:
 def test_an_identity_of_nobody_here_may_be_pasted(demo: Demo) -> None:
     """A policy can be tried before there is an owner."""
     arn = "arn:aws:ses:eu-west-1:777777777777:identity/new.example"
-    policy = {**ANYBODY, "Statement": [{**ANYBODY["Statement"][0], "Resource": arn}]}  # type: ignore[dict-item, index]  # a literal
+    policy = {**ANYBODY, "Statement": [{**ANYBODY["Statement"][0], "Resource": arn}]}  # type: ignore[dict-item]  # a literal
     asked = {"delegate": "billing", "from": "a@new.example", "recipients": ["bob@example.net"]}
 
     assert api(demo).post("/api/explain", asked).told["verdict"] == "not-allowed"

@@ -1,0 +1,134 @@
+"""``/api/delegates``: who may send, what holds for each, what became of its mail; and never what proves it."""
+
+import ipaddress
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.console.server import AdminServer
+from relay.delegate_desk import DelegateDesk, Standing
+from relay.delegates.entries import Elsewhere, Entry
+from relay.delegates.registry import Registry
+from relay.observe.events import AuthTried, MessageEnded
+from relay.observe.tally import Tally
+from relay.sending.pace.shares import Share
+from relay.words.certificates import read_certificate_name
+from relay.words.delegates import Delegate
+from relay.words.endings import Outcome, Reason
+from relay.words.roles import AssumedRole
+from tests.console.test_admin import Endpoint
+
+NOON = 1_800_000_000.0
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+ROLE = AssumedRole("arn:aws:iam::222222222222:role/news", "ses-relay-news", "an-external-id")
+ENTRIES = (
+    Entry.of(
+        Delegate("billing", "arn:aws:iam::111111111111:user/billing"),
+        password_hash=HASH,
+        allowed_networks=[ipaddress.ip_network("10.0.0.0/8")],
+        trusted_networks=[ipaddress.ip_network("2001:db8::/32")],
+    ),
+    Entry.of(
+        Delegate("news", ROLE.principal, role=ROLE), client_certificates=[read_certificate_name("dns:news.example")]
+    ),
+    Entry.of(Delegate("own", "caller"), password_hash=HASH),
+)
+STANDINGS = {
+    "billing": Standing(ENTRIES[0].delegate.principal, share=Share(20.0, 1000), recipients_today=17),
+    "news": Standing(ROLE.principal, role_trouble="AccessDenied", observed_until=NOON + 60, feedback={"bounced": 2}),
+    "own": Standing(None, observed_until=float("inf")),
+}
+
+
+def ended(delegate: str, outcome: Outcome, recipients: int = 1) -> MessageEnded:
+    return MessageEnded(delegate, outcome, Reason.NONE, recipients, 10, 0.1, {})
+
+
+class Place(Endpoint):
+    """The running endpoint over a registry."""
+
+    tally: Tally
+
+    async def told(self, query: str = "") -> tuple[int, dict[str, Any]]:
+        status, text, _ = await self.ask(f"/api/delegates{query}")
+        return status, json.loads(text)
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    tally = Tally(lambda: NOON)
+    desk = DelegateDesk(Registry(ENTRIES), lambda delegate: STANDINGS[delegate.name], tally, lambda: NOON)
+    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), delegates=desk)
+    _, number = await server.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as client:
+        place = Place(f"http://127.0.0.1:{number}", client)
+        place.tally = tally
+        yield place
+    await server.stop()
+
+
+async def test_each_delegate_is_told_with_what_holds_for_it(place):
+    status, told = await place.told()
+    billing, news, own = told["delegates"]
+
+    assert (status, told["next"], told["counted_since"]) == (200, None, "2027-01-15T08:00:00Z")
+    assert (billing["mechanisms"], billing["role"], billing["mode"]) == (["PLAIN", "LOGIN"], None, "enforce")
+    assert (billing["allowed_networks"], billing["trusted_networks"]) == (["10.0.0.0/8"], ["2001:db8::/32"])
+    assert (billing["rate"], billing["daily_recipients"], billing["recipients_today"]) == (20.0, 1000, 17)
+    assert news["role"] == {"arn": ROLE.arn, "session": ROLE.session, "trouble": "AccessDenied"}
+    assert (news["mechanisms"], news["feedback"]) == (["EXTERNAL"], {"bounced": 2})
+    assert (news["mode"], news["observed_until"]) == ("observe", "2027-01-15T08:01:00Z")
+    assert (own["principal"], own["mode"], own["observed_until"]) == (None, "observe", None)
+
+
+async def test_what_became_of_its_mail_is_counted(place):
+    place.tally(ended("billing", Outcome.ACCEPTED, 3))
+    place.tally(ended("billing", Outcome.QUEUED, 2))
+    place.tally(ended("billing", Outcome.REJECTED, 9))
+    place.tally(ended("-", Outcome.ABORTED))
+    place.tally(AuthTried("PLAIN", "ok", "s", "news"))
+    place.tally(AuthTried("PLAIN", "bad-credentials", "s", "own"))
+    billing, news, own = (await place.told())[1]["delegates"]
+
+    assert billing["messages"] == {"accepted": 1, "queued": 1, "rejected": 1, "deferred": 0, "aborted": 0}
+    assert billing["recipients"] == 5
+    assert (billing["last_seen"], news["last_seen"], own["last_seen"]) == (*["2027-01-15T08:00:00Z"] * 2, None)
+
+
+async def test_nothing_that_proves_a_delegate_is_told(place):
+    text = (await place.ask("/api/delegates"))[1]
+
+    for secret in (HASH, "argon2", "news.example", "an-external-id"):
+        assert secret not in text
+
+
+async def test_a_page_names_where_the_next_begins(place):
+    _, first = await place.told("?limit=2")
+    _, rest = await place.told(f"?limit=2&after={first['next']}")
+
+    names = [[each["name"] for each in page["delegates"]] for page in (first, rest)]
+    assert (names, first["next"], rest["next"]) == ([["billing", "news"], ["own"]], "news", None)
+    assert [each["name"] for each in (await place.told("?name=own"))[1]["delegates"]] == ["own"]
+
+
+@pytest.mark.parametrize("query", ["?limit=0", "?limit=501", "?limit=x", "?name=a&name=b", "?password=x"])
+async def test_a_question_that_makes_no_sense_is_400(place, query):
+    status, told = await place.told(query)
+
+    assert (status, bool(told["error"])) == (400, True)
+
+
+def test_ways_in_beside_a_delegates_own_are_told(tmp_path):
+    """A name of the htpasswd file has a password there."""
+    file = tmp_path / "htpasswd"
+    file.write_text(f"news:{HASH}\n")
+
+    registry = Registry(ENTRIES, Elsewhere(htpasswd=file))
+    ways = registry.ways_of("news")
+
+    assert ways is not None
+    assert ways.mechanisms == ("PLAIN", "LOGIN", "EXTERNAL")
+    assert registry.ways_of("nobody") is None
