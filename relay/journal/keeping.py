@@ -69,7 +69,7 @@ class Journal:
         self._written = threading.Condition()
         self._is_closing = False
         self._dropped = self._told = 0
-        self._trouble = ""
+        self._trouble = self._misplaced = ""
         self._file: sqlite3.Connection | None = None
         self._inode = 0
         self._lock = threading.Lock()  # of the connection: in memory readers have no other
@@ -99,7 +99,7 @@ class Journal:
     @property
     def trouble(self) -> str:
         """Why decisions are not kept where they should be; empty while they are."""
-        return self._trouble
+        return self._misplaced or self._trouble
 
     # --- opening and closing ------------------------------------------------------------------------------------------
 
@@ -161,8 +161,8 @@ class Journal:
                 return self._open(self._path)
         except (JournalProblem, sqlite3.Error, OSError) as problem:
             why = str(problem) if isinstance(problem, JournalProblem) else f"{self._path}: {in_words(problem)}"
-            self._trouble = f"{why}; decisions are kept in memory"
-            self._observe(Noted("error", "journal.unusable", {"why": self._trouble}))
+            self._misplaced = f"{why}; decisions are kept in memory"
+            self._observe(Noted("error", "journal.unusable", {"why": self._misplaced}))
             self._path = None
             return open_in_memory()
 
@@ -230,7 +230,7 @@ class Journal:
         except (sqlite3.Error, OSError, JournalProblem) as error:
             self._tell_of_trouble(error)
             return False
-        if self._trouble and self._path is not None:
+        if self._trouble:
             self._trouble = ""
             self._observe(Noted("info", "journal.well", {"file": str(self._path)}))
         return True

@@ -128,9 +128,9 @@ def each(
     if not has_decisions(file):
         return
     terms, values = wanted.terms()
-    query = f"SELECT number, record FROM decision WHERE number > ? AND {terms} ORDER BY number LIMIT {_SLICE}"  # noqa: S608  only marks
+    query = f"SELECT number, record FROM decision WHERE number > ? AND {terms} ORDER BY number LIMIT ?"  # noqa: S608  only marks
     last = 0
-    while rows := file.execute(query, (last, *values)).fetchall():
+    while rows := file.execute(query, (last, *values, _SLICE)).fetchall():
         last = rows[-1][0]
         for _, packed in rows:
             try:
