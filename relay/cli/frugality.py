@@ -1,6 +1,7 @@
 """What a process that runs for months asks of its allocator and its interpreter."""
 
 import ctypes
+import gc
 import sys
 from contextlib import suppress
 from typing import Final
@@ -14,6 +15,9 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8
 #: After so many seconds a thread that reads a large message lets the event loop go on.
 _SWITCH_SECONDS: Final = 0.001
 
+#: New objects, less those that went, between two looks for garbage in cycles, of which mail makes next to none.
+_LOOK_EVERY: Final = 20_000
+
 
 def be_frugal() -> None:
     """Keep memory and stalls as low as the platform lets us; where it has no say in it, nothing changes."""
@@ -22,3 +26,14 @@ def be_frugal() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for name, value in ((_MMAP_THRESHOLD, _MAPPED_FROM), (_TRIM_THRESHOLD, _MAPPED_FROM), (_ARENA_MAX, _HEAPS)):
             mallopt(name, value)
+
+
+def settle() -> None:
+    """
+    Never look again for garbage among all that is there now: it stays, and a look at it would hold up all mail.
+
+    What is replaced later is given back all the same, as long as it is in no cycle.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_LOOK_EVERY)

@@ -13,7 +13,7 @@ import click
 
 from relay.assembly import Relay
 from relay.cli.configuration import config_option, path_of, settings_or_exit
-from relay.cli.frugality import be_frugal
+from relay.cli.frugality import be_frugal, settle
 from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
@@ -86,6 +86,7 @@ async def _serve(settings: Settings, config: Path | None) -> None:
     relay = Relay(settings)
     try:
         await relay.start()
+        settle()
         reloading = asyncio.create_task(_reload_when(reload_wanted, relay, config), name="reload")
         await told.wait()
         reloading.cancel()

@@ -4,7 +4,7 @@ time series.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from relay.judgement.verdicts import Mode, Role, Verdict
 
@@ -71,6 +71,27 @@ class Children(dict[tuple[str, ...], _Child]):
 
     def __missing__(self, values: tuple[str, ...]) -> _Child:
         child = self[values] = self._bind(*values)
+        return child
+
+
+class Heard(dict[tuple[Any, ...], _Child]):
+    """
+    Children by what an event says, before *read* makes labels of it: the common case is one look-up.
+
+    Only what became itself, and not ``other``, is remembered by its own words: there are no more of those than series.
+    *read* must stand by a name that it has let through.
+    """
+
+    def __init__(self, bind: Callable[..., _Child], read: Callable[..., tuple[str, ...]]) -> None:
+        super().__init__()
+        self._read = read
+        self._children = Children(bind)
+
+    def __missing__(self, said: tuple[Any, ...]) -> _Child:
+        values = self._read(*said)
+        child = self._children[values]
+        if OTHER not in values:
+            self[said] = child
         return child
 
 

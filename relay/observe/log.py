@@ -19,6 +19,8 @@ Level = Literal["debug", "info", "warning", "error"]
 
 #: Octets. A decision record of a thousand recipients stays below.
 LONGEST_LINE: Final = 512 * 1024
+#: Of each message; told at this level and no other.
+_ONLY_TO_DEBUG: Final = frozenset({events.Judged, events.SesCalled})
 _OWN: Final = frozenset({"time", "level", "event"})
 _AUTH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "aborted": "info", "form": "info", "unavailable": "error"}
 _REFRESH_LEVELS: Final[Mapping[str, Level]] = {"ok": "info", "problems": "warning", "failed": "error"}
@@ -59,6 +61,7 @@ class Log:
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._write_line = write
+        self._level = options.level
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
         self.records = RecordTexts(self._hashes)
@@ -93,6 +96,10 @@ class Log:
         tell = self._tell.get(type(event))
         if tell is not None:
             tell(event)
+
+    def ear(self, kind: type) -> Callable[[Any], None] | None:
+        """Return what writes events of *kind*; nothing where the level leaves out all of them."""
+        return None if kind in _ONLY_TO_DEBUG and self._level != "debug" else self._tell.get(kind)
 
     def line(self, level: Level, event: str, fields: Mapping[str, object]) -> None:
         """Write one line *event* with *fields*, whatever they hold: they are bounded here."""

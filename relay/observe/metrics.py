@@ -14,7 +14,7 @@ from relay import __version__
 from relay.observe import events, labels
 from relay.observe.exemplars import Exemplars
 from relay.observe.freshness import PolicyFreshness
-from relay.observe.labels import Children, FirstNames, IdentityNames, among
+from relay.observe.labels import Children, FirstNames, Heard, IdentityNames, among
 from relay.observe.observed import ObservedDelegates
 from relay.observe.spooled import SpoolContents
 from relay.observe.table import ROWS
@@ -117,6 +117,10 @@ class Metrics:
         if count is not None:
             count(event)
 
+    def ear(self, kind: type) -> Callable[[Any], None] | None:
+        """Return what counts events of *kind*."""
+        return self._count.get(kind)
+
     def admit(self, delegates: Iterable[str]) -> None:
         """Give *delegates* labels of their own from now on; those that had one keep it, their series stay."""
         new = [name for name in delegates if name not in self._delegates]
@@ -140,7 +144,7 @@ class Metrics:
         self._received = Children(self._counter("ses_relay_messages_received_total").labels)
         self._messages = Children(self._counter("ses_relay_messages_total").labels)
         self._recipients = Children(self._counter("ses_relay_recipients_total").labels)
-        self._decisions = Children(self._counter("ses_relay_decisions_total").labels)
+        self._decisions = Heard(self._counter("ses_relay_decisions_total").labels, self._question)
         self.registry.register(self._observed)
         self._feedback = Children(self._counter("ses_relay_feedback_total").labels)
         self._repairs = Children(self._counter("ses_relay_repairs_total").labels)
@@ -150,8 +154,8 @@ class Metrics:
         self._message_bytes = self._histogram("ses_relay_message_bytes")
         self._transaction_seconds = self._histogram("ses_relay_transaction_seconds")
         self._transaction_exemplars = Exemplars(_ROW["ses_relay_transaction_seconds"].buckets)
-        self._ses_requests = Children(self._counter("ses_relay_ses_requests_total").labels)
-        self._ses_seconds = Children(self._histogram("ses_relay_ses_request_seconds").labels)
+        self._ses_requests = Heard(self._counter("ses_relay_ses_requests_total").labels, self._call)
+        self._ses_seconds = Heard(self._histogram("ses_relay_ses_request_seconds").labels, self._call)
         self._disagreements = Children(self._counter("ses_relay_ses_disagreements_total").labels)
         self._freshness = PolicyFreshness(
             _ROW["ses_relay_policy_age_seconds"], _ROW["ses_relay_policy_problems"], self._identities, clock=clock
@@ -165,7 +169,7 @@ class Metrics:
         self._auth = Children(self._counter("ses_relay_auth_total").labels)
         self._sessions = Children(self._gauge("ses_relay_sessions").labels)
         self._certificates = Children(self._gauge("ses_relay_tls_certificate_expires_seconds").labels)
-        self._replies = Children(self._counter("ses_relay_smtp_replies_total").labels)
+        self._replies = Heard(self._counter("ses_relay_smtp_replies_total").labels, self._reply)
         self._spool = SpoolContents(
             _ROW["ses_relay_spool_messages"], _ROW["ses_relay_spool_oldest_seconds"], clock=clock
         )
@@ -226,7 +230,10 @@ class Metrics:
         self._sessions[self._listener(event.listener),].dec()
 
     def _replied(self, event: events.Replied) -> None:
-        self._replies[self._command(event.command), self._code.get(event.code, labels.OTHER)].inc()
+        self._replies[event.command, event.code].inc()
+
+    def _reply(self, command: str, code: int) -> tuple[str, ...]:
+        return self._command(command), self._code.get(code, labels.OTHER)
 
     def _certificate_shown(self, event: events.CertificateShown) -> None:
         for listener in event.listeners:
@@ -250,13 +257,11 @@ class Metrics:
             self._message_bytes.observe(event.size)
 
     def _judged(self, event: events.Judged) -> None:
-        self._decisions[
-            self._delegate(event.delegate),
-            self._identity(event.identity),
-            self._role(event.role),
-            self._verdict(event.verdict),
-            self._mode(event.mode),
-        ].inc()
+        self._decisions[event.delegate, event.identity, event.role, event.verdict, event.mode].inc()
+
+    def _question(self, delegate: str, identity: str, role: str, verdict: str, mode: str) -> tuple[str, ...]:
+        words = self._role(role), self._verdict(verdict), self._mode(mode)
+        return self._delegate(delegate), self._identity(identity), *words
 
     def _judgement_timed(self, event: events.JudgementTimed) -> None:
         is_example = self._decision_exemplars.wants(event.seconds)
@@ -270,11 +275,14 @@ class Metrics:
         self._recipient_domains[self._domain(event.result),].inc()
 
     def _ses_called(self, event: events.SesCalled) -> None:
-        which = self._region(event.region), self._operation(event.operation), self._ses_result(event.result)
+        which = event.region, event.operation, event.result
         self._ses_requests[which].inc()
         self._ses_seconds[which].observe(event.seconds)
         if event.result == "ambiguous":
             self._possible_duplicates.inc()
+
+    def _call(self, region: str, operation: str, result: str) -> tuple[str, ...]:
+        return self._region(region), self._operation(operation), self._ses_result(result)
 
     def _ses_disagreed(self, event: events.SesDisagreed) -> None:
         self._disagreements[self._identity(event.identity), self._kind(event.kind)].inc()

@@ -46,6 +46,10 @@ class Tally:
                 if event.outcome in {Outcome.ACCEPTED, Outcome.QUEUED}:
                     count.recipients += event.recipients
 
+    def ear(self, kind: type) -> Callable[[Event], None] | None:
+        """Return itself for the kinds that are counted."""
+        return self if kind in (AuthTried, MessageEnded) else None
+
     def _of(self, name: str) -> Count:
         count = self._counts.setdefault(name, Count())
         count.last_seen = self._clock()

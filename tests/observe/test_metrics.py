@@ -664,3 +664,21 @@ def test_a_delegate_of_a_reload_gets_its_own_label():
     page = metrics.render()[0].decode()
     for name in ("other", "newsletter", "intern"):
         assert re.search(rf'ses_relay_messages_total{{delegate="{name}",outcome="\w+",reason="[\w-]+"}} 1.0', page)
+
+
+def test_what_was_other_gets_its_name_once_it_has_one():
+    """
+    A series that is remembered by what events say is never one of ``other``.
+    """
+    metrics = Metrics(delegates=["app"], listeners=[])
+    question = Judged("late", IDENTITY, "from", "allowed", "enforce")
+    metrics(question)
+
+    metrics.admit(["late"])
+    metrics(PoliciesRefreshed("ok", {IDENTITY: 0.0}))
+    metrics(question)
+    metrics(question)
+
+    asked = {"role": "from", "verdict": "allowed", "mode": "enforce"}
+    assert value(metrics, "ses_relay_decisions_total", delegate="other", identity="other", **asked) == 1
+    assert value(metrics, "ses_relay_decisions_total", delegate="late", identity=IDENTITY, **asked) == 2

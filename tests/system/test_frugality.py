@@ -44,3 +44,14 @@ def test_where_there_is_no_glibc_nothing_changes(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
 
     frugality.be_frugal()
+
+
+def test_what_there_is_at_the_start_is_looked_at_no_more() -> None:
+    """
+    A look for garbage takes as long as there are objects: those of a hundred thousand identities would hold up mail.
+    """
+    script = "import gc; from relay.cli.frugality import settle; settle(); print(gc.get_freeze_count())"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=30, text=True)
+
+    assert int(done.stdout) > 1000
