@@ -6,6 +6,7 @@ from relay import __version__
 from relay.cli.lazy import LazyGroup
 
 COMMANDS = (
+    "audit",
     "check",
     "delegate",
     "demo",
