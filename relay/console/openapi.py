@@ -88,8 +88,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {str(route.status): _said("Done." if route.changes else "The answer.", route.answer)},
     }
     if route.body is not None:
-        is_needed = bool(route.body.get("required"))
-        found["requestBody"] = {"required": is_needed, "content": {"application/json": {"schema": route.body}}}
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": route.body}}}
     error = {"$ref": "#/components/schemas/Error"}
     found["responses"] |= {str(status): _said(_WHY[status], error) for status in errors_of(route)}
     return found
