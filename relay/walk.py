@@ -14,7 +14,9 @@ from typing import Any, Final, TypeVar
 
 from relay.identities.ports import Directory
 from relay.judgement.answers import with_id
-from relay.judgement.message import Bulk, judge_early, judge_message
+from relay.judgement.choice import Choice
+from relay.judgement.memory import Memory
+from relay.judgement.message import Bulk
 from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
@@ -113,6 +115,7 @@ class Walk:
         self.directory = directory
         self.observe = observe
         self.clocks = clocks
+        self._memory = Memory()
         self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
 
@@ -123,7 +126,8 @@ class Walk:
         if delegate is None:
             return with_decision(NOT_KNOWN, envelope.id)
         now = self.clocks.wall().timestamp()
-        judgement = judge_early(envelope.reverse_path, delegate, self.directory.catalog, house.rules, now)
+        choice = Choice(delegate, self.directory.catalog, house.rules, now)
+        judgement = self._memory.judge_early(choice, envelope.reverse_path)
         if judgement is None:
             return None
         self._tell(judgement, delegate)
@@ -260,8 +264,9 @@ class Walk:
         self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk
     ) -> tuple[Judgement, float]:
         started = self.clocks.monotonic()
-        now, rules = self.clocks.wall().timestamp(), self.house.rules
-        judgement = judge_message(facts, envelope, delegate, self.directory.catalog, rules, now, bulk=bulk)
+        now = self.clocks.wall().timestamp()
+        choice = Choice(delegate, self.directory.catalog, self.house.rules, now)
+        judgement = self._memory.judge(choice, facts, envelope, bulk)
         seconds = self.clocks.monotonic() - started
         self.observe(JudgementTimed(seconds, envelope.id))
         return judgement, seconds

@@ -1,7 +1,8 @@
 """What choosing an identity depends on, and what may come of it: one that governs, or why none does."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -62,14 +63,42 @@ class Ungoverned:
     detail: str = ""
 
 
+@dataclass(slots=True)
+class Grounds:
+    """
+    What a judgement turned out to rest on, noted while it is made.
+
+    ``oldest`` and ``newest``: when what it read was read, seconds since the epoch. ``are_lasting``: all of it was
+    fresh. ``keys``: the condition keys that the policies it asked refer to.
+    """
+
+    oldest: float = math.inf
+    newest: float = -math.inf
+    are_lasting: bool = True
+    keys: frozenset[str] = frozenset()
+
+    def note(self, read_at: float, *, fresh: bool) -> None:
+        """Take note of a reading."""
+        self.oldest = min(self.oldest, read_at)
+        self.newest = max(self.newest, read_at)
+        self.are_lasting = self.are_lasting and fresh
+
+    def hold(self, rules: Rules, now: float) -> bool:
+        """Whether all that was fresh still is: what lies between the oldest and the newest is, if they are."""
+        if self.oldest > self.newest:
+            return True
+        return rules.is_fresh(self.oldest, now) and rules.is_fresh(self.newest, now)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Everything that choosing an identity depends on, the question aside."""
+    """Everything that choosing an identity depends on, the question aside; ``grounds`` notes what was looked at."""
 
     delegate: Delegate
     catalog: Catalog
     rules: Rules
     now: float
+    grounds: Grounds = field(default_factory=Grounds)
 
     @property
     def owners(self) -> Mapping[Owner, OwnedIdentities]:
@@ -85,12 +114,18 @@ class Choice:
             return "the identity owners are not known yet"
         return None
 
+    def is_fresh(self, read_at: float) -> bool:
+        """Whether what was read then still decides."""
+        fresh = self.rules.is_fresh(read_at, self.now)
+        self.grounds.note(read_at, fresh=fresh)
+        return fresh
+
     def unknown_list(self, owner: Owner) -> str | None:
         """Say why the identities of *owner* are not known, or None."""
         account, region = owner
         owned = self.catalog.owners[owner]
         if owned.problem is not None:
             return f"the identities of account {account} in {region} cannot be read"
-        if not self.rules.is_fresh(owned.listed_at, self.now):
+        if not self.is_fresh(owned.listed_at):
             return f"the identities of account {account} in {region} are not known fresh enough"
         return None

@@ -88,9 +88,8 @@ def keys_of(policies: Sequence[Policy | UnreadablePolicy]) -> tuple[frozenset[st
 
 def _evaluate_all(question: Question, governing: Governing, hearing: Hearing) -> tuple[Evaluated, ...]:
     evaluated: tuple[Evaluated, ...] = ()
-    rules, now = hearing.choice.rules, hearing.choice.now
     for identity in governing.agreeing:
-        if identity.problem is None and rules.is_fresh(identity.read_at, now):
+        if identity.problem is None and hearing.choice.is_fresh(identity.read_at):
             evaluated += _evaluations(question, identity, hearing)
     return evaluated
 
@@ -108,6 +107,7 @@ def _evaluate(question: Question, identity: Identity, hearing: Hearing) -> list[
     if seen.feedback != str(question.feedback):
         seen = replace(seen, feedback=str(question.feedback))
     keys, bare_keys = keys_of(identity.policies)
+    hearing.choice.grounds.keys |= keys
     answers = []
     for action in seen.api.actions:
         asked = "" if seen.api is Api.RAW else action

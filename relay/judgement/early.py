@@ -46,13 +46,19 @@ def judge_early(
     Not asked when ``return_path`` replaces MAIL FROM, nor while the delegate is observed; the null reverse-path is
     then, too, refused unless the author may stand in for it.
     """
-    mode = mode_of(delegate, rules, now)
+    return judge_early_by(Choice(delegate, catalog, rules, now), reverse_path)
+
+
+def judge_early_by(choice: Choice, reverse_path: ReversePath) -> Judgement | None:
+    """Judge as :func:`judge_early` does; *choice* notes what the answer rests on."""
+    delegate, rules = choice.delegate, choice.rules
+    mode = mode_of(delegate, rules, choice.now)
     if isinstance(reverse_path, NullPath):
         refused = rules.null_reverse_path == "refuse"
         return Judgement((), None, NULL_REVERSE_PATH, Reason.ADDRESS_FORM, mode) if refused else None
     if delegate.return_path != "envelope" or mode is not Mode.ENFORCE:
         return None
-    return _refusal(reverse_path.with_domain_lowered(), Choice(delegate, catalog, rules, now))
+    return _refusal(reverse_path.with_domain_lowered(), choice)
 
 
 def _refusal(address: Address, choice: Choice) -> Judgement | None:

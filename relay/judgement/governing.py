@@ -125,7 +125,7 @@ def rank(bearing: Bearing, choice: Choice, how: str, named: Identity | None = No
 
 def _speaks(identity: Identity, choice: Choice) -> bool:
     """Whether it has policies, or may have: what could not be read, or was read too long ago, is not silence."""
-    fresh = choice.rules.is_fresh(identity.read_at, choice.now)
+    fresh = choice.is_fresh(identity.read_at)
     return bool(identity.policies) or identity.problem is not None or not fresh
 
 
@@ -134,7 +134,7 @@ def _governing(granting: Identity, agreeing: tuple[Identity, ...], chosen: str, 
     for identity in agreeing:
         if identity.problem is not None:
             doubts.append(f"the policies of {identity.arn} cannot be read")
-        elif not choice.rules.is_fresh(identity.read_at, choice.now):
+        elif not choice.is_fresh(identity.read_at):
             doubts.append(f"the policies of {identity.arn} are not known fresh enough")
     return Governing(granting, agreeing, chosen, tuple(doubts))
 

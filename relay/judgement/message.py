@@ -88,10 +88,16 @@ def judge_message(
         bulk: Chooses the call to SES, and with it the actions that are judged.
         trace: Keep every statement's fate, otherwise only those of refusals.
     """
-    choice = Choice(delegate, catalog, rules, now)
-    mode = mode_of(delegate, rules, now)
+    return judge_by(Choice(delegate, catalog, rules, now), facts, envelope, bulk=bulk, trace=trace)
+
+
+def judge_by(
+    choice: Choice, facts: MessageFacts, envelope: Envelope, *, bulk: Bulk = SMALL, trace: bool = False
+) -> Judgement:
+    """Judge as :func:`judge_message` does; *choice* notes what the answer rests on."""
+    mode = mode_of(choice.delegate, choice.rules, choice.now)
     judgement = _refused((), TOO_LARGE, Reason.SIZE)
-    steering = steer(facts.x_ses, delegate, rules)
+    steering = steer(facts.x_ses, choice.delegate, choice.rules)
     if isinstance(steering, Reply):
         return replace(_refused((), steering, Reason.MESSAGE_FORM), mode=mode)
     calls = bulk.calls(envelope.forward_paths)
