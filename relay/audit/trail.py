@@ -15,6 +15,7 @@ from relay.identities.aside import aside
 from relay.judgement.catalog import Catalog
 from relay.judgement.rules import Rules
 from relay.observe.events import DelegatesObserved, Event, Noted, Observer, PoliciesRefreshed, PolicyChanged
+from relay.observe.observers import Ear
 from relay.observe.plain import bounded
 from relay.owner.changes import Change, Ledger, Owner, entry_of, is_loss
 from relay.owner.effects import Effect, effects
@@ -83,21 +84,32 @@ class Trail:
         self._woken = asyncio.Event()
         self._tidied = 0.0
         self._is_closing = False
+        self._ears: dict[type, Ear] = {
+            PoliciesRefreshed: self._refreshed,
+            Noted: self._noted,
+            DelegatesObserved: self._observed,
+        }
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, event: Event) -> None:
         """Take what is of interest; takes a moment."""
-        match event:
-            case PoliciesRefreshed():
-                with suppress(
-                    RuntimeError
-                ):  # in the thread of a start: what was read then is looked at in the first turn
-                    asyncio.get_running_loop().call_soon(self._look)  # who tells has not published it yet
-            case Noted() if event.event in ACTIONS:
-                self._act(event.event, event.details)
-            case DelegatesObserved():
-                self._act("observing", {"until": {name: date_of(end) for name, end in event.until.items()}})
+        if (ear := self.ear(type(event))) is not None:
+            ear(event)
+
+    def ear(self, kind: type) -> Ear | None:
+        """Return what is told of events of *kind*: of most of them nothing."""
+        return self._ears.get(kind)
+
+    def _refreshed(self, _: PoliciesRefreshed) -> None:
+        self._soon(self._look)  # who tells has not published it yet
+
+    def _noted(self, event: Noted) -> None:
+        if event.event in ACTIONS:
+            self._act(event.event, event.details)
+
+    def _observed(self, event: DelegatesObserved) -> None:
+        self._act("observing", {"until": {name: date_of(end) for name, end in event.until.items()}})
 
     def start(self) -> None:
         """Begin to compare what is read with what was, to tell, and to keep."""

@@ -18,6 +18,7 @@ import relay as package
 from relay.assembly import Relay, address
 from relay.cli.demo_certificate import make_certificate
 from relay.cli.demo_words import greeting
+from relay.cli.private import keep_files_private
 from relay.cli.serve import START_PROBLEMS, run, told_to_stop
 from relay.localses.app import LocalSes
 from relay.localses.identities import FolderIdentities
@@ -61,6 +62,7 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
         ses_at = read_listen(ses)
     except ValueError as problem:
         raise click.UsageError(f"--ses: {problem}") from problem
+    keep_files_private()
     with ExitStack() as leaving:
         folder = state or Path(leaving.enter_context(tempfile.TemporaryDirectory(prefix="ses-relay-demo-")))
         try:

@@ -14,6 +14,7 @@ import click
 from relay.assembly import Relay
 from relay.cli.configuration import config_option, path_of, settings_or_exit
 from relay.cli.frugality import be_frugal, settle
+from relay.cli.private import keep_files_private
 from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
@@ -32,13 +33,14 @@ def command(config: Path | None) -> None:
 
     \b
     SIGTERM and SIGINT drain: listeners close, running transactions finish, then exit 0.
-    SIGHUP reads delegates, rules, limits and certificates again; a broken file keeps the old ones and says so.
+    SIGHUP reads delegates, rules, limits, certificates and admin tokens again; a broken file keeps the old and says so.
 
     \b
     Examples:
       ses-relay serve -c relay.toml
       SES_RELAY__DELEGATE__NAME=app ... ses-relay serve
     """  # noqa: D301 - \b is click's mark for lines to leave alone
+    keep_files_private()
     settings = settings_or_exit(config)
     try:
         run(_serve(settings, config))

@@ -10,6 +10,7 @@ import click
 from relay.cli.policies import delegates_of
 from relay.cli.policy.plan_text import render
 from relay.cli.policy.planning import Scope, folder_options, plan_or_exit
+from relay.cli.private import write_private
 from relay.owner.plan_file import to_json
 
 
@@ -39,7 +40,7 @@ def command(scope: Scope, *, out: Path | None, as_json: bool) -> None:
     document = json.dumps(to_json(plan, time.time()), indent=2)
     if out is not None:
         try:
-            out.write_text(f"{document}\n", encoding="utf-8")
+            write_private(out, f"{document}\n")
         except OSError as error:
             raise click.UsageError(f"--out: {out}: {error.strerror or type(error).__name__}") from None
     if as_json:

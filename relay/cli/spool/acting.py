@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from relay.cli.audit.acted import keep_in_audit
 from relay.cli.policies import printable
 from relay.cli.progress import progress
 from relay.cli.spool.opening import desk_of, page_or_exit
@@ -84,6 +85,8 @@ def act_on(settings: Settings, wish: Wish) -> None:
     if wish.ids and wish.asks and not wish.yes:
         click.confirm(wish.question.format(_these(len(ids))), abort=True, err=True)
     tally = asyncio.run(_act(settings, wish, ids))
+    if tally.done:
+        keep_in_audit(settings, "spool.changed", {"action": wish.action.value, "ids": tally.done})
     if wish.as_json:
         left = [{"id": name, "why": why} for name, why in tally.left]
         click.echo(json.dumps({"action": wish.action.value, "done": tally.done, "left": left}, indent=2))
