@@ -46,6 +46,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("billing", "newsletter"):
         (home / name).write_text("a password of its own\n")
         (home / name).chmod(0o600)
+    for name in ("admin-token", "dashboards", "team-billing", "on-call"):
+        (home / name).write_text(f"a token of its own: {name}\n")
+        (home / name).chmod(0o600)
     certificate = trustme.CA().issue_cert("relay.example.com")
     certificate.cert_chain_pems[0].write_to_path(home / "certificate.pem")
     certificate.private_key_pem.write_to_path(home / "key.pem")
