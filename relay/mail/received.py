@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from relay.words.addresses import Address
@@ -45,7 +45,9 @@ def received_field(
 
 def date_time(now: datetime) -> str:
     """Write *now* as RFC 5322 section 3.3 does, in English whatever the locale."""
-    return f"{_DAYS[now.weekday()]}, {now.day} {_MONTHS[now.month - 1]} {now:%Y %H:%M:%S %z}"
+    offset = "+0000" if now.tzinfo is UTC else f"{now:%z}"
+    time = f"{now.hour:02}:{now.minute:02}:{now.second:02} {offset}"
+    return f"{_DAYS[now.weekday()]}, {now.day} {_MONTHS[now.month - 1]} {now.year:04} {time}"
 
 
 def _folded(name: str, clauses: Sequence[str]) -> str:

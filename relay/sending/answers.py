@@ -11,7 +11,7 @@ Codes: SES API Reference, "SendRawEmail" and "Common Errors", SES API v2 Referen
 import re
 from typing import Final, Literal
 
-from relay.sending.documents import read_fields, read_object
+from relay.sending.documents import LONGEST_DOCUMENT, read_fields, read_object
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
 from relay.words.endings import Reason
 from relay.words.replies import Reply
@@ -65,6 +65,14 @@ OF_THE_MESSAGE: Final = REJECTED | {"InvalidParameterValue"}
 #: A gateway's own words for "I asked and heard nothing": SES behind it may have the message.
 _GATEWAY_HEARD_NOTHING: Final = (502, 504)
 
+#: SES's answer to what it took, in full; anything else is read as XML. The id has no character that XML escapes.
+_TAKEN = re.compile(
+    rb'<SendRawEmailResponse xmlns="http://ses\.amazonaws\.com/doc/2010-12-01/">~<SendRawEmailResult>~'
+    rb"<MessageId>([A-Za-z0-9-]{1,256})</MessageId>~</SendRawEmailResult>~<ResponseMetadata>~"
+    rb"<RequestId>[A-Za-z0-9-]{1,256}</RequestId>~</ResponseMetadata>~</SendRawEmailResponse>~".replace(
+        b"~", rb"[ \t\r\n]*+"
+    )
+)
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9._]{1,64}", re.ASCII)
 _ACCOUNT_PAUSED = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
@@ -86,6 +94,8 @@ def outcome_of(status: int, body: bytes, *, own: bool = True) -> Outcome:
             else with the delegate's role, and SES's word is final.
 
     """
+    if status == 200 and len(body) <= LONGEST_DOCUMENT and (taken := _TAKEN.fullmatch(body)):
+        return Sent(taken[1].decode("ascii"))
     fields = read_fields(body) or {}
     if status // 100 == 2:
         return _of_success(fields.get("SendRawEmailResult/MessageId", ""))

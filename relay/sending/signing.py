@@ -51,7 +51,7 @@ def sign(key: AccessKey, target: Target, body_hash: str, at: datetime, *, conten
         content_type: What the body is.
 
     """
-    stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = _stamp(int(at.timestamp() // 1))
     scope = f"{stamp[:8]}/{target.region}/{target.service}/aws4_request"
     headers = {"content-type": content_type, "host": target.host, "x-amz-date": stamp}
     if key.token:
@@ -67,6 +67,12 @@ def sign(key: AccessKey, target: Target, body_hash: str, at: datetime, *, conten
         f"{_ALGORITHM} Credential={key.id}/{scope}, SignedHeaders={names}, Signature={signature.hex()}"
     )
     return headers
+
+
+@lru_cache(maxsize=8)
+def _stamp(seconds: int) -> str:
+    """The time of a signature, which all of a second share."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 @lru_cache(maxsize=64)

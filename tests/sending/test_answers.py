@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -6,7 +7,7 @@ import pytest
 from botocore import parsers
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.sending.answers import LONGEST_TEXT, disagreement, outcome_of
@@ -30,6 +31,23 @@ def test_case(case):
     assert outcome.reason == case["reason"]
     assert outcome.code == case["code"]
     assert disagreement(outcome) == case.get("disagreement")
+
+
+@settings(max_examples=500)
+@given(
+    st.text("a0-&;<. \f\n", max_size=4) | st.sampled_from(["0100-1", "x" * 256, "x" * 257]),
+    st.text(" \t\r\n\f\v\0", max_size=2),
+    st.integers(0, 400),
+    st.binary(max_size=2),
+)
+def test_what_ses_took_is_told_at_a_glance_as_by_reading_xml(name, blank, at, put):
+    """Whatever stands in the id or between elements, and wherever something is put in or taken out."""
+    whole = success(name).replace(b"><", b">" + blank.encode() + b"<")
+    for document in (whole, whole[:at] + put + whole[at:], whole[:at] + put + whole[at + 1 :]):
+        found = (read_fields(document) or {}).get("SendRawEmailResult/MessageId", "")
+        outcome = outcome_of(200, document)
+        assert outcome == outcome_of(201, document)  # which is always read as XML
+        assert outcome == Sent(found) if isinstance(outcome, Sent) else not re.fullmatch("[!-~]{1,256}", found)
 
 
 def test_a_message_id_makes_it_sent():
