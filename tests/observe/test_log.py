@@ -161,6 +161,7 @@ def test_every_event_is_known(written):
         events.ReadinessSeen,
         events.FeedbackHeard,
         events.NoticeWritten,
+        events.JournalDropped,
         LoopLagged,
     }
 
