@@ -40,6 +40,8 @@ LOCAL: Final = Asker("local", may_change=True)
 ADMIN: Final = Asker("admin", may_change=True)
 
 ASKER: Final = web.RequestKey("asker", Asker)
+#: What a change is about, for its audit line, where the path does not say it.
+OBJECT: Final = web.RequestKey("object", str)
 
 
 def asker_of(request: web.Request) -> Asker:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from relay.console import door
+from relay.console.askers import OBJECT
 from relay.console.bodies import object_of
 from relay.console.spool_pages import Told, answer
 
@@ -49,7 +50,9 @@ class IdentityPages:
 
     async def _refresh(self, request: web.Request) -> web.Response:
         try:
-            told = self._port.refresh(_identity_in(await object_of(request)))
+            identity = _identity_in(await object_of(request))
+            request[OBJECT] = identity or "all"
+            told = self._port.refresh(identity)
         except ValueError as problem:
             return door.said(400, str(problem))
         return answer(told, status=202)

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from relay.console import door, guard, openapi, page
-from relay.console.askers import ADMIN, ASKER, LOCAL, Asker, Token, Tokens
+from relay.console.askers import ADMIN, ASKER, LOCAL, OBJECT, Asker, Token, Tokens
 from relay.console.decision_pages import DecisionPages, DecisionsPort
 from relay.console.delegate_pages import DelegatePages, DelegatesPort
 from relay.console.explain_pages import ExplainPages, ExplainPort
@@ -172,7 +172,8 @@ class AdminServer:
         """Write the audit line of a change that was made."""
         if route is None or not route.changes or status >= 400:
             return
-        told = {"token": asker.name, "action": route.name, "object": request.match_info.get("id"), "status": status}
+        what = request.get(OBJECT) or request.match_info.get("id")
+        told = {"token": asker.name, "action": route.name, "object": what, "status": status}
         self._observe(Noted("info", "admin.changed", told))
 
     async def _livez(self, _request: web.Request) -> web.Response:

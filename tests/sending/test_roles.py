@@ -104,6 +104,7 @@ def test_a_role_is_assumed_at_the_start_and_told_of_once():
     async def play(stage: Stage) -> None:
         assert [await stage.key() for _ in range(3)] == ["ASIA1"] * 3
         assert stage.roles.troubles() == {}
+        assert stage.roles.trouble_of(APP) is None
 
     stage = played(play)
     [event] = stage.events
@@ -175,6 +176,7 @@ def test_a_session_that_cannot_be_renewed_is_used_to_its_end_and_not_after():
         await asyncio.sleep(HOUR - 60)
         assert await stage.key() == "ASIA1"
         [(_, trouble)] = stage.roles.troubles().items()
+        assert stage.roles.trouble_of(APP) == trouble
         assert trouble.startswith("cannot be assumed any more, and is used for 60 s yet: STS said AccessDenied")
         await asyncio.sleep(61)
         assert (await stage.key()).startswith("none: STS said AccessDenied")

@@ -182,7 +182,7 @@ def test_each_change_leaves_a_line_with_who_asked_for_what(guarded):
 
     told = [(line["token"], line["action"], line["object"]) for line in guarded.relay.lines("admin.changed")[before:]]
     assert told[:2] == [("desk", "spool.release", entry), ("desk", "spool.hold", entry)]
-    assert told[2:] == [("ops", "identities.refresh", None)]
+    assert told[2:] == [("ops", "identities.refresh", "all")]
     assert not [secret for secret in SECRETS.values() if secret in guarded.relay.text]
 
 
@@ -206,6 +206,28 @@ def test_tokens_are_read_again_at_a_reload(guarded):
     assert relay.reload()["event"] == "relay.reloaded"
     assert renewed.get("/api/spool").status == 401
     assert guarded.as_("watch").post("/api/identities/refresh").status == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/%61pi/spool", "/api/%73pool", "//api/spool", "/api//spool", "/API/spool", "/api/./spool", "/x/../api/spool"],
+)
+def test_no_spelling_of_a_path_goes_by_the_guard(guarded, path):
+    """Without a token it is a 401, or there is no such page."""
+    assert guarded.as_("").get(path).status in {401, 404}
+    assert guarded.as_("team").get(path.replace("spool", "identities").replace("%73pool", "identities")).status != 200
+
+
+def test_delegates_are_told_with_what_became_of_their_mail(guarded):
+    """Counted since the start; nothing that proves them."""
+    answer = guarded.as_("watch").get("/api/delegates")
+    told = {each["name"]: each for each in answer.told["delegates"]}
+
+    assert (told["billing"]["messages"]["queued"], told["intern"]["messages"]["queued"]) == (1, 0)
+    assert (told["billing"]["recipients"], bool(told["billing"]["last_seen"])) == (len(MINE.recipients), True)
+    assert told["billing"]["mechanisms"] == ["PLAIN", "LOGIN"]
+    assert told["intern"]["last_seen"] is None
+    assert "argon2" not in str(answer.told)
 
 
 @pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", "[::1].evil.example", "evil.example:8025"])
