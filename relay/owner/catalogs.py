@@ -33,7 +33,8 @@ class InForce:
     """
     What was attached to the identities of one account and region at some time.
 
-    ``looked``: when the relay looked, the last time before; ``gone``: identities and digests whose texts are not kept.
+    ``looked``: when the relay looked, the last time before. ``gone``: identities, and digests of texts that are not kept
+    or of which nobody knows whether they were in force then.
     """
 
     looked: float

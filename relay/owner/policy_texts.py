@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from relay.journal.files import in_words, open_to_read, open_to_write
 from relay.journal.schema import JournalProblem
@@ -21,6 +21,8 @@ from relay.words.unavailable import Unavailable
 
 #: Seconds after which the file is told that what it knows is still so.
 TOUCH: Final = 300.0
+#: Seconds for which what was seen is taken to be still so: as long as the file may not have been told, and a round.
+UNSEEN: Final = 2 * TOUCH
 
 Place: TypeAlias = tuple[str, str]
 #: Identity, name, digest, text (None where it is gone), first and last seen.
@@ -95,15 +97,17 @@ class PolicyTexts:
             JournalProblem: The file cannot be read.
         """
         places: dict[Place, list[_Period]] = defaultdict(list)
-        for row in self._rows("WHERE first_seen <= ?", (at,)):
+        for row in self._rows(""):
             places[_account_and_region(row[0])].append(row)
         found = {}
         for place, rows in places.items():
-            looked = max(min(row[-1], at) for row in rows)
-            if at - looked <= 2 * TOUCH:  # what still is so is written down only now and then
-                then = [row for row in rows if row[-1] >= looked]
-                gone = tuple((row[0], row[2]) for row in then if row[3] is None)
-                found[place] = InForce(looked, tuple(_texts_in(then)), gone)
+            looked = max((min(row[-1], at) for row in rows if row[-2] <= at), default=0.0)
+            if at - looked > UNSEEN:
+                continue
+            sights = [(row, _sight(row, after, at, looked)) for row, after in zip(rows, [*rows[1:], None], strict=True)]
+            then = [row for row, sight in sights if sight == "seen"]
+            gone = [row for row, sight in sights if sight == "unknown" or (sight == "seen" and row[3] is None)]
+            found[place] = InForce(looked, tuple(_texts_in(then)), tuple((row[0], row[2]) for row in gone))
         return found
 
     def _read(self, where: str, values: Sequence[object] = ()) -> list[KeptText]:
@@ -156,6 +160,23 @@ def _texts_in(rows: Iterable[_Period]) -> Iterator[KeptText]:
     for identity, name, digest, text, first_seen, last_seen in rows:
         if text is not None:
             yield KeptText(identity, name, digest, text, first_seen, last_seen)
+
+
+def _sight(row: _Period, after: _Period | None, at: float, looked: float) -> Literal["seen", "unknown", "not seen"]:
+    """
+    Whether the text of *row* was in force, where the relay last looked at *looked*.
+
+    Until its successor *after* was seen it was judged by. If that came long afterwards, nobody knows: it may have been
+    away meanwhile, or the relay was.
+    """
+    first_seen, last_seen = row[-2:]
+    if first_seen > at:
+        return "not seen"
+    if last_seen >= looked:
+        return "seen"
+    if after is None or after[:2] != row[:2] or after[-2] <= at:
+        return "not seen"
+    return "seen" if after[-2] - last_seen <= UNSEEN else "unknown"
 
 
 def _account_and_region(identity: str) -> Place:

@@ -205,6 +205,53 @@ def test_the_file_of_another_program_is_left_as_it_is(relay):
     assert relay.file.read_bytes() == before
 
 
+def in_force(relay: Refreshing, at: float) -> dict[str, str] | None:
+    """The policies of the identity at a time, by name, each with the Sid of its statement; None: not known."""
+    found = PolicyTexts(relay.file).in_force(1e6 + at).get((OWNER, REGION))
+    if found is None:
+        return None
+    own = [each for each in found.texts if each.identity == DOMAIN]
+    return {each.name: json.loads(each.text)["Statement"][0]["Sid"] for each in own}
+
+
+def test_what_was_in_force_at_a_time(relay, policies):
+    """Changed between 0 and 60, one gone after 60, nobody looked from 120 on, and again from 9000 on."""
+    relay.after(0)
+    edit(policies, "billing", Sid="Other")
+    relay.after(60)
+    policy(policies, "intern").unlink()
+    relay.after(60)
+    relay.restart()
+    edit(policies, "billing", Sid="Third")
+    relay.after(8880)
+
+    sids = ["BillingSendsInvoices", "NotTheIntern", "NewsToOurPartners"]
+    before = dict(zip(("billing", "intern", "newsletter"), sids, strict=True))
+    assert in_force(relay, -1) is None
+    assert in_force(relay, 0) == before
+    assert in_force(relay, 59) == before  # what was judged by until the round that saw the change
+    assert in_force(relay, 60) == before | {"billing": "Other"}
+    after = {"billing": "Other", "newsletter": before["newsletter"]}
+    assert in_force(relay, 120) == after
+    assert in_force(relay, 120 + TOUCH) == {"newsletter": before["newsletter"]}  # nothing is made up of the other
+    assert len(PolicyTexts(relay.file).in_force(1e6 + 120 + TOUCH)[OWNER, REGION].gone) == 1
+    assert in_force(relay, 9000) == after | {"billing": "Third"}
+    assert in_force(relay, 9000 + TOUCH) == after | {"billing": "Third"}
+    assert in_force(relay, 99_000) is None
+
+
+def test_a_text_that_is_gone_is_named_where_it_was_in_force(relay):
+    relay.after(0)
+    with closing(sqlite3.connect(relay.file)) as file:
+        digest = file.execute("SELECT digest FROM policy_period WHERE name = 'intern'").fetchone()[0]
+        file.execute("DELETE FROM policy_text WHERE digest = ?", (digest,))
+        file.commit()
+
+    found = PolicyTexts(relay.file).in_force(1e6)[OWNER, REGION]
+    assert found.gone == ((DOMAIN, digest),)
+    assert "intern" not in {each.name for each in found.texts}
+
+
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
