@@ -182,7 +182,7 @@ def book_of(settings: Settings) -> AuditBook | None:
 
 def digest_of(settings: Settings) -> str:
     """Return the SHA-256 of everything that is set, but for secrets: it tells whether that changed."""
-    text = json.dumps(settings.model_dump(mode="json"), sort_keys=True, default=str)
+    text = json.dumps(settings.model_dump(mode="json", warnings=False), sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
