@@ -30,6 +30,17 @@ class HashedAddresses(ValueError):
         )
 
 
+class RedactedRecord(HashedAddresses):
+    """The record was kept without what policies ask for."""
+
+    def __init__(self) -> None:
+        ValueError.__init__(
+            self,
+            "these records were kept without recipients or display names ([journal] redact): policies ask for them, so "
+            "they cannot be judged again; the log has them whole",
+        )
+
+
 class NotReplayable(StrEnum):
     """Why a record cannot be judged again: what decided over the message was no policy."""
 

@@ -13,11 +13,21 @@ from typing import Any, Final
 from relay.judgement.verdicts import Role
 from relay.mail.facts import DisplayName
 from relay.observe.records import SCHEMA_VERSION
-from relay.owner.observed import SEVERITY, Answer, HashedAddresses, NotReplayable, Observed, ObservedRole
+from relay.owner.observed import (
+    SEVERITY,
+    Answer,
+    HashedAddresses,
+    NotReplayable,
+    Observed,
+    ObservedRole,
+    RedactedRecord,
+)
 from relay.words.addresses import AddressProblem, parse_address
 from relay.words.endings import Reason
 
 HASHED: Final = "hash:"
+#: What the journal may leave out of a record, and policies ask for.
+_ASKED_FOR: Final = frozenset({"recipients", "display_name"})
 #: What the judge says where nobody verified the address: the one refusal without an identity that can be asked again.
 _UNVERIFIED: Final = "no verified identity covers "
 #: What it says where a policy names the delegate's account, and the delegate's settings do not let that count.
@@ -37,13 +47,15 @@ def read_observed(record: Mapping[str, Any]) -> Observed | NotReplayable:
     Read a decision record.
 
     Raises:
-        HashedAddresses: Its addresses are hashed.
+        HashedAddresses: Its addresses are hashed, or what policies ask for was left out.
     """
     version = record.get("schema", SCHEMA_VERSION)
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         return NotReplayable.UNREADABLE
     try:
         _refuse_hashes(record)
+        if not _ASKED_FOR.isdisjoint(record.get("redacted") or ()):
+            raise RedactedRecord
         return _without_questions(record) if not record["roles"] else _read(record)
     except (KeyError, TypeError, AttributeError, AddressProblem):
         return NotReplayable.UNREADABLE

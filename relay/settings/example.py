@@ -92,6 +92,7 @@ SAMPLES: Final[dict[str, Any]] = {
     "admin.token_file": "/run/secrets/admin-token",
     "admin.token.delegates": ["billing"],
     "journal.path": "/var/lib/ses-relay/journal.db",
+    "journal.keep": "90d",
 }
 
 
