@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
 
-from relay.console.decision_pages import Json
-from relay.console.spool_pages import Declined
+from relay.console.spool_pages import Declined, Json
 from relay.journal.keeping import Journal
 from relay.journal.queries import Wanted, decision, page
 from relay.journal.ring import SEVERITY

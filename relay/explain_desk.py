@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from relay.console.explain_pages import LONGEST_POLICY, Wanted
-from relay.console.spool_pages import Declined, Told
+from relay.console.explain_pages import Wanted
+from relay.console.spool_pages import Declined, Json, Told
 from relay.explaining import Premises, Question, Rehearsal, on_the_wire, with_policies
 from relay.identities.ports import Directory
 from relay.judgement.catalog import Catalog
@@ -17,6 +17,10 @@ from relay.words.unavailable import Unavailable
 
 #: Questions that may wait while another is answered: each takes the interpreter from the mail.
 MOST_WAITING: Final = 8
+#: What one question may cost. Characters of pasted policies: all that SES keeps for one identity.
+LONGEST_POLICIES: Final = 20 * 4096
+MOST_RECIPIENTS: Final = 100
+LONGEST_ANSWER: Final = 4 << 20
 #: Seconds for which an identity that was not read yet is waited for, as mail does.
 PATIENCE: Final = 2.0
 _BUSY: Final = Unavailable("too many ask at once: ask again in a moment")
@@ -61,14 +65,14 @@ class ExplainDesk:
         finally:
             self._waiting -= 1
 
-    async def _explained(self, wanted: Wanted, premises: Premises) -> Mapping[str, Any]:
+    async def _explained(self, wanted: Wanted, premises: Premises) -> Json:
         pasted, rehearsal = await asyncio.to_thread(_read, wanted, premises)
         told = await self._judged(rehearsal, pasted)
         if rehearsal.unknown and await self._directory().look(wanted.delegate, rehearsal.unknown, PATIENCE):
             told = await self._judged(rehearsal, pasted)
         return told
 
-    async def _judged(self, rehearsal: Rehearsal, pasted: "_Policies") -> Mapping[str, Any]:
+    async def _judged(self, rehearsal: Rehearsal, pasted: "_Policies") -> Json:
         return await asyncio.to_thread(_judge, rehearsal, self._directory().catalog, pasted, self._clock())
 
 
@@ -76,13 +80,27 @@ _Policies = Mapping[IdentityArn, tuple[Policy | UnreadablePolicy, ...]]
 
 
 def _read(wanted: Wanted, premises: Premises) -> tuple[_Policies, Rehearsal]:
-    pasted = {_identity(arn): _attached(policies) for arn, policies in wanted.policies.items()}
+    texts = {arn: _texts(policies) for arn, policies in wanted.policies.items()}
+    if sum(len(text) for each in texts.values() for text in each.values()) > LONGEST_POLICIES:
+        raise ValueError(f"policies are longer than {LONGEST_POLICIES} characters together; SES takes no more")
+    pasted = {_identity(arn): _attached(each) for arn, each in texts.items()}
     raw = _made_up(wanted) if wanted.raw is None else on_the_wire(wanted.raw)
-    return pasted, Rehearsal(Question(raw, wanted.mail_from, wanted.recipients), premises)
+    rehearsal = Rehearsal(Question(raw, wanted.mail_from, wanted.recipients), premises)
+    if rehearsal.recipients > MOST_RECIPIENTS:
+        raise ValueError(f"recipients: {rehearsal.recipients}, and at most {MOST_RECIPIENTS} are explained")
+    return pasted, rehearsal
 
 
-def _judge(rehearsal: Rehearsal, catalog: Catalog, pasted: _Policies, now: float) -> Mapping[str, Any]:
-    return rehearsal.judged(with_policies(catalog, pasted, now), now)
+def _judge(rehearsal: Rehearsal, catalog: Catalog, pasted: _Policies, now: float) -> Json:
+    """Write the answer piece by piece: at once it would keep the interpreter from the mail."""
+    told = rehearsal.judged(with_policies(catalog, pasted, now), now)
+    pieces, octets = [], 0
+    for piece in json.JSONEncoder().iterencode(told):
+        pieces.append(piece)
+        octets += len(piece)
+        if octets > LONGEST_ANSWER:
+            raise ValueError(f"the explanation is longer than {LONGEST_ANSWER} octets: ask with fewer recipients")
+    return Json("".join(pieces))
 
 
 def _identity(text: str) -> IdentityArn:
@@ -92,12 +110,11 @@ def _identity(text: str) -> IdentityArn:
         raise ValueError(f"policies: {text[:100]}: {problem}") from None
 
 
-def _attached(policies: Mapping[str, str | Mapping[str, Any]]) -> tuple[Policy | UnreadablePolicy, ...]:
-    texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in policies.items()}
-    if long := [name for name, text in texts.items() if len(text) > LONGEST_POLICY]:
-        raise ValueError(
-            f"policies: {long[0][:64]!r} is longer than {LONGEST_POLICY} characters; SES takes 4096 octets"
-        )
+def _texts(policies: Mapping[str, str | Mapping[str, Any]]) -> Mapping[str, str]:
+    return {name: each if isinstance(each, str) else json.dumps(each) for name, each in policies.items()}
+
+
+def _attached(texts: Mapping[str, str]) -> tuple[Policy | UnreadablePolicy, ...]:
     return tuple(parse_policy(name, texts[name]) for name in sorted(texts))
 
 

@@ -92,6 +92,11 @@ class Rehearsal:
         if isinstance(self._facts, MessageFacts):
             self._forward_paths = _forward_paths(named)
 
+    @property
+    def recipients(self) -> int:
+        """How many there are; none where the message is not judged."""
+        return len(self._forward_paths)
+
     def judged(self, catalog: Catalog, now: float) -> dict[str, Any]:
         """
         Judge by *catalog* at *now*, and explain it, JSON-ready; ``permit`` is null or absent where it may not go.

@@ -1,17 +1,13 @@
 """``/api/decisions``: what was decided over recent mail, and why, for programs. Where it is kept, a port knows."""
 
 from collections.abc import Sequence
-from typing import NewType, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
 from relay.console import door
 from relay.console.askers import asker_of
-from relay.console.spool_pages import Declined, answer
-from relay.words.unavailable import Unavailable
-
-#: An answer that is JSON already: a page of long records would cost the loop milliseconds.
-Json = NewType("Json", str)
+from relay.console.spool_pages import Told, answer
 
 
 class DecisionsPort(Protocol):
@@ -21,9 +17,7 @@ class DecisionsPort(Protocol):
     *delegates*: those whose decisions there are for the one who asks; None for all.
     """
 
-    async def listed(
-        self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None
-    ) -> Json | Declined | Unavailable:
+    async def listed(self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None) -> Told:
         """
         List the decisions that the fields of a query choose, the newest first.
 
@@ -31,7 +25,7 @@ class DecisionsPort(Protocol):
             ValueError: A field that there is not, or not with this value; its text says so.
         """
 
-    async def shown(self, name: str, delegates: frozenset[str] | None = None) -> Json | Declined | Unavailable:
+    async def shown(self, name: str, delegates: frozenset[str] | None = None) -> Told:
         """Return the record of the decision *name*."""
 
 
@@ -48,15 +42,9 @@ class DecisionPages:
 
     async def _list(self, request: web.Request) -> web.Response:
         try:
-            return _answer(await self._port.listed(list(request.query.items()), asker_of(request).delegates))
+            return answer(await self._port.listed(list(request.query.items()), asker_of(request).delegates))
         except ValueError as problem:
             return door.said(400, str(problem))
 
     async def _show(self, request: web.Request) -> web.Response:
-        return _answer(await self._port.shown(request.match_info["id"], asker_of(request).delegates))
-
-
-def _answer(told: Json | Declined | Unavailable) -> web.Response:
-    if isinstance(told, str):
-        return web.Response(text=told, content_type="application/json")
-    return answer(told)
+        return answer(await self._port.shown(request.match_info["id"], asker_of(request).delegates))

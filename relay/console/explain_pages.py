@@ -15,9 +15,7 @@ from relay.console.spool_pages import Told, answer
 
 _TEXTS: Final = ("delegate", "message", "message_base64", "from", "mail_from")
 _FIELDS: Final = (*_TEXTS, "recipients", "policies")
-#: SES takes 20 policies for an identity, of 4,096 octets each.
 MOST_POLICIES: Final = 100
-LONGEST_POLICY: Final = 10_240
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,8 +144,9 @@ SPOOL_CHANGED: Final = named(
 DELETION: Final = named("", (), notify=flag("Whether its author is notified that it failed."))
 
 _PASTED: Final = by_name(
-    by_name({"type": ["object", "string"]}, "Policies by their names: documents, or their texts of 10,240 characters."),
-    "By the ARN of an identity: judged as if it were verified and had these policies, and no others. 100 in all.",
+    by_name({"type": ["object", "string"]}, "Policies by their names: documents, or their texts."),
+    "By the ARN of an identity: judged as if it were verified and had these policies, and no others. 81,920 characters "
+    "together.",
 )
 EXPLAIN: Final = named(
     "",
@@ -155,7 +156,7 @@ EXPLAIN: Final = named(
     message_base64=text("The message, octet by octet.", contentEncoding="base64"),
     **{"from": text("The author, where there is no message yet.")},
     mail_from=text("The reverse-path; `<>` for the null one. Without it, the author."),
-    recipients=many(TEXT, "Without them, those in To and Cc."),
+    recipients=many(TEXT, "At most 100. Without them, those in To and Cc."),
     policies=_PASTED,
 )
 #: Keys are only added to it: relay/judgement/explanation.py.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NewType, Protocol, TypeAlias
 
 from aiohttp import web
 
@@ -23,8 +23,10 @@ class Declined:
     is_known: bool = True
 
 
+#: An answer that is JSON already, written in a thread: a long one would cost the loop milliseconds.
+Json = NewType("Json", str)
 #: JSON, or why there is none.
-Told: TypeAlias = Mapping[str, Any] | Declined | Unavailable
+Told: TypeAlias = Mapping[str, Any] | Json | Declined | Unavailable
 
 
 class SpoolPort(Protocol):
@@ -95,5 +97,7 @@ def answer(told: Told, status: int = 200) -> web.Response:
             return door.said(409 if is_known else 404, why)
         case Unavailable(why):
             return door.said(503, why)
+        case str(text):
+            return web.Response(text=text, status=status, content_type="application/json")
         case _:
             return web.json_response(told, status=status)

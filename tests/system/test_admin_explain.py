@@ -117,6 +117,9 @@ def test_a_policy_that_cannot_be_read_leaves_it_undecided(demo: Demo) -> None:
     assert (told["verdict"], told["reply"][:9]) == ("undecided", "451 4.7.1")
 
 
+MANY = [f"r{number}@example.net" for number in range(101)]
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -138,7 +141,8 @@ def test_a_policy_that_cannot_be_read_leaves_it_undecided(demo: Demo) -> None:
         ({"delegate": "billing", "policies": []}, "policies is"),
         ({"delegate": "billing", "policies": {"x": {"p": {}}}, "from": "a@b.example"}, "policies: x"),
         ({"delegate": "billing", "policies": {DOMAIN: {"p": 1}}}, "each policy is a text"),
-        ({"delegate": "billing", "policies": {DOMAIN: {"p": " " * 10_241}}, "from": "a@b.example"}, "is longer than"),
+        ({"delegate": "billing", "policies": {DOMAIN: {"p": " " * 81_921}}, "from": "a@b.example"}, "are longer than"),
+        ({"delegate": "billing", "from": "a@b.example", "recipients": MANY}, "recipients: 101"),
         ({"delegate": "billing", "policies": {DOMAIN: {str(n): {} for n in range(101)}}}, "more than 100"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
