@@ -33,8 +33,8 @@ class InForce:
     """
     What was attached to the identities of one account and region at some time.
 
-    ``looked``: when the relay looked, the last time before. ``gone``: identities, and digests of texts that are not kept
-    or of which nobody knows whether they were in force then.
+    ``looked``: when the relay looked, the last time before. ``gone``: identities with the digests of texts that are not
+    kept, or of which nobody knows whether they were in force then.
     """
 
     looked: float
