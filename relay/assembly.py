@@ -21,6 +21,8 @@ from relay.dispatch import Dispatch
 from relay.dns.recipient_domains import RecipientDomains
 from relay.explain_desk import ExplainDesk
 from relay.explaining import Premises
+from relay.feedback.feedback import Feedback
+from relay.feedback.invalidation import PolicyEvents
 from relay.identity_desk import IdentityDesk
 from relay.journal.keeping import Journal
 from relay.judgement.catalog import Catalog
@@ -68,6 +70,7 @@ from relay.translation import (
     domain_lookups_of,
     elsewhere_of,
     entries_of,
+    feedback_of,
     hostname_of,
     largest_of,
     limits_of,
@@ -76,6 +79,7 @@ from relay.translation import (
     observed_of,
     pacer_of,
     pinned_of,
+    policy_queues_of,
     postmaster_of,
     roles_of,
     rules_of,
@@ -98,7 +102,7 @@ ROLES_PATIENCE_SECONDS = 3.0
 #: Of drain_timeout, what is kept for telling those who still wait for SES.
 LAST_WORDS_SECONDS = 2.0
 #: The sections that a reload takes over; the others are read at the start only.
-RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "dns", "tls")
+RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "dns", "feedback", "tls")
 
 #: How late the log tells that observing has ended; verdicts are enforced from the very moment.
 OBSERVING_LOOK_SECONDS = 1.0
@@ -164,7 +168,11 @@ class Relay:
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
         self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe)
+        self._feedback = Feedback(feedback_of(settings), self.observe)
+        self._pacer.shares.restraint = self._feedback.restraint
+        self._policy_events = PolicyEvents(lambda: self.directory, self.observe)
         self._reception = Reception(self._walk, self._ses, gates=self._gates, pace=self._pacer)
+        self._reception.barred = self._feedback.barred
         door = Backdoor(self._ses, self._gates, self._pacer)
         self._dispatch = Dispatch(dispatch_of(settings), self._walk, door, self.observe)
         self._domains = RecipientDomains(domain_lookups_of(settings), self.observe)
@@ -227,12 +235,14 @@ class Relay:
         self._tell_who_is_observed()
         self.observe(StalenessBounded(self._walk.house.rules.max_stale))
         self._certificate.look_at(self._settings.tls.certificate)
+        await self._feedback.start()
         self._reception.keeping = await self._dispatch.start()
         self._door.renew(limits=self._limits())
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
         await self._door.open()
         self._is_open = True
         self._refreshing = self._keep_refreshing()
+        await self._policy_events.renew(policy_queues_of(self._settings))
         self._background = [
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
@@ -260,6 +270,8 @@ class Relay:
             with suppress(asyncio.CancelledError):
                 await task
         self._domains.close()
+        await self._policy_events.close()
+        await self._feedback.close()
         await self._pacer.close()
         await self._admin.stop()
         if self._credentials is not None:
@@ -314,6 +326,8 @@ class Relay:
         await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
+        await self._feedback.renew(feedback_of(self._settings))
+        await self._policy_events.renew(policy_queues_of(self._settings))
         self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
         self._certificate.look_at(settings.tls.certificate)
@@ -347,7 +361,8 @@ class Relay:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
         ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
-        return (*ours, *self._dispatch.check(), *self._check_certificate(), *self._check_journal(), doors)
+        queues = self._check_queues()
+        return (*ours, *self._dispatch.check(), *queues, *self._check_certificate(), *self._check_journal(), doors)
 
     async def _keep_telling_readiness(self) -> None:
         while True:
@@ -391,6 +406,17 @@ class Relay:
         why = self._journal.trouble
         return (Check("journal", ok=True, why=why),) if why else ()
 
+    def _check_queues(self) -> Readiness:
+        """Tell which queues cannot be read, and who is slowed or suspended. The relay is ready all the same."""
+        return tuple(
+            Check(name, ok=True, why="; ".join(troubles))
+            for name, is_read, troubles in (
+                ("feedback", self._feedback.is_read, self._feedback.troubles()),
+                ("policy-events", self._policy_events.is_read, self._policy_events.troubles()),
+            )
+            if is_read
+        )
+
     def _check_policies(self) -> Check:
         """
         Tell which owners' identities are not known.
@@ -427,6 +453,7 @@ class Relay:
             observed_until=observed_until(delegate, self._walk.house.rules),
             share=shares.shares.get(delegate.name, Share()),
             recipients_today=shares.sent_today(delegate.name, time.monotonic()),
+            feedback=self._feedback.told_of(delegate.name),
         )
 
     def _premises(self, name: str) -> Premises | None:

@@ -6,7 +6,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,9 @@ from relay.delegates.tokens import Issuer
 from relay.dispatch import DispatchOptions
 from relay.dns.recipient_domains import Ask
 from relay.dns.servers import system_servers
+from relay.feedback.feedback import FeedbackOptions
+from relay.feedback.queues import Queue
+from relay.feedback.standing import Tolerance
 from relay.identities.accounts import Access, Accounts, AtOnce
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
@@ -42,7 +45,7 @@ from relay.sending.pace.pacer import Pacer
 from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share
 from relay.sending.troubles import OWN
-from relay.settings.aws import DEFAULT_SPOOL
+from relay.settings.aws import DEFAULT_SPOOL, QueueSettings
 from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
@@ -53,6 +56,7 @@ from relay.words.certificates import read_certificate_name
 from relay.words.delegates import NOTIFICATIONS, Delegate
 from relay.words.freshness import Terms
 from relay.words.roles import AssumedRole
+from relay.words.standings import Thresholds
 
 USER_AGENT = f"ses-relay/{__version__}"
 #: The principal of a delegate that is the relay itself.
@@ -231,6 +235,34 @@ def pacer_of(settings: Settings, ses: SesDoor, account: Callable[[], str], obser
 def shares_of(settings: Settings) -> dict[str, Share]:
     """Return the delegates' limits."""
     return {each.name: Share(each.rate, each.daily_recipients) for each in settings.delegate}
+
+
+def feedback_of(settings: Settings) -> FeedbackOptions:
+    """Return which queues tell of mail, and what bounces and complaints of each delegate come to."""
+    feedback = settings.feedback
+    tolerances = {
+        each.name: Tolerance(
+            bounces=Thresholds(**(feedback.bounce_rate if each.bounce_rate is None else each.bounce_rate)),
+            complaints=Thresholds(**(feedback.complaint_rate if each.complaint_rate is None else each.complaint_rate)),
+            window=feedback.window,
+            minimum=feedback.minimum,
+            suspend_for=feedback.suspend_for,
+            slow_rate=feedback.slow_rate,
+        )
+        for each in settings.delegate
+    }
+    return FeedbackOptions(_queues(feedback.queue_url, feedback.queue, settings), feedback.path, tolerances)
+
+
+def policy_queues_of(settings: Settings) -> tuple[Queue, ...]:
+    """Return which queues tell of changed policies."""
+    return _queues(settings.policies.events_queue, settings.policies.queue, settings)
+
+
+def _queues(url: str | None, others: Iterable[QueueSettings], settings: Settings) -> tuple[Queue, ...]:
+    first = [] if url is None else [QueueSettings(url=url)]
+    region, sts_url = settings.ses.region or "us-east-1", endpoint_of(settings)
+    return tuple(Queue(each.url, each.role_arn, each.external_id, region, sts_url) for each in (*first, *others))
 
 
 def roles_of(settings: Settings) -> list[AssumedRole]:

@@ -1,4 +1,4 @@
-"""``ses-relay delegate``: the hash of a password, who is configured, and what to ask of an identity owner."""
+"""``ses-relay delegate``: the hash of a password, who is configured, how they stand, what to ask of an owner."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from relay.cli.configuration import config_option, settings_or_exit
 from relay.cli.delegate_feedback import feedback
 from relay.cli.delegate_request import as_json as request_as_json
 from relay.cli.delegate_request import render as render_request
+from relay.cli.delegate_standing import report, resume
 from relay.cli.delegate_ways import Way, look_at, ways_of
 from relay.cli.identities import identity_arn
 from relay.delegates.passwords import hash_password
@@ -29,6 +30,8 @@ def command() -> None:
 
 
 command.add_command(feedback)
+command.add_command(report)
+command.add_command(resume)
 
 
 @command.command(name="hash")

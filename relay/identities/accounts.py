@@ -7,7 +7,7 @@ quotas in Amazon SES"); all of an owner's tools share it. Whoever asks brings a 
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -124,6 +124,7 @@ class Accounts:
         pace: Whom a call to SES waits for.
         tries: Attempts at a call that AWS throttles or does not answer.
         session_name: Of the sessions of roles, as the owners' CloudTrail shows them.
+        endpoints: In place of AWS's own endpoints of other services, by their names.
         new_session: Gives a boto3 session: the standard chain of credentials.
 
     """
@@ -136,6 +137,7 @@ class Accounts:
         pace: Pace | None = None,
         tries: int = TRIES,
         session_name: str = "ses-relay",
+        endpoints: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         new_session: Callable[[], Any] | None = None,
     ) -> None:
@@ -144,6 +146,7 @@ class Accounts:
         self._pace = pace or OneASecond()
         self._tries = tries
         self._session_name = session_name
+        self._endpoints = {} if endpoints is None else dict(endpoints)
         self._sleep = sleep
         self._new_session = new_session
         self._sessions: dict[str | None, Any] = {}
@@ -218,7 +221,7 @@ class Accounts:
             key = (service, account, region)
             if key not in self._clients:
                 config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})
-                url = self._endpoint_url if service in _AT_ENDPOINT else None
+                url = self._endpoint_url if service in _AT_ENDPOINT else self._endpoints.get(service)
                 session = self._session(account, region)
                 self._clients[key] = session.client(service, region_name=region, endpoint_url=url, config=config)
             return self._clients[key]

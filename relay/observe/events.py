@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from relay.words.endings import Outcome, Reason
+from relay.words.standings import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +225,46 @@ class ReadinessSeen:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackHeard:
-    """SES told what became of a delegate's mail. ``kind`` is one of :data:`relay.observe.labels.FEEDBACK`."""
+    """
+    SES told what became of a delegate's mail.
+
+    ``kind`` is one of :data:`relay.observe.labels.FEEDBACK`, or other; ``number``: recipients it is news for, of a
+    complaint 1. ``record``: the message, its recipients and what SES said; JSON-ready.
+    """
 
     delegate: str
     kind: str
+    number: int = 1
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingChanged:
+    """
+    A delegate's bounces and complaints made it stand otherwise, or it was found so at start (``is_news`` False).
+
+    ``until``: the end of a suspension, in seconds since the epoch; ``why``: a sentence.
+    """
+
+    delegate: str
+    standing: Standing
+    until: float | None = None
+    why: str = ""
+    is_news: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRead:
+    """
+    A queue of SQS was asked, or a message of it was read.
+
+    ``queue``: what it is for, feedback or policies. ``result``: ok or failed of a poll; taken, known (it came before),
+    ignored or malformed of ``number`` messages.
+    """
+
+    queue: str
+    result: str
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +392,8 @@ Event: TypeAlias = (
     | StalenessBounded
     | ReadinessSeen
     | FeedbackHeard
+    | StandingChanged
+    | QueueRead
     | NoticeWritten
     | DelegatesObserved
     | Delivered

@@ -32,11 +32,15 @@ RECIPIENT_DOMAINS: Final = frozenset({"taken", "no-such-domain", "no-mail-host",
 REPAIRS: Final = frozenset({"bare-lf", "8bit-names", "long-lines", "missing-headers"})
 CHECKS: Final = frozenset(
     {"credentials", "roles", "policies", "delegates", "spool", "certificate", "listeners", "feedback", "journal"}
+    | {"policy-events"}
 )
 #: What SES tells of mail: ``bounce`` is permanent, and what SES's limits are about.
 FEEDBACK: Final = frozenset(
     {"send", "delivery", "delivery-delay", "bounce", "transient-bounce", "complaint", "reject", "rendering-failure"}
 )
+QUEUES: Final = ("feedback", "policies")
+POLLS: Final = ("ok", "failed")
+LETTERS: Final = ("taken", "known", "ignored", "malformed")
 NOTICES: Final = frozenset({"queued", "not-kept", "sent", "deferred", "ambiguous"} | {"failed"})
 POLICY_CHANGES: Final = frozenset(
     {"added", "changed", "removed", "identity-added", "identity-removed", "verified", "unverified"}

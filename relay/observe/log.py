@@ -26,6 +26,7 @@ _AUTH_LEVELS: Final[Mapping[str, Level]] = {"ok": "debug", "aborted": "info", "f
 _REFRESH_LEVELS: Final[Mapping[str, Level]] = {"ok": "info", "problems": "warning", "failed": "error"}
 _DELIVERY_LEVELS: Final[Mapping[str, Level]] = {"sent": "info", "deferred": "info", "ambiguous": "warning"}
 _LEVELS: Final[Mapping[str, Level]] = {"debug": "debug", "info": "info", "warning": "warning", "error": "error"}
+_UNEVENTFUL: Final = frozenset({"send", "delivery", "delivery-delay", "other"})
 _WELL: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED, Outcome.ABORTED})
 
 
@@ -87,6 +88,8 @@ class Log:
             events.DelegatesObserved: self._delegates_observed,
             events.Delivered: self._delivered,
             events.AttemptsFound: self._attempts_found,
+            events.FeedbackHeard: self._feedback_heard,
+            events.StandingChanged: self._standing_changed,
             events.Incident: self._incident,
             events.Noted: self._noted,
         }
@@ -167,6 +170,16 @@ class Log:
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self.line("warning", "spool.attempts-found", {"count": len(event.queue_ids), "queue_ids": event.queue_ids})
+
+    def _feedback_heard(self, event: events.FeedbackHeard) -> None:
+        """What went well is in the message's own line; at level debug it is told again."""
+        level: Level = "debug" if event.kind in _UNEVENTFUL else "info"
+        self.line(level, "feedback", {"delegate": event.delegate, "kind": event.kind, **event.record})
+
+    def _standing_changed(self, event: events.StandingChanged) -> None:
+        until = None if event.until is None else datetime.fromtimestamp(event.until, UTC).isoformat(timespec="seconds")
+        fields = {"delegate": event.delegate, "standing": event.standing.word, "until": until, "why": event.why}
+        self.line("warning" if event.standing else "info", "delegate.standing", fields)
 
     def _incident(self, event: events.Incident) -> None:
         # The trace is bounded by itself, and longer than other texts may be.

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Any, Final
 
 import prometheus_client
@@ -74,6 +75,7 @@ class Metrics:
         self._repair = among(labels.REPAIRS)
         self._domain = among(labels.RECIPIENT_DOMAINS)
         self._change = among(labels.POLICY_CHANGES)
+        self._queue, self._letter = among(labels.QUEUES), among(labels.LETTERS)
         self._check, self._feedback_kind = among(labels.CHECKS), among(labels.FEEDBACK)
         self._delivery = among(labels.DELIVERIES)
         self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
@@ -100,6 +102,8 @@ class Metrics:
             events.StalenessBounded: self._staleness_bounded,
             events.ReadinessSeen: self._readiness_seen,
             events.FeedbackHeard: self._feedback_heard,
+            events.StandingChanged: self._standing_changed,
+            events.QueueRead: self._queue_read,
             events.NoticeWritten: self._notice_written,
             events.DelegatesObserved: self._observed.told,
             events.Delivered: self._delivered,
@@ -147,6 +151,9 @@ class Metrics:
         self._decisions = Heard(self._counter("ses_relay_decisions_total").labels, self._question)
         self.registry.register(self._observed)
         self._feedback = Children(self._counter("ses_relay_feedback_total").labels)
+        self._standing = Children(self._gauge("ses_relay_delegate_standing").labels)
+        self._polls = Children(self._counter("ses_relay_queue_polls_total").labels)
+        self._letters = Children(self._counter("ses_relay_queue_messages_total").labels)
         self._repairs = Children(self._counter("ses_relay_repairs_total").labels)
         self._recipient_domains = Children(self._counter("ses_relay_recipient_domains_total").labels)
         self._decision_seconds = self._histogram("ses_relay_decision_seconds")
@@ -202,13 +209,7 @@ class Metrics:
         for listener in listeners:
             self._received[listener,].inc(0)
             self._sessions[listener,].set(0)
-        delegates = tuple(delegates)
-        self._observed.admit(delegates)
-        for delegate in delegates:
-            for outcome, reason in _LOOKED_FOR:
-                self._messages[delegate, outcome.value, reason.value].inc(0)
-            for kind in ("send", "bounce", "complaint"):
-                self._feedback[delegate, kind].inc(0)
+        self._begin_delegates(tuple(delegates))
         for result in sorted(labels.REFRESHES):
             self._refreshes[result,].inc(0)
         for kind in sorted(labels.POLICY_CHANGES):
@@ -219,6 +220,19 @@ class Metrics:
             self._recipient_domains[result,].inc(0)
         for result in sorted(labels.NOTICES):
             self._notices[result,].inc(0)
+        for queue, result in product(labels.QUEUES, labels.POLLS):
+            self._polls[queue, result].inc(0)
+        for queue, result in product(labels.QUEUES, labels.LETTERS):
+            self._letters[queue, result].inc(0)
+
+    def _begin_delegates(self, delegates: tuple[str, ...]) -> None:
+        self._observed.admit(delegates)
+        for delegate in delegates:
+            for outcome, reason in _LOOKED_FOR:
+                self._messages[delegate, outcome.value, reason.value].inc(0)
+            self._standing[delegate,].inc(0)
+            for kind in ("send", "bounce", "complaint"):
+                self._feedback[delegate, kind].inc(0)
 
     def _label_of(self, delegate: str) -> str:
         return self._delegate(delegate)
@@ -311,7 +325,17 @@ class Metrics:
         self._notices[event.result if event.result in labels.NOTICES else "failed",].inc()
 
     def _feedback_heard(self, event: events.FeedbackHeard) -> None:
-        self._feedback[self._delegate(event.delegate), self._feedback_kind(event.kind)].inc()
+        self._feedback[self._delegate(event.delegate), self._feedback_kind(event.kind)].inc(max(0, event.number))
+
+    def _standing_changed(self, event: events.StandingChanged) -> None:
+        if self._delegate(event.delegate) == event.delegate:
+            self._standing[event.delegate,].set(event.standing)
+
+    def _queue_read(self, event: events.QueueRead) -> None:
+        if event.result in labels.POLLS:
+            self._polls[self._queue(event.queue), event.result].inc()
+        else:
+            self._letters[self._queue(event.queue), self._letter(event.result)].inc(max(0, event.number))
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self._possible_duplicates.inc(len(event.queue_ids))

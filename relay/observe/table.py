@@ -229,6 +229,25 @@ ROWS: Final = (
         "What SES tells of a delegate's mail, one for each recipient where SES names them (feedback.queue_url).",
     ),
     Row(
+        "ses_relay_delegate_standing",
+        "gauge",
+        ("delegate",),
+        "What its bounces and complaints have brought a delegate to: 0 good, 1 warned, 2 slowed, 3 suspended.",
+    ),
+    Row(
+        "ses_relay_queue_polls_total",
+        "counter",
+        ("queue", "result"),
+        "Questions to the queues of SQS that are read, by what they are for (feedback.queue_url, "
+        "policies.events_queue).",
+    ),
+    Row(
+        "ses_relay_queue_messages_total",
+        "counter",
+        ("queue", "result"),
+        "Messages of these queues that were read, and then deleted there.",
+    ),
+    Row(
         "ses_relay_incidents_total",
         "counter",
         (),
@@ -270,7 +289,7 @@ ROWS: Final = (
 #: What each label may hold.
 LABELS: Final = {
     "check": "`credentials`, `roles`, `policies`, `delegates`, `spool`, `certificate`, `listeners`, `feedback`, "
-    "`journal`",
+    "`policy-events`, `journal`",
     "listener": "the address of a `[[listener]]`",
     "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for one that is no longer configured",
     "outcome": "`accepted`, `queued`, `rejected`, `deferred`, `aborted`",
@@ -290,6 +309,8 @@ LABELS: Final = {
     "`ses_relay_deliveries_total`: `sent`, `deferred`, `ambiguous`, `refused` (by SES, for good), `withdrawn` (the "
     "policies no longer allow it), `expired`, `quarantined`; "
     "`ses_relay_notices_total`: `queued`, `not-kept` (in no spool yet), `sent`, `deferred`, `ambiguous`, `failed`; "
+    "`ses_relay_queue_polls_total`: `ok`, `failed`; `ses_relay_queue_messages_total`: `taken`, `known` (it had come "
+    "before), `ignored`, `malformed`; "
     "`ses_relay_auth_total`: `ok`, `bad-credentials`, `form`, `aborted`, `unavailable`, `throttled`, `plaintext`",
     "state": "`due`, `sending`, `held`, `failed`, `quarantined`",
     "kind": "`ses_relay_ses_disagreements_total`: `access-denied`, `not-verified`; `ses_relay_policy_changes_total`: "
@@ -297,6 +318,7 @@ LABELS: Final = {
     "`ses_relay_repairs_total`: "
     "`bare-lf`, `8bit-names`, `long-lines`, `missing-headers`; `ses_relay_feedback_total`: `send`, `delivery`, "
     "`delivery-delay`, `bounce` (for good), `transient-bounce`, `complaint`, `reject`, `rendering-failure`",
+    "queue": "`feedback`, `policies`",
     "mechanism": "`PLAIN`, `LOGIN`, `other`",
     "command": "an SMTP verb, `connect`, `data-end`, `other`",
     "code": "a reply code that SMTP knows, `other`",

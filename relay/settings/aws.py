@@ -16,6 +16,7 @@ from relay.settings.forms import (
     Instant,
     Mailbox,
     Nameserver,
+    QueueUrl,
     Rate,
     Region,
     Role,
@@ -23,12 +24,22 @@ from relay.settings.forms import (
     SendRate,
     Size,
     SpoolUrl,
-    Text,
+    ThresholdTable,
 )
 from relay.settings.keys import Section, option, required
 
 #: The spool where none is named. Its folder is systemd's to make, or a volume; unasked we make none.
 DEFAULT_SPOOL: Final = Path("/var/lib/ses-relay/spool.db")
+
+
+class QueueSettings(Section):
+    """One more queue of SQS that is read, such as that of an account which a role sends for."""
+
+    url: QueueUrl = required("Its URL.", "https://sqs.us-east-1.amazonaws.com/111111111111/ses-relay-feedback")
+    role_arn: Role | None = option(
+        "A role that may read it: ReceiveMessage and DeleteMessage. Unset: the relay's own credentials.", default=None
+    )
+    external_id: ExternalId | None = option("The external id for role_arn.", default=None)
 
 
 class OwnerSettings(Section):
@@ -88,7 +99,13 @@ class PolicySettings(Section):
     snapshot: FilePath | None = option(
         "A file that keeps what SES told over a restart, which then decides at once. Unset: in memory.", default=None
     )
+    events_queue: QueueUrl | None = option(
+        "An SQS queue that EventBridge fills with CloudTrail's records of changed identities and policies: what "
+        "changed is read again at once (docs/how-to/policies-from-ses.md).",
+        default=None,
+    )
     owner: tuple[OwnerSettings, ...] = option("The owners.", default=[])
+    queue: tuple[QueueSettings, ...] = option("More queues like events_queue.", default=[])
 
     def source_of(self, owner: OwnerSettings) -> Literal["ses", "directory", "sealed"]:
         """Return where the policies of *owner* come from."""
@@ -237,9 +254,38 @@ class DnsSettings(Section):
 
 
 class FeedbackSettings(Section):
-    """Bounces and complaints."""
+    """
+    Bounces and complaints, read from SQS and counted for each delegate (docs/how-to/feedback-paths.md).
 
-    queue_url: Text | None = option("The SQS queue that receives SES's events.", default=None)
+    Rates are parts of the recipients that a delegate's mail was sent to.
+    """
+
+    queue_url: QueueUrl | None = option("The SQS queue that receives SES's events. Unset: none is read.", default=None)
+    queue: tuple[QueueSettings, ...] = option("More queues like queue_url.", default=[])
+    path: FilePath | None = option(
+        "A file for counts and standings, for `ses-relay delegate report` and `resume`. Unset: in memory, and a "
+        "restart forgets who was slowed or suspended.",
+        default=None,
+    )
+    bounce_rate: ThresholdTable = option(
+        "From which rates of permanent bounces a delegate is warned of, slowed, or suspended. SES reviews an account "
+        "from 0.05, and may stop it from 0.1.",
+        default={"warn": 0.05},
+    )
+    complaint_rate: ThresholdTable = option(
+        "The same for complaints. SES reviews an account from 0.001, and may stop it from 0.005.",
+        default={"warn": 0.001},
+    )
+    window: Duration = option("The time whose mail counts for the rates.", default="24h", ge=60, le=30 * 86400)
+    minimum: Count = option("Recipients in the window below which nobody is judged.", default=100, ge=1)
+    slow_rate: Rate = option("How fast a delegate may send that is slowed, in recipients.", default="1/s")
+    suspend_for: Duration = option(
+        "How long a delegate is suspended: its mail is refused with 454 4.7.1. Then it is slowed until enough of its "
+        "mail is good.",
+        default="1h",
+        ge=1,
+        le=30 * 86400,
+    )
 
 
 class SharedSettings(Section):

@@ -7,6 +7,7 @@ from typing import Final
 from relay.settings.authority import as_its_own, in_one_account, observing, observing_all, sealed_owners
 from relay.settings.aws import DEFAULT_SPOOL
 from relay.settings.door import I_KNOW, ListenerSettings
+from relay.settings.feedback import heard
 from relay.settings.forms import HostPort
 from relay.settings.keys import KeyPath
 from relay.settings.model import Settings
@@ -43,6 +44,7 @@ def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
     yield from policies(settings, written)
     yield from _delivery(settings, written)
     yield from _admin(settings)
+    yield from heard(settings)
 
 
 def _listeners(settings: Settings) -> Iterator[Finding]:

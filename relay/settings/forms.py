@@ -38,6 +38,8 @@ _SECRET_ID = re.compile(
 _SQLITE = re.compile(r"//?[^/?#]+(?:/[^/?#]+)*")
 _ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
 
+_STANDINGS: Final = ("warn", "slow", "suspend")
+
 #: What may sign a token: by a key pair only, for who can check a shared secret can also sign with it.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 #: What every message says for itself: an operator cannot make it known (semantics of a question).
@@ -333,6 +335,32 @@ def _read_nameserver(value: object) -> Server:
     return read_server(_text(value))
 
 
+def _read_queue_url(value: object) -> str:
+    text = _read_url(value)
+    if not urlsplit(text).path.strip("/"):
+        raise ValueError(f"{shown(text)} is no queue: write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return text
+
+
+def _read_thresholds(value: object) -> dict[str, float]:
+    if not isinstance(value, dict) or not value.keys() <= set(_STANDINGS):
+        raise ValueError("write a table of rates: { warn = 0.05, slow = 0.08, suspend = 0.1 }")
+    rates = {name: _read_part(value[name]) for name in _STANDINGS if name in value}
+    if list(rates.values()) != sorted(rates.values()):
+        raise ValueError("warn is the lowest rate, then slow, then suspend")
+    return rates
+
+
+def _read_part(value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise ValueError(f"{shown(value)} is no rate: write a part of one, such as 0.05 for 5 %")
+    return number
+
+
 def _read_tags(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(tag, str) for tag in value.values()):
         raise ValueError('write a table of tags: { team = "billing" }')
@@ -376,4 +404,6 @@ Endpoint = Annotated[str, BeforeValidator(_read_url), Form("a URL")]
 Egress = Annotated[str, BeforeValidator(_read_egress), Form("an address, vpce-... or vpc-...")]
 Organization = Annotated[str, BeforeValidator(_read_organization), Form("an organization id")]
 Context = Annotated[dict[str, tuple[str, ...]], PlainValidator(_read_context), Form("a table of condition keys")]
+QueueUrl = Annotated[str, BeforeValidator(_read_queue_url), Form("the URL of a queue")]
+ThresholdTable = Annotated[dict[str, float], PlainValidator(_read_thresholds), Form("a table of rates")]
 Tags = Annotated[dict[str, str], PlainValidator(_read_tags), Form("a table of texts")]

@@ -43,7 +43,6 @@ _SHARED: Final = "sharing state between relays"
 
 LATER: Final = (
     _harmless("server.workers", "several workers", "one process serves all", default=1),
-    _harmless("feedback.queue_url", "feedback from SES", "nobody reads the queue"),
     _harmless("shared.url", _SHARED, "this relay counts for itself"),
 )
 

@@ -26,6 +26,7 @@ from relay.settings.forms import (
     SecretPath,
     Tags,
     Text,
+    ThresholdTable,
 )
 from relay.settings.keys import Section, option, required
 from relay.words.delegates import Delegate
@@ -130,6 +131,10 @@ class DelegateSettings(Section):
     )
     rate: Rate | None = option('The most recipients in a time, such as "20/s". Unset: no limit.', default=None)
     daily_recipients: Count | None = option("The most recipients in a day. Unset: no limit.", default=None, ge=1)
+    bounce_rate: ThresholdTable | None = option(
+        "From which rates of bounces it is warned of, slowed, or suspended. Unset: as [feedback] says.", default=None
+    )
+    complaint_rate: ThresholdTable | None = option("The same for complaints.", default=None)
     reveal: Literal["reason", "full"] | None = option(
         "What a refusal tells this delegate. Unset: as [authorization] says.", default=None
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 
 class Standing(IntEnum):
@@ -40,3 +41,7 @@ class Thresholds:
     def of(self, standing: Standing) -> float | None:
         """Return the rate from which it is *standing*."""
         return {Standing.WARNED: self.warn, Standing.SLOWED: self.slow, Standing.SUSPENDED: self.suspend}.get(standing)
+
+
+#: Nothing comes of any rate.
+NEVER: Final = Thresholds()

@@ -159,9 +159,9 @@ def test_every_event_is_known(written):
         events.PoliciesForgotten,
         events.StalenessBounded,
         events.ReadinessSeen,
-        events.FeedbackHeard,
         events.NoticeWritten,
         events.JournalDropped,
+        events.QueueRead,
         LoopLagged,
     }
 

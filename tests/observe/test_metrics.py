@@ -42,6 +42,7 @@ from relay.observe.metrics import Metrics
 from relay.words.delegates import NOTIFICATIONS
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
+from relay.words.standings import Standing
 from relay.words.transactions import Ending
 from tests.observe.givens import IDENTITY, LISTENER, ended
 
@@ -103,6 +104,9 @@ def one_of_each() -> Metrics:
         events.StalenessBounded(3600.0),
         events.ReadinessSeen(is_ready=True, troubled={"roles": True, "listeners": False}),
         events.FeedbackHeard("billing", "complaint"),
+        events.StandingChanged("billing", Standing.SLOWED, why="bounces"),
+        events.QueueRead("feedback", "ok"),
+        events.QueueRead("feedback", "taken", 3),
         events.NoticeWritten("queued"),
         events.Incident("i", "s", ValueError("of ours")),
         LoopLagged(0.001),
@@ -198,6 +202,22 @@ def test_a_source_that_is_read_no_more_leaves_no_series_behind():
     ages = families(metrics)["ses_relay_policy_age_seconds"].samples
     assert [sample.labels["identity"] for sample in ages] == ["arn:aws:ses:us-east-1:2:identity/b.example"]
     assert families(metrics)["ses_relay_policy_revocation_seconds"].samples == []
+
+
+def test_feedback_counts_recipients_and_the_standing_is_of_those_that_are_configured():
+    metrics = make()
+    metrics(events.FeedbackHeard("billing", "bounce", 3))
+    metrics(events.FeedbackHeard("nobody", "no-such-kind"))
+    metrics(events.StandingChanged("billing", Standing.SUSPENDED, 1.0, "bounces"))
+    metrics(events.StandingChanged("nobody", Standing.SUSPENDED, 1.0, "bounces"))
+    metrics(events.QueueRead("nobody", "nothing", 2))
+
+    heard = {tuple(each.labels.values()): each.value for each in families(metrics)["ses_relay_feedback"].samples}
+    assert (heard["billing", "bounce"], heard["other", "other"]) == (3, 1)
+    stands = {each.labels["delegate"]: each.value for each in families(metrics)["ses_relay_delegate_standing"].samples}
+    assert (stands["billing"], "nobody" in stands) == (3, False)
+    read = {tuple(each.labels.values()): each.value for each in families(metrics)["ses_relay_queue_messages"].samples}
+    assert read["other", "other"] == 2
 
 
 def test_nothing_else_is_registered():

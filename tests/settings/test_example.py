@@ -30,11 +30,12 @@ PROMISED = {
     "trusted_networks role_arn external_id account_grant mode observe_until same_account allow_identities "
     "default_source_arn default_from_arn default_return_path_arn allow_source_arns return_path configuration_set "
     "allow_configuration_sets allow_message_tags tenant allow_tenants organization_id principal_tags repair rate "
-    "daily_recipients reveal",
+    "daily_recipients bounce_rate complaint_rate reveal",
     "delegates": "file htpasswd secrets_refresh_interval oauth",
     "delegates.oauth": "issuer audience jwks_url ca algorithms claim names",
-    "policies": "source directory refresh_interval max_stale snapshot owner",
+    "policies": "source directory refresh_interval max_stale snapshot events_queue owner queue",
     "policies.owner": "account regions role_arn external_id source",
+    "policies.queue": "url role_arn external_id",
     "authorization": "mode observe_until source_arn x_ses_headers same_account reveal context",
     "ses": "endpoint_url region max_send_rate egress connect_timeout read_timeout max_connections",
     "delivery": "mode budget",
@@ -43,7 +44,8 @@ PROMISED = {
     "limits": "message_bytes recipients over_recipients null_reverse_path connections connections_per_client "
     "auth_failures_per_minute auth_failures_per_day line_endings",
     "dns": "nameservers check_recipient_domains",
-    "feedback": "queue_url",
+    "feedback": "queue_url queue path bounce_rate complaint_rate window minimum slow_rate suspend_for",
+    "feedback.queue": "url role_arn external_id",
     "shared": "url",
     "admin": "address token_file console token",
     "admin.token": "name file role delegates",
@@ -85,7 +87,7 @@ def test_every_key_is_shown_with_a_value_that_it_accepts(path):
 
     values = tomllib.loads(line)
     for name in reversed(path[:-1]):
-        values = {name: [values] if name in ("listener", "delegate", "owner", "token", "oauth") else values}
+        values = {name: [values] if name in ("listener", "delegate", "owner", "token", "oauth", "queue") else values}
 
     assert [finding for finding in validate(values)[1] if finding.why != "missing"] == []
 
