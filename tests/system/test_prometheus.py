@@ -1,4 +1,4 @@
-"""A real Prometheus before a real relay on a bad day: every panel shows something, the right alerts are on their way."""
+"""A real Prometheus before a real relay on a bad day: every panel shows something, the right alerts are coming."""
 
 import json
 import time
