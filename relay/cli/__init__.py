@@ -15,6 +15,7 @@ COMMANDS = (
     "healthcheck",
     "identity",
     "local_ses",
+    "migrate",
     "policy",
     "serve",
     "spool",

@@ -71,6 +71,12 @@ def compare_each(key: str, patterns: Sequence[Pattern]) -> dict[str, Json]:
     return {f"ForAllValues:{operator}": compared, "Null": {key: "false"}}
 
 
+def compare_any(key: str, patterns: Sequence[Pattern]) -> dict[str, Json]:
+    """Return the condition that one of the values of *key*, at least, is one of *patterns*."""
+    ((operator, compared),) = compare(key, patterns).items()
+    return {f"ForAnyValue:{operator}": compared}
+
+
 def join(*conditions: Mapping[str, Json]) -> Json:
     """Return the conditions together; keys under the same operator stand side by side."""
     joined: Json = {}
@@ -90,6 +96,11 @@ def allow(sid: str, principal: str, actions: Sequence[str], resource: str, condi
         "Resource": resource,
     }
     return statement | ({"Condition": dict(condition)} if condition else {})
+
+
+def deny(sid: str, principal: str, actions: Sequence[str], resource: str, condition: Mapping[str, Json]) -> Json:
+    """Return one Deny."""
+    return allow(sid, principal, actions, resource, condition) | {"Effect": "Deny"}
 
 
 def document(statements: Sequence[Json]) -> Json:
