@@ -14,7 +14,15 @@ from relay.audit.book import ACTION, CHANGE, AuditBook, Entry
 from relay.identities.aside import aside
 from relay.judgement.catalog import Catalog
 from relay.judgement.rules import Rules
-from relay.observe.events import DelegatesObserved, Event, Noted, Observer, PoliciesRefreshed, PolicyChanged
+from relay.observe.events import (
+    DelegatesObserved,
+    Event,
+    Noted,
+    Observer,
+    PoliciesRefreshed,
+    PolicyChanged,
+    StandingChanged,
+)
 from relay.observe.observers import Ear
 from relay.observe.plain import bounded
 from relay.owner.changes import Change, Ledger, Owner, entry_of, is_loss
@@ -88,6 +96,7 @@ class Trail:
             PoliciesRefreshed: self._refreshed,
             Noted: self._noted,
             DelegatesObserved: self._observed,
+            StandingChanged: self._stands_otherwise,
         }
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,6 +119,12 @@ class Trail:
 
     def _observed(self, event: DelegatesObserved) -> None:
         self._act("observing", {"until": {name: date_of(end) for name, end in event.until.items()}})
+
+    def _stands_otherwise(self, event: StandingChanged) -> None:
+        if event.is_news:
+            until = None if event.until is None else date_of(event.until)
+            told = {"delegate": event.delegate, "standing": event.standing.word, "until": until, "why": event.why}
+            self._act("delegate.standing", told)
 
     def start(self) -> None:
         """Begin to compare what is read with what was, to tell, and to keep."""

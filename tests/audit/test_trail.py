@@ -14,7 +14,16 @@ from relay.audit.trail import Surroundings, Trail
 from relay.journal.files import open_to_read
 from relay.judgement.catalog import Catalog, Identity
 from relay.judgement.rules import Rules
-from relay.observe.events import DelegatesObserved, Event, LoopLagged, Noted, PoliciesRefreshed, PolicyChanged
+from relay.observe.events import (
+    DelegatesObserved,
+    Event,
+    LoopLagged,
+    Noted,
+    PoliciesRefreshed,
+    PolicyChanged,
+    StandingChanged,
+)
+from relay.words.standings import Standing
 from tests.owner.test_changes import DELEGATES, INVOICES, NEWS, catalog, identity
 
 
@@ -129,9 +138,13 @@ async def test_what_operators_do_is_kept_and_nothing_else(watched):
         watched.trail(Noted("info", "caller.known", {"arn": "x"}))
         watched.trail(LoopLagged(0.1))
         watched.trail(DelegatesObserved({"intern": float("inf")}))
+        watched.trail(StandingChanged("intern", Standing.SUSPENDED, watched.now, "0.4 % complaints"))
+        watched.trail(StandingChanged("billing", Standing.WARNED, is_news=False))
 
     actions = {entry.what["action"]: entry.what["details"] for entry in watched.kept()}
-    assert actions.keys() == {"spool.changed", "observing"}
+    assert actions.keys() == {"spool.changed", "observing", "delegate.standing"}
+    assert actions["delegate.standing"]["delegate"] == "intern"
+    assert actions["delegate.standing"]["until"] == "2026-11-21T08:00:00.000000Z"
     assert actions["observing"] == {"until": {"intern": "no end"}}
     assert len(actions["spool.changed"]["long"]) < 3000
 
