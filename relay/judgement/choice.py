@@ -69,7 +69,7 @@ class Grounds:
     What a judgement turned out to rest on, noted while it is made.
 
     ``oldest`` and ``newest``: when what it read was read, seconds since the epoch. ``are_lasting``: all of it was
-    fresh. ``keys``: the condition keys that the policies it asked refer to.
+    fresh. ``keys``: the condition keys that it may have looked up.
     """
 
     oldest: float = math.inf

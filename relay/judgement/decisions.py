@@ -17,7 +17,7 @@ from relay.judgement.verdicts import Decision, Verdict
 from relay.policy.answers import Decision as Answer
 from relay.policy.answers import Evaluation
 from relay.policy.document import Policy, UnreadablePolicy
-from relay.policy.evaluation import evaluate
+from relay.policy.evaluation import evaluate, keys_asked
 from relay.policy.request import Request
 from relay.words.apis import Api
 from relay.words.arns import IdentityArn
@@ -107,12 +107,12 @@ def _evaluate(question: Question, identity: Identity, hearing: Hearing) -> list[
     if seen.feedback != str(question.feedback):
         seen = replace(seen, feedback=str(question.feedback))
     keys, bare_keys = keys_of(identity.policies)
-    hearing.choice.grounds.keys |= keys
     answers = []
     for action in seen.api.actions:
         asked = "" if seen.api is Api.RAW else action
         for label, context in contexts(seen, identity.arn, keys, bare_keys):
             request = Request(seen.caller, action, str(identity.arn), context)
+            hearing.choice.grounds.keys |= keys_asked(request, identity.policies)
             answer = evaluate(request, identity.policies, trace=hearing.trace)
             if not hearing.trace and verdict_of(answer, seen.delegate, identity.arn) is not Verdict.ALLOWED:
                 answer = evaluate(request, identity.policies, trace=True)

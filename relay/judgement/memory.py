@@ -53,6 +53,7 @@ class Memory:
             facts.return_path_arn,
             tuple(facts.x_ses.items()),
             apis_for(bulk.octets),
+            len(envelope.forward_paths) > 1,  # read in two ways, if only by statements about others
         )
         entry = self._find(key, choice)
         if entry is not None and entry[2] is not None:

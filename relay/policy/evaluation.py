@@ -39,6 +39,23 @@ def evaluate(request: Request, policies: Sequence[Policy | UnreadablePolicy], *,
     return Evaluation(Decision.IMPLICIT_DENY, (), None, unknown, traces, (), action)
 
 
+def keys_asked(request: Request, policies: Sequence[Policy | UnreadablePolicy]) -> frozenset[str]:
+    """
+    Name the keys that :func:`evaluate` may look up: those of statements on this action that may be about this caller.
+
+    Whatever else the context holds makes no difference to its decision.
+    """
+    action = request.action.lower()
+    asked: set[str] = set()
+    for policy in policies:
+        for statement in policy.statements if isinstance(policy, Policy) else ():
+            if statement.actions.match(action) and statement.principals.match(request.caller):
+                asked |= statement.resources.variables
+                for condition in statement.conditions:
+                    asked |= condition.variables | {condition.key}
+    return frozenset(asked)
+
+
 def could_allow(request: Request, policies: Sequence[Policy | UnreadablePolicy]) -> bool:
     """
     Whether the answer could still be Allow once everything unknown is known: the question turned round.

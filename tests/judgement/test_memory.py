@@ -14,7 +14,7 @@ from relay.judgement.rules import Rules
 from relay.mail.facts import MessageFacts
 from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
-from tests.judgement.building import NOW, allow, arn, catalog, delegate, deny, envelope, facts, identity
+from tests.judgement.building import NOW, allow, arn, catalog, delegate, deny, envelope, facts, identity, statement
 from tests.judgement.test_properties import ADDRESSES, scenes, some
 
 PATHS = st.builds(
@@ -89,6 +89,20 @@ def test_what_hangs_on_recipients_or_time_is_judged_every_time(key):
 
     assert judged(memory, known, facts(), envelope(), APP, NOW) == first
     assert judged(memory, known, facts(), envelope(), APP, NOW) is not first
+
+
+def test_what_is_said_of_others_does_not_matter():
+    """Recipients are asked for, but not of this delegate; nor for this call."""
+    asks = {"ForAllValues:StringLike": {"ses:Recipients": "*@rcpt.example"}}
+    others = statement("Allow", "arn:aws:iam::999999999999:user/other", asks)
+    memory, known = (
+        Memory(),
+        catalog(identity("example.com", allow(), others, deny(**asks) | {"Action": "ses:SendEmail"})),
+    )
+
+    first = judged(memory, known, facts(), envelope(recipients=["a@a.example"]), APP, NOW)
+
+    assert judged(memory, known, facts(), envelope(recipients=["b@b.example"]), APP, NOW) is first
 
 
 @pytest.mark.parametrize(
