@@ -264,6 +264,13 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             _one(_rate("ses_relay_feedback_total", "delegate, kind", ITS), "{{delegate}} {{kind}}"),
         ),
         Panel(
+            "Standing",
+            "short",
+            _one(f"max by (delegate) (ses_relay_delegate_standing{{{ITS}}})", "{{delegate}}"),
+            "0 good, 1 warned, 2 slowed, 3 suspended.",
+            thresholds=(2, 3),
+        ),
+        Panel(
             "Bounced, of a day",
             "percentunit",
             _one('delegate:ses_relay_feedback_bounce:ratio1d{job="ses-relay", delegate=~"$delegate"}', "{{delegate}}"),
