@@ -16,6 +16,13 @@ from relay.words.unavailable import Unavailable
 
 #: Entries that are kept; of more than these the oldest go. Some 100 MB at the worst.
 MOST_ENTRIES: Final = 100_000
+#: A text may have been in force for so short a time that only a change names it.
+_FORGET_TEXTS: Final = """DELETE FROM policy_text
+    WHERE digest NOT IN (SELECT digest FROM policy_period)
+    AND digest NOT IN (
+        SELECT named.value FROM audit_entry, json_each(entry, '$.policies') AS policy, json_each(policy.value) AS named
+        WHERE kind = 'change' AND named.key IN ('old', 'new') AND named.value IS NOT NULL
+    )"""
 CHANGE: Final = "change"
 ACTION: Final = "action"
 #: Marks of one query.
@@ -99,7 +106,7 @@ class AuditBook:
                 file.execute("BEGIN IMMEDIATE")
                 file.execute("DELETE FROM audit_entry WHERE time < ?", (before,))
                 file.execute("DELETE FROM policy_period WHERE last_seen < ?", (before,))
-                file.execute("DELETE FROM policy_text WHERE digest NOT IN (SELECT digest FROM policy_period)")
+                file.execute(_FORGET_TEXTS)
                 file.execute("COMMIT")
         except (JournalProblem, sqlite3.Error, OSError) as error:
             return _unavailable(self.path, error)

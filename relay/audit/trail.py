@@ -27,6 +27,7 @@ from relay.observe.observers import Ear
 from relay.observe.plain import bounded
 from relay.owner.changes import Change, Ledger, Owner, entry_of, is_loss
 from relay.owner.effects import Effect, effects
+from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
 
@@ -86,7 +87,7 @@ class Trail:
         self._ledger: Ledger | None = None
         self._catalogs: deque[Catalog] = deque(maxlen=MOST_CATALOGS)
         self._entries: deque[Entry] = deque()
-        self._changes: list[Change] = []
+        self._changes: dict[IdentityArn, Change] = {}  # the last of each identity
         self._lost = 0
         self._trouble = ""
         self._woken = asyncio.Event()
@@ -185,7 +186,8 @@ class Trail:
             ledger = self._ledger = await aside(self._begin, "audit")
         while self._catalogs:
             changes = await aside(partial(ledger.compare, self._catalogs.popleft()), "audit")
-            self._changes += changes if self._book is not None else ()
+            if self._book is not None:
+                self._changes |= {change.arn: change for change in changes}
             for entry, kinds in await aside(partial(self._entries_of, changes), "audit"):
                 self._observe(PolicyChanged(entry["identity"], kinds, entry, is_loss=is_loss(entry)))
                 self._wait_to_be_written(Entry(self._around.clock(), CHANGE, entry))
@@ -197,13 +199,13 @@ class Trail:
     async def _keep_what_waits(self, ledger: Ledger) -> None:
         """Write entries and how identities stand together; what cannot be written waits on."""
         entries, self._entries = self._entries, deque()
-        changes, self._changes = self._changes, []
+        changes, self._changes = self._changes, {}
         lost, self._lost = self._lost, 0
         batch = [*entries, *([self._entry_of_loss(lost)] if lost else [])]
-        unkept = await aside(partial(self._write, batch, changes, ledger.owners), "audit")
+        unkept = await aside(partial(self._write, batch, list(changes.values()), ledger.owners), "audit")
         if unkept is not None:
             entries.extend(self._entries)
-            self._entries, self._changes, self._lost = entries, [*changes, *self._changes], lost + self._lost
+            self._entries, self._changes, self._lost = entries, changes | self._changes, lost + self._lost
         self._tell(unkept)
 
     async def _tidy(self) -> None:

@@ -180,6 +180,8 @@ def test_what_is_too_old_goes_and_what_is_in_force_stays(journal):
     lines, _ = exported(journal)
     assert [what["record"]["id"] for kind, what in lines if kind == "decision"] == ["id2"]
     assert [kind for kind, _ in lines].count("policy-change") == 1
+    assert book.texts(["new", DIGEST]) == {"new": "{}", DIGEST: TEXT}  # a change names it
+    assert book.forget(25.0) is None
     assert book.texts(["new", DIGEST]) == {"new": "{}"}
 
 
