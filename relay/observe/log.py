@@ -177,6 +177,8 @@ class Log:
         self.line(level, "feedback", {"delegate": event.delegate, "kind": event.kind, **event.record})
 
     def _standing_changed(self, event: events.StandingChanged) -> None:
+        if not event.is_news and not event.standing:
+            return
         until = None if event.until is None else datetime.fromtimestamp(event.until, UTC).isoformat(timespec="seconds")
         fields = {"delegate": event.delegate, "standing": event.standing.word, "until": until, "why": event.why}
         self.line("warning" if event.standing else "info", "delegate.standing", fields)

@@ -108,6 +108,30 @@ def test_what_ses_takes_is_never_kept(policies: Path, mode: Kept | None) -> None
     clockwork(story())
 
 
+@pytest.mark.parametrize("mode", [None, "fallback", "spool"])
+def test_a_suspended_delegate_is_refused_in_every_mode(policies: Path, mode: Kept | None) -> None:
+    """
+    At MAIL, and at the end of DATA where it was suspended meanwhile; nothing is sent or kept.
+    """
+    barred = NotNow(60.0, Reply(454, (4, 7, 1), "Delegate billing is suspended"), Reason.RATE)
+
+    async def story() -> None:
+        async with house(policies, mode=mode) as one:
+            made = entry("a1", delegate="billing")
+            one.reception.barred = {"billing": barred}.get
+            early = one.reception.early_answer(made.session, made.envelope)
+            ending = await one.receive()
+
+            assert early is not None
+            for each in (early, ending):
+                assert (each.outcome, each.reason) == (Ended.DEFERRED, Reason.RATE)
+                assert each.reply == Reply(454, (4, 7, 1), "Delegate billing is suspended (decision a1)")
+            assert ending.facts["roles"]
+            assert not one.kept
+
+    clockwork(story())
+
+
 @pytest.mark.parametrize("outcome", [DOWN, THROTTLED, NO_KEY, NOT_LET, SILENT])
 def test_direct_keeps_nothing(policies: Path, outcome: Outcome) -> None:
     """

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from relay.sending.pace.day import DAY, Day
 from relay.sending.pace.shares import Share, Shares
-from relay.sending.ports import NotNow
+from relay.sending.ports import NotNow, Restraint
 from relay.words.endings import Reason
+from relay.words.replies import Reply
 
 
 def test_without_a_share_there_is_no_limit():
@@ -86,3 +87,29 @@ def test_the_day_is_the_sum_of_the_last_24_hours_to_the_minute(sent):
         surely = sum(number for at, number in counted if at > now - DAY + 60)
         at_most = sum(number for at, number in counted if at > now - DAY)
         assert surely <= day.count(now) <= at_most
+
+
+def test_a_standing_slows_below_the_own_rate_and_says_why():
+    """The slower of both counts; nobody else is touched."""
+    shares = Shares({"billing": Share(rate=10), "news": Share(rate=1)})
+    shares.restraint = {"billing": Restraint(rate=2, why="bounces"), "news": Restraint(rate=5)}.get
+
+    assert shares.take("billing", 4, 0.0, patience=0) == 0
+    refused = shares.take("billing", 1, 0.0, patience=0)
+    assert isinstance(refused, NotNow)
+    assert refused.reply.text == "Throttling failure: delegate billing may send to 2 recipients a second (bounces)"
+    assert shares.take("news", 2, 0.0, patience=0) == 0
+    refused = shares.take("news", 1, 0.0, patience=0)
+    assert isinstance(refused, NotNow)
+    assert refused.reply.text == "Throttling failure: delegate news may send to 1 recipients a second"
+    assert shares.take("others", 1000, 0.0, patience=0) == 0
+
+
+def test_who_is_barred_gets_no_turn_and_nothing_is_counted():
+    barred = NotNow(60.0, Reply(454, (4, 7, 1), "suspended"), Reason.RATE)
+    shares = Shares({"billing": Share(daily=1)})
+    shares.restraint = lambda _: Restraint(barred=barred)
+    assert shares.take("billing", 1, 0.0, patience=100) is barred
+    shares.restraint = lambda _: None
+
+    assert shares.take("billing", 1, 0.0, patience=0) == 0
