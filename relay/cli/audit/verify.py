@@ -34,15 +34,16 @@ def command(file: IO[bytes], *, key_file: Path | None, expected: str | None, as_
       ses-relay audit verify audit.jsonl --key-file audit.key
       ses-relay audit verify audit.jsonl --last 5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9
     """  # noqa: D301 - \b is click's mark for lines to leave alone
+    name = getattr(file, "name", "-")
     try:
         found = verify(_lines(file), key_in(key_file))
     except KeyNeeded:
-        raise click.UsageError(f"{file.name} was hashed with a key: give --key-file") from None
+        raise click.UsageError(f"{name} was hashed with a key: give --key-file") from None
     except OSError as error:
-        raise click.UsageError(f"{file.name}: {error.strerror}") from None
+        raise click.UsageError(f"{name}: {error.strerror}") from None
     if isinstance(found, Verified) and expected is not None and found.last != expected.strip().lower():
         found = Broken(found.lines, "its hash is not the one that was noted: the file is another one")
-    click.echo(json.dumps(_told(found), indent=2) if as_json else printable(f"{file.name}: {_sentence(found)}"))
+    click.echo(json.dumps(_told(found), indent=2) if as_json else printable(f"{name}: {_sentence(found)}"))
     sys.exit(0 if isinstance(found, Verified) else 1)
 
 
