@@ -85,15 +85,17 @@ def listening(module: str, *arguments: str, environ: dict[str, str] | None = Non
 
 @contextmanager
 def relay(
-    endpoint: str, environ: dict[str, str], folder: Path, name: str, mode: str, *, journal: str = ""
+    endpoint: str, environ: dict[str, str], folder: Path, name: str, mode: str, *, journal: str = "", delegate: str = ""
 ) -> Iterator[tuple[int, int, int]]:
-    """Run our relay, *journal* in its settings; yield its process id, and the ports with and without AUTH."""
+    """
+    Run our relay, *journal* and *delegate* in its settings; yield its process id, and the ports with and without AUTH.
+    """
     house = House(folder / name, (folder / "c.pem", folder / "k.pem"), ses=endpoint)
     house.edit('refresh_interval = "100ms"', 'refresh_interval = "60s"')
     house.edit('name = "newsletter"', 'name = "newsletter"\nrate = "1000000/s"')
     house.edit('region = "us-east-1"', 'region = "us-east-1"\nmax_send_rate = 1000000')
     text = house.settings.read_text().replace("[[delegate]]", f"{OPEN}\n[[delegate]]", 1)
-    text = text.replace('name = "billing"', 'name = "billing"\ntrusted_networks = ["127.0.0.1/32"]', 1)
+    text = text.replace('name = "billing"', 'name = "billing"\ntrusted_networks = ["127.0.0.1/32"]\n' + delegate, 1)
     house.settings.write_text(f"{text}\n[limits]\nconnections_per_client = 0\n\n[journal]\n{journal}\n")
     if mode != "direct":
         house.keep(mode)
@@ -124,6 +126,9 @@ def contenders() -> Iterator[tuple[str, dict[str, str], list[Contender]]]:
         file = f'path = "{folder / "journal.db"}"\nentries = 5000'
         file_pid, _, on_disk = stack.enter_context(relay(endpoint, environ, folder, "journal", "direct", journal=file))
         kept_pid, _, kept = stack.enter_context(relay(endpoint, environ, folder, "spool", "spool"))
+        v2_pid, _, v2 = stack.enter_context(  # v2 alone has a word for a tenant
+            relay(endpoint, environ, folder, "v2", "direct", delegate='tenant = "bench"')
+        )
         naive = stack.enter_context(listening("bench.naive", "us-east-1", endpoint, environ=environ))
         alone = stack.enter_context(listening("bench.naive", "us-east-1", "-", environ=environ))
         yield (
@@ -136,6 +141,7 @@ def contenders() -> Iterator[tuple[str, dict[str, str], list[Contender]]]:
                 Contender("ses-relay, no journal", none_pid, none, Load),
                 Contender("ses-relay, journal on disk", file_pid, on_disk, Load),
                 Contender("ses-relay, sessions reused", pid, plain, lambda octets: Load(octets, reuses=True)),
+                Contender("ses-relay, SendEmail of v2", v2_pid, v2, Load),
                 Contender("ses-relay, AUTH PLAIN", pid, port, lambda octets: Load(octets, user=USER)),
                 Contender(
                     "ses-relay, STARTTLS and AUTH", pid, port, lambda octets: Load(octets, user=USER, starttls=True)
