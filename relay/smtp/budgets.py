@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, TypeAlias
 
@@ -12,6 +13,8 @@ Prefix: TypeAlias = tuple[int, int]  # version, and the address or its upper hal
 
 _MINUTE: Final = 60.0
 _DAY: Final = 86400.0
+#: Peers whose address is not read again: most clients are few.
+_PEERS: Final = 1024
 #: Prefixes and failures remembered; the prefix longest untouched is forgotten first: a botnet cannot fill memory.
 _REMEMBERED: Final = 50_000
 _FAILURES: Final = 200_000
@@ -19,6 +22,7 @@ _FAILURES: Final = 200_000
 _FAILURES_OF_ONE: Final = 1000
 
 
+@lru_cache(_PEERS)
 def client_address(text: str) -> ClientAddress:
     """Read a peer's address; an IPv4 client of a dual-stack socket is an IPv4 client."""
     address = ip_address(text.partition("%")[0])

@@ -12,6 +12,7 @@ import logging
 import re
 import socket
 from abc import abstractmethod
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, Final, NoReturn, cast
 
@@ -77,6 +78,7 @@ class Connection(SMTP):
         self._listener = listener
         self._limits = premises.limits
         self._client = client
+        self._client_name = str(client)
         self.prefix: Prefix = prefix_of(self._client)
         self._id = premises.new_id()
         self._tls = listener.tls == "implicit"
@@ -111,7 +113,7 @@ class Connection(SMTP):
         self._outside = None
         stream.set_write_buffer_limits(high=_REPLIES_HIGH)
         self._inflow.attach(stream)
-        self._premises.observe(SessionOpened(self._listener.name, self._id, str(self._client)))
+        self._premises.observe(SessionOpened(self._listener.name, self._id, self._client_name))
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -197,28 +199,30 @@ class Connection(SMTP):
             LineTooLong: All of the line is gone.
             Interruption: The client is gone, late, or sent away.
         """
-        await self._let_others()
-        begun = False
-        while (line := self._inflow.line(self._limits.auth_line)) is None:
-            await self._flush()
+        self._in_a_row += 1
+        if self._in_a_row > _TURN:
+            await self._let_others()
+        inflow, begun = self._inflow, False
+        while (line := inflow.line(self._limits.auth_line)) is None:
+            self._write()
+            if not self._can_write:
+                await self._until_read()
             if not begun:
-                begun = self._inflow.has_begun
+                begun = inflow.has_begun
                 self._allow(self._limits.command_seconds if begun else idle)
-            if self._inflow.pending[:1] == _TLS_HANDSHAKE:
+            if begun and inflow.pending[:1] == _TLS_HANDSHAKE:
                 self._dismiss(replies.NOT_SMTP)
-            await self._inflow.more()
+            await inflow.more()
             self._in_a_row = 0
         self._deadline = None
         return line
 
     async def _let_others(self) -> None:
         """Give others a turn of the loop between the commands of one long segment, and write what waits by then."""
-        self._in_a_row += 1
-        if self._in_a_row > _TURN:
-            self._in_a_row = 0
-            if len(self._outgoing) >= _REPLIES_HELD:
-                await self._flush()
-            await asyncio.sleep(0)
+        self._in_a_row = 0
+        if len(self._outgoing) >= _REPLIES_HELD:
+            await self._flush()
+        await asyncio.sleep(0)
 
     async def _next_command(self) -> bytes | None:
         """Read the next command line without its CRLF; None when it has been refused already."""
@@ -249,8 +253,8 @@ class Connection(SMTP):
         """Whether nobody has been let in yet."""
 
     @abstractmethod
-    async def _obey(self, command: bytes) -> None:
-        """Carry out one command line, without its CRLF."""
+    def _obey(self, command: bytes) -> Awaitable[None] | None:
+        """Begin to carry out one command line, without its CRLF; return what is to be waited for, if anything is."""
 
     # Writing
 
@@ -279,16 +283,25 @@ class Connection(SMTP):
 
     async def _flush(self) -> None:
         """Write the replies, and wait for a client that is slow to read them; one that never does is cut (W5)."""
+        self._write()
+        if not self._can_write:
+            await self._until_read()
+
+    def _write(self) -> None:
+        """Give the replies that wait to the transport."""
         if self._outgoing:
-            written, self._outgoing = b"".join(self._outgoing), []
+            written = b"".join(self._outgoing)
+            self._outgoing.clear()
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.write(written)
-        if not self._can_write:
-            self._drained = self.loop.create_future()
-            self._allow(self._limits.reply_seconds, cuts=True)
-            await self._drained
-            self._drained = None
-            self._allow(None)
+
+    async def _until_read(self) -> None:
+        """Wait until the client has read most of its replies, or is cut."""
+        self._drained = self.loop.create_future()
+        self._allow(self._limits.reply_seconds, cuts=True)
+        await self._drained
+        self._drained = None
+        self._allow(None)
 
     # Life
 
@@ -326,7 +339,9 @@ class Connection(SMTP):
     async def _try_to_obey(self, command: bytes) -> None:
         """Obey; an exception of ours is a temporary failure that tells nothing but its number (W6)."""
         try:
-            await self._obey(command)
+            obeying = self._obey(command)
+            if obeying is not None:
+                await obeying
         except Interruption:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again

@@ -31,21 +31,23 @@ class Dialogue(Transfer):
         self._recognize()
         await super()._greet()
 
-    async def _obey(self, command: bytes) -> None:
+    def _obey(self, command: bytes) -> Awaitable[None] | None:
         text = command.decode("latin-1").rstrip(" ")
         verb, _, argument = text.partition(" ")
         verb = verb.upper()
+        method = COMMANDS.get(verb)
         if not text.isascii() and verb not in _EIGHT_BIT_VERBS:
             self._answer(replies.BAD_OCTETS)
-        elif (method := COMMANDS.get(verb)) is not None:
+        elif method is not None:
             self._verb = verb
-            await method(self, argument)
+            return method(self, argument)
         elif verb in _NOT_OFFERED:
             self._not_offered(verb)
         elif verb in HTTP_VERBS:
             self._dismiss(replies.NOT_SMTP)
         else:
             self._answer(replies.UNKNOWN_COMMAND)
+        return None
 
     def _not_offered(self, verb: str) -> None:
         self._verb = verb

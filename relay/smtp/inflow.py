@@ -84,7 +84,7 @@ class Inflow:
     @property
     def pending(self) -> bytes:
         """What lies unread."""
-        return self._octets[self._start :]
+        return self._octets[self._start :] if self._start else self._octets
 
     def clear(self) -> None:
         """Forget what lies unread."""
@@ -100,12 +100,17 @@ class Inflow:
         """
         end = self._octets.find(b"\n", self._start) + 1
         if not end:
+            if not self._octets and self._overlong is None and not self._paused:
+                return None  # nothing came since: what a client that waits for each reply has to say
             if self._overlong is not None or self._unread > longest:
                 self._overlong = self._overlong or self._octets[self._start : self._start + 5]
                 self.clear()
             self._resume()
             return None
-        line, self._start = self._octets[self._start : end], end
+        if self._start or end < len(self._octets):
+            line, self._start = self._octets[self._start : end], end
+        else:
+            line, self._octets = self._octets, b""  # a whole segment, as clients send that wait for each reply
         if self._unread <= _HIGH:
             self._resume()
         if self._overlong is None and len(line) <= longest:

@@ -91,11 +91,10 @@ def too_many_now(most: int) -> Reply:
 
 def on_the_wire(reply: Reply) -> bytes:
     """Write a reply as it is sent; a text too long for one line continues on the next (RFC 5321 section 4.2.1)."""
-    status = f" {reply.status}" if reply.enhanced else ""
+    status = f"{reply.status} " if reply.enhanced else ""
     if len(reply.text) <= _LINE:
-        return f"{reply.code}{status} {reply.text}\r\n".encode("ascii")
+        return f"{reply.code} {status}{reply.text}\r\n".encode("ascii")
     lines = _folded(reply.text)
-    status = status.lstrip() + " " if status else ""
     written = [f"{reply.code}-{status}{line}" for line in lines[:-1]] + [f"{reply.code} {status}{lines[-1]}"]
     return ("\r\n".join(written) + "\r\n").encode("ascii")
 

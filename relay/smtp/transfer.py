@@ -169,7 +169,8 @@ class Transfer(Authentication):
         content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
         held = _Held(self._premises.ledger, self._limits)
         try:
-            if not await self._finds_room(held, max(transaction.declared, 1)):
+            declared = max(transaction.declared, 1)
+            if not held.reaches(declared) and not await self._finds_room(held, declared):
                 self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
                 return
             self._say(replies.START_DATA)
@@ -200,7 +201,8 @@ class Transfer(Authentication):
             if block:
                 rest = content.feed(block)
                 transaction.size = content.size
-                if content.fault is None and not await self._finds_room(held, content.size):
+                fits = content.fault is not None or held.reaches(content.size)
+                if not fits and not await self._finds_room(held, content.size):
                     content.condemn(Fault.NO_ROOM)
                 if content.fault is not None:
                     held.give_back()
@@ -212,7 +214,9 @@ class Transfer(Authentication):
                     self._verb = "data-end"
                     self._end_transaction(replies.TOO_BIG, Reason.SIZE)
                     self._dismiss(replies.TOO_BIG)
-            await self._flush()
+            self._write()
+            if not self._can_write:
+                await self._until_read()
             self._allow(since + limits.data_seconds + content.seen / limits.data_rate - self.loop.time())
             await self._inflow.anything()
 
@@ -242,7 +246,7 @@ class Transfer(Authentication):
             self._session_view = Session(
                 id=self._id,
                 listener=self._listener.name,
-                client=str(self._client),
+                client=self._client_name,
                 helo=self._helo,
                 protocol=protocol,
                 delegate=self._delegate or "-",

@@ -31,7 +31,10 @@ class Reply:
     @property
     def status(self) -> str:
         """The enhanced status code as text, ``5.7.1``; empty where there is none."""
-        return ".".join(map(str, self.enhanced)) if self.enhanced else ""
+        if self.enhanced is None:
+            return ""
+        kind, subject, detail = self.enhanced
+        return f"{kind}.{subject}.{detail}"
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.status, self.text)))
