@@ -6,7 +6,10 @@ from typing import Any, Final
 
 from relay.observe.privacy import AddressHashes
 
-to_json: Final = json.JSONEncoder(default=lambda value: f"<{type(value).__name__}>", separators=(",", ":")).encode
+# What is written was built just before, level by level: it holds nothing that holds it.
+to_json: Final = json.JSONEncoder(
+    default=lambda value: f"<{type(value).__name__}>", separators=(",", ":"), check_circular=False
+).encode
 _NONE: Final[Mapping[str, Any]] = {}
 
 
