@@ -23,6 +23,7 @@ from relay.explain_desk import ExplainDesk
 from relay.explaining import Premises
 from relay.feedback.feedback import Feedback
 from relay.feedback.invalidation import PolicyEvents
+from relay.feedback.senders import Senders
 from relay.identity_desk import IdentityDesk
 from relay.journal.keeping import Journal
 from relay.judgement.catalog import Catalog
@@ -149,7 +150,8 @@ class Relay:
         texts = self._log.records if not journal.redact else RedactedTexts(self._log.records, journal.redact)
         self._journal = Journal(journal.path, journal.entries, texts=texts, observe=fan_out(told, self._trail))
         tally = Tally(time.time)
-        self.observe = fan_out(self._metrics, self._log, self._journal, self._trail, tally, *observers)
+        senders = Senders()
+        self.observe = fan_out(self._metrics, self._log, self._journal, self._trail, tally, senders, *observers)
         self._credentials = Credentials(self.observe) if key is None else None
         self._ses = SesDoor(
             settings.ses.endpoint_url,
@@ -168,7 +170,7 @@ class Relay:
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
         self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe)
-        self._feedback = Feedback(feedback_of(settings), self.observe)
+        self._feedback = Feedback(feedback_of(settings), self.observe, sender_of=senders.find)
         self._pacer.shares.restraint = self._feedback.restraint
         self._policy_events = PolicyEvents(lambda: self.directory, self.observe)
         self._reception = Reception(self._walk, self._ses, gates=self._gates, pace=self._pacer)
