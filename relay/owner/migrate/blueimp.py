@@ -160,10 +160,10 @@ def _flags(arguments: Sequence[str], problems: list[str]) -> list[tuple[str, str
         word = rest.pop(0)
         flag, equals, value = word.partition("=")
         what = _BY_WORD.get(flag.lstrip("-"), "")
-        if not word.startswith("-") or not what:
-            problems.append(
-                f"{flag if word.startswith('-') else word!r}: no flag of blueimp/aws-smtp-relay or its forks"
-            )
+        if not what or not word.startswith("-"):
+            problems.append(f"{flag}: no flag of blueimp/aws-smtp-relay or its forks")
+            if rest and not rest[0].startswith("-"):  # its value, perhaps a secret: never quoted
+                rest.pop(0)
             continue
         if not equals and what in _BARE:
             value = rest.pop(0) if rest and rest[0].lower() in {"true", "false"} else "true"

@@ -85,9 +85,10 @@ def _said(expression: str, *, is_wide: bool) -> Said:
 
 def _spelt(way: Way, remarks: dict[str, None], *, is_wide: bool, has_no_case: bool) -> str | None:
     """Spell one way with wildcards; None for one that no address can go."""
-    at_start, at_end = way[:1] == (Mark.START,), way[-1:] == (Mark.END,)
-    inner = way[at_start : len(way) - at_end]
-    if Mark.START in inner or Mark.END in inner:
+    inner, at_start = _anchored(way, Mark.START)
+    backwards, at_end = _anchored(inner[::-1], Mark.END)
+    inner = backwards[::-1]
+    if Mark.START in inner or Mark.END in inner or (at_start and at_end and not inner):
         return None
     if {Mark.NO_AT, Mark.NO_AT_RUN} & set(inner) and "@" not in inner and not is_wide:
         raise RegexpProblem("[^@] without an @ beside it")
@@ -106,6 +107,14 @@ def _spelt(way: Way, remarks: dict[str, None], *, is_wide: bool, has_no_case: bo
     while "**" in text:
         text = text.replace("**", "*")
     return text
+
+
+def _anchored(way: Way, anchor: Mark) -> tuple[Way, bool]:
+    """Take the anchor off, with what before it can be nothing; a way that has none, or has it inside, stays."""
+    last = max((at for at, piece in enumerate(way) if piece is anchor), default=-1)
+    if last < 0 or not set(way[:last]) <= {anchor, Mark.RUN, Mark.NO_AT_RUN}:
+        return way, False
+    return way[last + 1 :], True
 
 
 @dataclass(slots=True)
