@@ -1,0 +1,1 @@
+"""What is shipped to run the relay with: units, manifests, image, packages."""
