@@ -154,7 +154,7 @@ def read_decke(
         region=region,
         is_large=is_large(_size(said)),
         keys=_keys(said),
-        notes=(*notes, *_always(said)),
+        notes=(*notes, *_always(said, has_users=bool(named))),
     )
 
 
@@ -359,15 +359,15 @@ def _size(said: _Said) -> int:
     return int(said.get("max_message_size", str(_LARGEST)))
 
 
-def _always(said: _Said) -> list[Note]:
-    why = "SES takes 50 in a call: more are refused (550 5.5.3) until a spool divides them, delivery.mode"
+def _always(said: _Said, *, has_users: bool) -> list[Note]:
+    fifty = "SES takes 50 in a call: more are refused (550 5.5.3) until a spool divides them, delivery.mode"
+    author = "the author in From is judged, too, where the envelope was looked at"
+    refusal = "who may not send hears 554 5.7.1 and why, where it heard 451"
     return [
-        said.note(Kind.STRICTER, "max_recipients", why),
-        said.note(
-            Kind.STRICTER, "allowed_users", "the author in From is judged, too, where the envelope was looked at"
-        ),
-        said.note(Kind.STRICTER, "allowed_users", "names of users are compared with their case"),
-        said.note(Kind.DIFFERENT, "allowed_sender", "who may not send hears 554 5.7.1 and why, where it heard 451"),
+        said.note(Kind.STRICTER, "max_recipients", fifty),
+        said.note(Kind.STRICTER, "allowed_sender", author),
+        said.note(Kind.DIFFERENT, "allowed_sender", refusal),
+        *([said.note(Kind.STRICTER, "allowed_users", "names are compared with their case")] if has_users else []),
     ]
 
 

@@ -106,7 +106,7 @@ def _spelt(way: Way, remarks: dict[str, None], *, is_wide: bool, has_no_case: bo
     text = text if at_start else f"*{text}"
     while "**" in text:
         text = text.replace("**", "*")
-    return text
+    return text.removeprefix("?") if text.startswith("?*@") else text  # no local part is empty
 
 
 def _anchored(way: Way, anchor: Mark) -> tuple[Way, bool]:
