@@ -171,7 +171,7 @@ def _said(file: Path | None, environ: Mapping[str, str], read: Callable[[Path], 
             close = get_close_matches(key, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             problems.append(f"{place}: {key} is no key of smtprelay{hint}")
-        elif value:
+        elif value or key == "allowed_nets":  # empty: everybody
             said.values[key], said.places[key] = value, place
     problems += [
         f"{said.places[key]}: {key} is no whole number: {said.get(key)!r}"
@@ -289,9 +289,11 @@ def _networks(said: _Said, wishes: Wishes, *, has_users: bool) -> tuple[tuple[st
         ]
     place = said.places["allowed_nets"]
     networks = read_networks(said.get("allowed_nets").split(), f"{place}: allowed_nets")
+    if has_users and not networks:
+        return (), [said.note(Kind.KEPT, "allowed_nets", "empty: who logs in may come from everywhere")]
     if has_users:
         return networks, [said.note(Kind.KEPT, "allowed_nets", "as allowed_networks of each delegate")]
-    if any(network.endswith("/0") for network in networks):
+    if not networks or any(network.endswith("/0") for network in networks):
         return wishes.trust, [trusting(wishes, "allowed_nets")]
     return networks, [said.note(Kind.KEPT, "allowed_nets", "as trusted_networks: who comes from there needs no AUTH")]
 

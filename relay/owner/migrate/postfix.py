@@ -137,7 +137,10 @@ def read_postfix(folder: Path, wishes: Wishes, read: Callable[[Path], str], pass
         CannotMigrate: The mail does not go to SES, or what cannot be read or said here; with file and line.
         OSError: A file cannot be read.
     """
-    main, problems = read_main_cf(read(folder / "main.cf"), str(folder / "main.cf"), _DEFAULTS)
+    defaults = {**_DEFAULTS, "config_directory": str(folder)}
+    main, problems = read_main_cf(read(folder / "main.cf"), str(folder / "main.cf"), defaults)
+    if not main.get("message_size_limit").isdecimal():
+        problems.append(f"{main.place('message_size_limit')}: message_size_limit is no whole number")
     services, more = read_master_cf(read(folder / "master.cf"), str(folder / "master.cf"))
     services = [each for each in services if each.kind == "inet" and each.program == "smtpd"]
     if problems or more:
@@ -158,7 +161,7 @@ def read_postfix(folder: Path, wishes: Wishes, read: Callable[[Path], str], pass
     notes += [*told, *_always(main, clients, has_hashes=bool(hashes))]
     certificate, key = _certificate(main)
     has_tls = any(each.tls != "off" for each in doors)
-    size = int(main.get("message_size_limit") or 0) or 1 << 30
+    size = int(main.get("message_size_limit")) or 1 << 30  # 0: no limit
     return Found(
         "postfix",
         doors,

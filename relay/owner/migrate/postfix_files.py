@@ -1,7 +1,7 @@
 """Postfix's files taken apart: main.cf, master.cf, and lookup tables as text. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,15 +97,21 @@ def read_master_cf(text: str, name: str) -> tuple[list[Service], list[str]]:
         if len(words) < 8:
             problems.append(f"{place}: {len(words)} fields, where a service has 8")
             continue
-        options = {}
-        arguments = iter(words[8:])
-        for word in arguments:
-            option = next(arguments, "") if word == "-o" else word.removeprefix("-o") if word[:2] == "-o" else ""
-            key, _, value = option.partition("=")
-            if key:
-                options[key] = value
+        options = _options(words[8:])
         services.append(Service(words[0], words[1], words[7], options, place))
     return services, problems
+
+
+def _options(words: Sequence[str]) -> dict[str, str]:
+    """Take ``-o name=value`` and ``-oname=value`` out of a service's arguments."""
+    options = {}
+    arguments = iter(words)
+    for word in arguments:
+        option = next(arguments, "") if word == "-o" else word.removeprefix("-o")
+        name, equals, value = option.partition("=")
+        if equals and word.startswith("-o"):
+            options[name] = value
+    return options
 
 
 def read_table(text: str, name: str) -> tuple[list[Entry], list[str]]:

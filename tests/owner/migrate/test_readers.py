@@ -146,6 +146,15 @@ class TestDecke:
         ]
         assert not found.doors[0].require_auth
 
+    def test_no_network_at_all_was_everybody(self, tmp_path):
+        """Who logs in still may come from everywhere; who does not must be trusted by name."""
+        with_users = of_decke(decke(tmp_path, INI + "allowed_nets =\n"))
+        without = of_decke(decke(tmp_path, "listen = 127.0.0.1:25\nallowed_nets =\n"))
+
+        assert with_users.clients[0].allowed_networks == ()
+        assert without.clients[0].trusted_networks == ("127.0.0.0/8", "::1/128")
+        assert "allowed_nets" in said(without, Kind.STRICTER)
+
     def test_variables_go_before_the_file(self, tmp_path):
         found = of_decke(decke(tmp_path), SMTPRELAY_HOSTNAME="other.example.com", PATH="/bin")
 
@@ -256,6 +265,7 @@ class TestPostfix:
                 "",
                 "main.cf:8: relayhost '[smtp.example.org]' is no SMTP endpoint of SES",
             ),
+            ("message_size_limit = big\n", "", "main.cf:8: message_size_limit is no whole number"),
             ("nonsense\n", "", "main.cf:8: no NAME = VALUE"),
             (
                 "smtpd_sender_login_maps = ldap:x\n",
