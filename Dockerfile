@@ -16,6 +16,9 @@ COPY relay relay
 RUN /opt/ses-relay/bin/pip install --no-cache-dir --no-deps --force-reinstall . \
     && /opt/ses-relay/bin/pip uninstall --yes --quiet pip setuptools \
     && /opt/ses-relay/bin/python -m compileall -q /opt/ses-relay/lib
+# What is in it, CycloneDX: docker run --entrypoint cat ses-relay /opt/ses-relay/sbom.json
+COPY config/sbom.py config/sbom.py
+RUN /opt/ses-relay/bin/python config/sbom.py >/opt/ses-relay/sbom.json
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="ses-relay" \
@@ -23,6 +26,9 @@ LABEL org.opencontainers.image.title="ses-relay" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/ses-relay /opt/ses-relay
 ENV PATH=/opt/ses-relay/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# The spool, the journal and the snapshot of policies: a volume that is made from here belongs to the relay.
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/ses-relay
+VOLUME /var/lib/ses-relay
 USER 10001:10001
 EXPOSE 2525 8025
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["ses-relay", "healthcheck"]
