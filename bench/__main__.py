@@ -3,7 +3,7 @@
 import platform
 import sys
 
-from bench import decisions, relays, spool
+from bench import decisions, relays, spool, start
 
 
 def main() -> None:
@@ -11,6 +11,7 @@ def main() -> None:
     decisions.main()
     spool.main()
     relays.main([])
+    start.main()
 
 
 if __name__ == "__main__":
