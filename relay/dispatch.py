@@ -89,6 +89,7 @@ class Dispatch:
             monotonic=time.monotonic,
             observe=self._observe,
         )
+        await self._upkeep.count()  # or an empty spool would be told until it is counted
         await self._courier.start()
         self._background = [
             asyncio.create_task(self._upkeep.run(), name="upkeep"),
