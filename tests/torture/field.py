@@ -236,11 +236,19 @@ def tampered(relay: RunningRelay, tool: str, calls: str, how: str) -> Iterator[N
     expressions = ["-e", f"trace={calls}", "-e", f"inject={calls}:{how}"]
     tracer = subprocess.Popen([tool, "-f", "-qq", "-o", os.devnull, *expressions, "-p", str(relay.process.pid)])
     try:
-        relay.wait_until(lambda: all(map(is_traced, Path(f"/proc/{relay.process.pid}/task").iterdir())), "tracer")
+        relay.wait_until(lambda: all(map(is_traced, threads_of(relay.process.pid))), "tracer")
         yield
     finally:
         tracer.terminate()
         tracer.wait(20)
+
+
+def threads_of(process: int) -> list[Path]:
+    """The threads of a process, none if it is dead: it may die of its first call while it is looked at."""
+    try:
+        return list(Path(f"/proc/{process}/task").iterdir())
+    except OSError:
+        return []
 
 
 def is_traced(thread: Path) -> bool:
