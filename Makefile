@@ -9,10 +9,10 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint attacks torture bench bounds differential fuzz mutate format docs image help clean
+.PHONY: run test lint attacks torture bench bounds differential fuzz mutate format docs image image-test help clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: .venv/.runtime ## the demo: relay, embedded SES and admin endpoint on loopback, no AWS account
 	@$(BIN)/ses-relay demo $(DEMO_ARGS)
@@ -59,6 +59,9 @@ docs: .venv/.dev ## write what is generated: relay.toml.example and docs/referen
 
 image: ## the container image
 	docker build -t ses-relay .
+
+image-test: ## the image built by buildah on a base made here, and tried: a minute, as root
+	@tests/image
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .demo .fuzz mutants .mypy_cache .ruff_cache .pytest_cache
