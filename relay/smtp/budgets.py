@@ -1,12 +1,14 @@
 """How many connections and wrong passwords one address may bring. An IPv6 client is its /64: it owns all of it."""
 
+from bisect import insort
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, TypeAlias
 
+from relay.smtp.gossip import Gossip, Guess, Tried
 from relay.smtp.ports import ClientAddress
 
 Prefix: TypeAlias = tuple[int, int]  # version, and the address or its upper half
@@ -18,6 +20,8 @@ _PEERS: Final = 1024
 #: Prefixes and failures remembered; the prefix longest untouched is forgotten first: a botnet cannot fill memory.
 _REMEMBERED: Final = 50_000
 _FAILURES: Final = 200_000
+#: Prefixes that one other door may have connections of; it has no more clients than that.
+MOST_ELSEWHERE: Final = 50_000
 #: Of one prefix. More than any day's budget is no use, and none where it is lifted.
 _FAILURES_OF_ONE: Final = 1000
 
@@ -35,34 +39,79 @@ def prefix_of(address: ClientAddress) -> Prefix:
 
 
 class Crowd:
-    """The open connections: all, and per prefix."""
+    """
+    The open connections: all, and per prefix.
+
+    ``tell`` is called with a prefix whose connections here have become more or fewer.
+    """
 
     def __init__(self) -> None:
         self.total = 0
+        self.tell: Callable[[Prefix], None] = _nobody
         self._by_prefix: Counter[Prefix] = Counter()
+        self._elsewhere: dict[str, dict[Prefix, int]] = {}
+        self._sums: Counter[Prefix] = Counter()
 
     def of(self, prefix: Prefix) -> int:
-        """Count the open connections of one prefix."""
+        """Count the open connections of one prefix, here and elsewhere."""
+        return self._by_prefix[prefix] + self._sums[prefix]
+
+    def here(self, prefix: Prefix) -> int:
+        """Count those that are open here."""
         return self._by_prefix[prefix]
+
+    @property
+    def prefixes(self) -> Mapping[Prefix, int]:
+        """All that have connections here, with how many."""
+        return self._by_prefix
 
     def enter(self, prefix: Prefix) -> None:
         """Count one connection more."""
         self.total += 1
         self._by_prefix[prefix] += 1
+        self.tell(prefix)
 
     def leave(self, prefix: Prefix) -> None:
         """Count one connection less."""
         self.total -= 1
-        self._by_prefix[prefix] -= 1
-        if self._by_prefix[prefix] <= 0:
-            del self._by_prefix[prefix]
+        _count(self._by_prefix, prefix, -1)
+        self.tell(prefix)
+
+    def elsewhere(self, source: str, counts: Mapping[Prefix, int]) -> None:
+        """
+        Learn how many connections of these prefixes are open at *source*, in place of what it said of them before.
+
+        What it holds beyond :data:`MOST_ELSEWHERE` prefixes is not counted.
+        """
+        held = self._elsewhere.setdefault(source, {})
+        for prefix, count in counts.items():
+            if count <= 0 or prefix in held or len(held) < MOST_ELSEWHERE:
+                _count(self._sums, prefix, max(count, 0) - held.pop(prefix, 0))
+                if count > 0:
+                    held[prefix] = count
+
+    def without(self, source: str) -> None:
+        """Forget what *source* said: it is gone, or says all of it anew."""
+        for prefix, count in self._elsewhere.pop(source, {}).items():
+            _count(self._sums, prefix, -count)
+
+
+def _nobody(prefix: Prefix) -> None:
+    """Nobody wants to know."""
+
+
+def _count(counts: Counter[Prefix], prefix: Prefix, more: int) -> None:
+    """Count, and keep no place for what is zero."""
+    counts[prefix] += more
+    if counts[prefix] <= 0:
+        del counts[prefix]
 
 
 class _Failure(NamedTuple):
-    """When it was, the hash of the name, and whether it counts in the day, too."""
+    """When it was, the mark of the name, and whether it counts in the day, too."""
 
     at: float
-    name: int
+    mark: int
     for_a_day: bool
 
 
@@ -71,10 +120,12 @@ class Guesses:
     Wrong passwords per prefix, over a sliding minute and a sliding day.
 
     A right password gives back the failures of its own name only: who knows one password cannot buy guesses at others.
+    What counts here is told to others by *gossip*, and what they tell is :meth:`heard`.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], gossip: Gossip | None = None) -> None:
         self._monotonic = monotonic
+        self._gossip = gossip or Gossip()
         self._failures: OrderedDict[Prefix, list[_Failure]] = OrderedDict()
         self._count = 0
         self._open: Counter[Prefix] = Counter()
@@ -113,22 +164,41 @@ class Guesses:
 
     def failed(self, prefix: Prefix, name: str, *, for_a_day: bool = True) -> None:
         """
-        Count a wrong password for *name* (kept as a hash only: a mistyped name may be a password).
+        Count a wrong password for *name* (kept as a mark only: a mistyped name may be a password).
 
         Args:
             for_a_day: Count it in the minute and in the day. In the minute only: it may be right, where not all that
                 is right could be read.
         """
-        failures = self._failures.get(prefix, [])
-        self._keep(prefix, [*failures[1 - _FAILURES_OF_ONE :], _Failure(self._monotonic(), hash(name), for_a_day)])
-        while len(self._failures) > _REMEMBERED or self._count > _FAILURES:
-            self._count -= len(self._failures.popitem(last=False)[1])
+        guess = Guess(prefix, self._gossip.mark(name), Tried.WRONG if for_a_day else Tried.PERHAPS_WRONG)
+        self.heard(guess)
+        self._gossip.tell(guess)
 
     def succeeded(self, prefix: Prefix, name: str) -> None:
         """Give back what *name* has used up."""
         failures = self._failures.get(prefix)
-        if failures:
-            self._keep(prefix, [failure for failure in failures if failure.name != hash(name)])
+        if not failures:
+            return
+        guess = Guess(prefix, self._gossip.mark(name), Tried.RIGHT)
+        self.heard(guess)
+        if len(self._failures.get(prefix, ())) < len(failures):
+            self._gossip.tell(guess)
+
+    def heard(self, guess: Guess, ago: float = 0.0) -> None:
+        """Count what happened at another door, *ago* seconds before now, as if it had happened here."""
+        failures = self._failures.get(guess.prefix, [])
+        if guess.tried is Tried.RIGHT:
+            self._keep(guess.prefix, [failure for failure in failures if failure.mark != guess.mark])
+        elif guess.tried is not Tried.MISSED and ago < _DAY:
+            self._add(guess, failures, self._monotonic() - max(0.0, ago))
+
+    def _add(self, guess: Guess, failures: list[_Failure], at: float) -> None:
+        """Put a failure where it belongs in time; of too many the oldest are forgotten."""
+        failures = [*failures]
+        insort(failures, _Failure(at, guess.mark, guess.tried is Tried.WRONG))
+        self._keep(guess.prefix, failures[-_FAILURES_OF_ONE:])
+        while len(self._failures) > _REMEMBERED or self._count > _FAILURES:
+            self._count -= len(self._failures.popitem(last=False)[1])
 
     def _keep(self, prefix: Prefix, failures: list[_Failure]) -> list[_Failure]:
         """Keep these failures of a prefix in place of those before, as the last to be forgotten."""

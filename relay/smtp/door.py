@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from relay.observe.events import Observer
-from relay.smtp.budgets import Guesses
+from relay.smtp.budgets import Crowd, Guesses
 from relay.smtp.connection import prototype
 from relay.smtp.entrance import Entrance, bind
+from relay.smtp.gossip import Gossip, Guess
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
@@ -55,6 +56,7 @@ class StreetDoor:
             raise ListenerProblem("; ".join(problems))
         self._listeners = tuple(listeners)
         self._reuse_port = reuse_port
+        self.gossip = Gossip()
         self._premises = Premises(
             hostname=hostname,
             limits=limits,
@@ -65,8 +67,8 @@ class StreetDoor:
             make_record=make_record,
             new_id=new_id,
             monotonic=monotonic,
-            guesses=Guesses(monotonic),
-            regulars=Regulars(monotonic),
+            guesses=Guesses(monotonic, self.gossip),
+            regulars=Regulars(monotonic, gossip=self.gossip),
             recipient_domains=recipient_domains,
         )
         self._entrances: list[Entrance] = []
@@ -78,6 +80,16 @@ class StreetDoor:
         for entrance in self._entrances:
             found.setdefault(entrance.listener.name, []).append(entrance.address)
         return found
+
+    @property
+    def crowd(self) -> Crowd:
+        """Who is inside; other doors' clients are told to it, and it tells of ours."""
+        return self._premises.crowd
+
+    def heard(self, guess: Guess, ago: float = 0.0) -> None:
+        """Count a guess at another door, *ago* seconds before now; those at this one ``gossip`` tells."""
+        self._premises.guesses.heard(guess, ago)
+        self._premises.regulars.heard(guess, ago)
 
     async def open(self) -> None:
         """

@@ -4,7 +4,8 @@ Who has been let in before: credentials that were right a short while ago, from 
 Behind one address there may be fifty applications. When one of them, with an old password, has used up the guesses of
 the address, the others go on: what was right before is checked as ever, and only what nobody knows is told to wait.
 That leaves a way to guess, past the budget, at the passwords that are known here: each name has as many wrong ones of
-it as a day has of guesses, then it waits like the others. The same wrong one again is no new guess.
+it as a day has of guesses, at all doors together, then it waits like the others. The same wrong one again is no new
+guess at a door.
 
 Kept are digests under a key of this process, never a password.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.smtp.budgets import Prefix
+from relay.smtp.gossip import Gossip, Guess, Tried
 
 _DAY: Final = 86400.0
 #: Names remembered, each with the address it came from; who has not come for longest is forgotten first.
@@ -36,13 +38,25 @@ class _Regular:
     missed_since: float = 0.0
 
 
+@dataclass(slots=True)
+class _Misses:
+    """Wrong passwords for one name, from one address, at other doors."""
+
+    since: float
+    count: int = 0
+
+
 class Regulars:
     """The credentials that were right within the last day."""
 
-    def __init__(self, monotonic: Callable[[], float], key: bytes | None = None) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], key: bytes | None = None, *, gossip: Gossip | None = None
+    ) -> None:
         self._monotonic = monotonic
         self._key = key or secrets.token_bytes(32)
+        self._gossip = gossip or Gossip()
         self._known: OrderedDict[tuple[Prefix, bytes], _Regular] = OrderedDict()
+        self._elsewhere: OrderedDict[tuple[Prefix, int], _Misses] = OrderedDict()
 
     def welcome(self, prefix: Prefix, name: str, password: str) -> None:
         """Remember a credential that was right."""
@@ -69,13 +83,32 @@ class Regulars:
         now, asked = self._monotonic(), self._digest(name, password)
         if now - regular.missed_since >= _DAY:
             regular.misses, regular.missed_since = set(), now
-        if len(regular.misses) >= most:
+        if len(regular.misses) + self._missed_elsewhere(prefix, name, now) >= most:
             return False
         seen_at = regular.proofs.get(asked)
         if seen_at is not None and now - seen_at < _DAY:
             return True
-        regular.misses.add(asked)
+        if asked not in regular.misses:
+            regular.misses.add(asked)
+            self._gossip.tell(Guess(prefix, self._gossip.mark(name), Tried.MISSED))
         return False
+
+    def heard(self, guess: Guess, ago: float = 0.0) -> None:
+        """Count a miss at another door, *ago* seconds before now."""
+        if guess.tried is not Tried.MISSED or ago >= _DAY:
+            return
+        whose, at = (guess.prefix, guess.mark), self._monotonic() - max(0.0, ago)
+        misses = self._elsewhere.pop(whose, None)
+        if misses is None or at - misses.since >= _DAY:
+            misses = _Misses(at)
+        misses.count += 1
+        self._elsewhere[whose] = misses
+        if len(self._elsewhere) > _REMEMBERED:
+            self._elsewhere.popitem(last=False)
+
+    def _missed_elsewhere(self, prefix: Prefix, name: str, now: float) -> int:
+        misses = self._elsewhere.get((prefix, self._gossip.mark(name))) if self._elsewhere else None
+        return 0 if misses is None or now - misses.since >= _DAY else misses.count
 
     def forget(self, prefix: Prefix, name: str, password: str) -> None:
         """Forget a credential that is right no more."""

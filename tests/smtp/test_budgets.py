@@ -129,3 +129,35 @@ def test_the_oldest_message_finds_room_whatever_its_size():
     assert ledger.take(second, 7, most=10)
     ledger.give_back(second, 11)
     assert ledger.used == 0
+
+
+def test_what_others_hold_counts_until_they_are_gone():
+    told: list[tuple[int, int]] = []
+    crowd, prefix = Crowd(), prefix_of(client_address("192.0.2.1"))
+    crowd.tell = told.append
+    crowd.enter(prefix)
+    crowd.elsewhere("b", {prefix: 3})
+    crowd.elsewhere("c", {prefix: 2})
+    assert (crowd.of(prefix), crowd.here(prefix), crowd.total) == (6, 1, 1)
+
+    crowd.elsewhere("b", {prefix: 1})
+    assert crowd.of(prefix) == 4
+    crowd.elsewhere("b", {prefix: 0})
+    crowd.without("c")
+    crowd.without("nobody")
+    crowd.leave(prefix)
+
+    assert crowd.of(prefix) == 0
+    assert not crowd.prefixes
+    assert not crowd._sums
+    assert told == [prefix, prefix]
+
+
+def test_memory_of_what_others_hold_is_bounded(monkeypatch):
+    monkeypatch.setattr("relay.smtp.budgets.MOST_ELSEWHERE", 3)
+    crowd = Crowd()
+    for number in range(5):
+        crowd.elsewhere("b", {(4, number): 1})
+    crowd.elsewhere("b", {(4, 0): 7})
+
+    assert [crowd.of((4, number)) for number in range(5)] == [7, 1, 1, 0, 0]
