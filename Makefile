@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint attacks torture bench bounds differential fuzz mutate format docs image image-test help clean
+.PHONY: run test lint site attacks torture bench bounds differential fuzz mutate format docs image image-test help clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ format: .venv/.dev ## sort imports, wrap lines
 docs: .venv/.dev ## write what is generated: relay.toml.example and docs/reference
 	$(BIN)/python -m tests.generated
 
+site: .venv/.dev ## the documentation as a site, into .site: what CI builds, with every link and anchor held
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 image: ## the container image
 	docker build -t ses-relay .
 
@@ -64,7 +67,7 @@ image-test: ## the image built by buildah on a base made here, and tried: a minu
 	@tests/image
 
 clean: ## remove the virtual environment and caches
-	rm -rf .venv .demo .fuzz mutants .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .demo .fuzz .site mutants .mypy_cache .ruff_cache .pytest_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("ses-relay needs Python 3.11 or newer; try: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
