@@ -336,6 +336,28 @@ class SendingPaced:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFound:
+    """
+    What relays share is there, at *address*; ``use``: ``shared`` or ``spool``.
+
+    ``server``: its name and version, as far as it told.
+    """
+
+    use: str
+    address: str
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLost:
+    """What relays share is away: this relay goes on by itself. ``why``: a sentence without secrets."""
+
+    use: str
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalDropped:
     """So many decision records were not kept: the journal's disk is slower than the mail, or fails."""
 
@@ -400,6 +422,8 @@ Event: TypeAlias = (
     | AttemptsFound
     | SpoolCounted
     | SendingPaced
+    | SharedFound
+    | SharedLost
     | JournalDropped
     | LoopLagged
     | Incident

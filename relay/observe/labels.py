@@ -47,6 +47,7 @@ POLICY_CHANGES: Final = frozenset(
 )
 REFRESHES: Final = frozenset({"ok", "problems", "failed"})
 
+USES: Final = frozenset({"shared", "spool"})
 DELIVERIES: Final = frozenset(
     {"sent", "deferred", "ambiguous", "refused", "withdrawn", "expired", "quarantined"},
 )

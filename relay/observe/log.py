@@ -90,6 +90,8 @@ class Log:
             events.AttemptsFound: self._attempts_found,
             events.FeedbackHeard: self._feedback_heard,
             events.StandingChanged: self._standing_changed,
+            events.SharedFound: self._shared_found,
+            events.SharedLost: self._shared_lost,
             events.Incident: self._incident,
             events.Noted: self._noted,
         }
@@ -182,6 +184,12 @@ class Log:
         until = None if event.until is None else datetime.fromtimestamp(event.until, UTC).isoformat(timespec="seconds")
         fields = {"delegate": event.delegate, "standing": event.standing.word, "until": until, "why": event.why}
         self.line("warning" if event.standing else "info", "delegate.standing", fields)
+
+    def _shared_found(self, event: events.SharedFound) -> None:
+        self.line("info", "shared.found", {"use": event.use, "at": event.address, "server": event.server or None})
+
+    def _shared_lost(self, event: events.SharedLost) -> None:
+        self.line("warning", "shared.lost", {"use": event.use, "at": event.address, "why": event.why})
 
     def _incident(self, event: events.Incident) -> None:
         # The trace is bounded by itself, and longer than other texts may be.

@@ -78,6 +78,7 @@ class Metrics:
         self._queue, self._letter = among(labels.QUEUES), among(labels.LETTERS)
         self._check, self._feedback_kind = among(labels.CHECKS), among(labels.FEEDBACK)
         self._delivery = among(labels.DELIVERIES)
+        self._use = among(labels.USES)
         self._observed = ObservedDelegates(_ROW["ses_relay_observing"], self._label_of, clock=clock)
         self._register(clock)
         self._begin_at_nought(known_delegates, known_listeners)
@@ -110,6 +111,8 @@ class Metrics:
             events.AttemptsFound: self._attempts_found,
             events.SpoolCounted: self._spool.counted,
             events.SendingPaced: self._sending_paced,
+            events.SharedFound: self._shared_found,
+            events.SharedLost: self._shared_lost,
             events.JournalDropped: self._journal_dropped,
             events.LoopLagged: self._loop_lagged,
             events.Incident: self._incident,
@@ -185,6 +188,7 @@ class Metrics:
         self._possible_duplicates = self._counter("ses_relay_possible_duplicates_total")
         names = ("ses_relay_send_rate_limit", "ses_relay_quota_remaining", "ses_relay_quota_recipients")
         self._paced = tuple((gauge, Children(gauge.labels)) for gauge in map(self._gauge, names))
+        self._shared = Children(self._gauge("ses_relay_shared_up").labels)
         self._notices = Children(self._counter("ses_relay_notices_total").labels)
         self._incidents = self._counter("ses_relay_incidents_total")
         self._ready = self._gauge("ses_relay_ready")
@@ -347,6 +351,12 @@ class Metrics:
         for (_, children), value in zip(self._paced, (event.rate, event.remaining, event.quota), strict=True):
             if value is not None:
                 children[where].set(value)
+
+    def _shared_found(self, event: events.SharedFound) -> None:
+        self._shared[self._use(event.use),].set(1)
+
+    def _shared_lost(self, event: events.SharedLost) -> None:
+        self._shared[self._use(event.use),].set(0)
 
     def _staleness_bounded(self, event: events.StalenessBounded) -> None:
         self._max_stale.set(event.seconds)

@@ -217,6 +217,12 @@ ROWS: Final = (
         "Recipients that SES allows in any 24 hours; absent where there is no limit.",
     ),
     Row(
+        "ses_relay_shared_up",
+        "gauge",
+        ("use",),
+        "Whether what relays share is there (1) or this relay goes on by itself (0); absent where nothing is shared.",
+    ),
+    Row(
         "ses_relay_notices_total",
         "counter",
         ("result",),
@@ -322,6 +328,7 @@ LABELS: Final = {
     "mechanism": "`PLAIN`, `LOGIN`, `other`",
     "command": "an SMTP verb, `connect`, `data-end`, `other`",
     "code": "a reply code that SMTP knows, `other`",
+    "use": "`shared` (`shared.url`), `spool` (`spool.url`)",
     "version": "of ses-relay",
     "python": "of the interpreter",
 }

@@ -107,6 +107,8 @@ def one_of_each() -> Metrics:
         events.StandingChanged("billing", Standing.SLOWED, why="bounces"),
         events.QueueRead("feedback", "ok"),
         events.QueueRead("feedback", "taken", 3),
+        events.SharedLost("shared", "localhost:6379", "connection refused"),
+        events.SharedFound("shared", "localhost:6379", "Redis 7.0"),
         events.NoticeWritten("queued"),
         events.Incident("i", "s", ValueError("of ours")),
         LoopLagged(0.001),
