@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from relay.courier import schedule as schedules
-from relay.courier.books import Books
+from relay.courier.books import Books, is_same_attempt
 from relay.courier.reports import Report, Result, quarantined
 from relay.courier.schedule import Schedule
 from relay.observe.events import Incident, Observer
@@ -204,7 +204,10 @@ class Attempts:
         except asyncio.CancelledError:
             _go_on()
             left_off = LEFT_OFF
-        return await writing or entry, left_off
+        written = await writing
+        if written is None or not is_same_attempt(entry, written):  # or two relays would send what is left of it
+            return entry, LEFT_OFF
+        return written, left_off
 
     def end(self, entry: Entry, trouble: Deferred | Ambiguous | None) -> Report:
         """Report on *entry* by the fates of its batches, and by the *trouble* that the open ones met."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from relay.observe.events import Noted, Observer
 from relay.spool.details import HOLD
-from relay.spool.entries import Entry, State
+from relay.spool.entries import Batch, Entry, State
 from relay.spool.ports import Spool, Wanted
 from relay.words.unavailable import Unavailable
 
@@ -31,8 +31,8 @@ class Books:
         """
         Write *entry* and return it with its new version; None when somebody has removed it.
 
-        Of an entry that is *sending* all is ours but a hold that a person asked for; what a person changed of one that
-        is not stands, and is returned.
+        While it is *sending* by our attempt all is ours but a hold that a person asked for. What a person changed of
+        one that is not, or another relay that took it over from us, stands, and is returned.
         """
         pause = FIRST_PAUSE
         while True:
@@ -43,8 +43,8 @@ class Books:
             if current is None:
                 return None
             if isinstance(current, Entry):
-                if current.state is not State.SENDING:
-                    return current
+                if not is_same_attempt(entry, current):
+                    return await self._remembered(entry, current)
                 entry = _merged(entry, current)
             else:
                 pause = await self._rest(entry, current, pause)
@@ -54,6 +54,14 @@ class Books:
         pause = FIRST_PAUSE
         while (problem := await self._spool.remove(entry)) is not None:
             pause = await self._rest(entry, problem, pause)
+
+    async def _remembered(self, ours: Entry, current: Entry) -> Entry:
+        """That SES took a batch stays true whoever has the entry now. Once: at worst it is sent again, and marked."""
+        batches = _with_fates(ours, current)
+        if batches == current.batches:
+            return current
+        written = await self._spool.change(replace(current, batches=batches))
+        return written if isinstance(written, Entry) else current
 
     async def _current(self, entry: Entry) -> Entry | Unavailable | None:
         found = await self._spool.find(Wanted(ids=(entry.id,)), limit=1)
@@ -65,6 +73,19 @@ class Books:
         self._observe(Noted("error", "spool.unavailable", {"id": entry.id, "why": problem.why}))
         await asyncio.sleep(pause)
         return min(2 * pause, LONGEST_PAUSE)
+
+
+def is_same_attempt(ours: Entry, current: Entry) -> bool:
+    """Tell whether *current* is still *sending* by the attempt that *ours* came of: each attempt is counted first."""
+    return current.state is State.SENDING and current.attempts == ours.attempts
+
+
+def _with_fates(ours: Entry, current: Entry) -> tuple[Batch, ...]:
+    """The batches of *current*, those that SES took by our attempt marked so."""
+    if [one.recipients for one in ours.batches] != [one.recipients for one in current.batches]:
+        return current.batches
+    pairs = zip(ours.batches, current.batches, strict=True)
+    return tuple(mine if there.ses_id is None and mine.ses_id is not None else there for mine, there in pairs)
 
 
 def _merged(ours: Entry, current: Entry) -> Entry:

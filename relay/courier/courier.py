@@ -88,6 +88,7 @@ class Courier:
         self._woken = asyncio.Event()
         self._waiting: dict[str, Entry] = {}
         self._looked_at = float("-inf")
+        self._took_over_at = float("-inf")
         self._under_way: dict[str, UnderWay] = {}
         self._is_clearing = False
         self._alone_from = float("-inf")
@@ -101,17 +102,9 @@ class Courier:
         Raises:
             OSError: The spool does not answer.
         """
-        found = await self._spool.recover(self._chances.now())
-        if isinstance(found, Unavailable):
-            raise OSError(found.why)
-        if found:
-            self._observe(AttemptsFound(tuple(entry.id for entry in found)))
-        now, chance = self._chances.now(), self._chances.draw()
-        after = after_crash(found, self._schedule, now, chance)
-        await asyncio.gather(*map(self._books.write, after))
-        for entry in after:
-            if entry.state is State.QUARANTINED:
-                self._observe(quarantined(entry, entry.last).event(now))
+        problem = await self._take_over()
+        if problem is not None:
+            raise OSError(problem.why)
         self._running = asyncio.create_task(self._run(), name="courier")
 
     def halt(self) -> None:
@@ -161,6 +154,7 @@ class Courier:
         while True:
             self._woken.clear()
             try:
+                await self._look_for_the_dead()
                 await self._look_for_more()
                 self._fill_slots()
                 rest = await self._rest()
@@ -170,6 +164,31 @@ class Courier:
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest):
                     await self._woken.wait()
+
+    async def _look_for_the_dead(self) -> None:
+        """Where others have this spool, too: take over from those that died since."""
+        if self._monotonic() < self._took_over_at + GLANCE:
+            return
+        problem = await self._take_over()
+        if problem is not None:
+            self._observe(Noted("error", "spool.unavailable", {"why": problem.why}))
+
+    async def _take_over(self) -> Unavailable | None:
+        """Have what processes that are no more left *sending* tried again, one process's at a time."""
+        self._took_over_at = self._monotonic()
+        while True:
+            found = await self._spool.recover()
+            if isinstance(found, Unavailable):
+                return found
+            if not found:
+                return None
+            self._observe(AttemptsFound(tuple(entry.id for entry in found)))
+            now, chance = self._chances.now(), self._chances.draw()
+            after = after_crash(found, self._schedule, now, chance)
+            await asyncio.gather(*map(self._books.write, after))
+            for entry in after:
+                if entry.state is State.QUARANTINED:
+                    self._observe(quarantined(entry, entry.last).event(now))
 
     async def _look_for_more(self) -> None:
         """Ask what is due, when all of the last answer is under way, or the answer has grown old."""

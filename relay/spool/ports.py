@@ -60,11 +60,15 @@ class Spool(Protocol):
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         """Keep *entry* and its message: once None is returned, 250 may be said. An id that is kept is Unavailable."""
 
-    async def recover(self, now: float) -> Sequence[Entry] | Unavailable:
-        """
-        Take the entries that are *sending* though nobody sends them, once, at start: they stay *sending* and come back.
+    def wall(self) -> float:
+        """Tell the time for stamps, in seconds since the epoch, by the one clock of all who have this spool."""
 
-        Called before anything else by the one process that holds the lock of the spool.
+    async def recover(self) -> Sequence[Entry] | Unavailable:
+        """
+        Take over what one process that is no more left *sending*: it stays *sending*, and is the caller's from now on.
+
+        Empty when there is no such process. Called at start, before anything is begun, and from then on now and then:
+        where several processes have one spool, any of them may die, and of each it is known what it was sending.
         """
 
     async def due(

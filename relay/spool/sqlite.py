@@ -10,19 +10,20 @@ import asyncio
 import contextlib
 import hashlib
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from relay.spool import sqlite_queries, sqlite_rows, sqlite_schema
+from relay.spool import rows, sqlite_queries, sqlite_rows, sqlite_schema
 from relay.spool.disk_errors import in_words, lasts, refusal
 from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name, is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
+from relay.spool.rows import Unreadable
 from relay.spool.sqlite_opening import Opened, open_files
-from relay.spool.sqlite_rows import Unreadable
 from relay.spool.sqlite_writer import Work, Writer
 from relay.words.unavailable import Unavailable
 
@@ -57,10 +58,15 @@ class SqliteSpool:
         self._most_failed = max_bytes // 4
         self._last_delegate = ""
         self._is_closed = False
+        self._has_recovered = False
         self._running: set[asyncio.Task[Any]] = set()
         self._readers = ThreadPoolExecutor(1, "spool-reader")
         self._carriers = ThreadPoolExecutor(4, "spool-files")
         self._writer = Writer(opened.writing, after=self._after, idle=idle)
+
+    def wall(self) -> float:
+        """Tell the time for stamps: this machine's."""
+        return time.time()
 
     # ---- what is kept ----
 
@@ -147,9 +153,13 @@ class SqliteSpool:
 
     # ---- attempts ----
 
-    async def recover(self, now: float) -> Sequence[Entry] | Unavailable:  # noqa: ARG002  # other engines have leases
-        """Read the entries that are *sending* though nobody sends them, once, at start."""
-        return await self._entries(sqlite_queries.sending)
+    async def recover(self) -> Sequence[Entry] | Unavailable:
+        """Read the entries that are *sending* though nobody sends them: at the first call, for the lock is ours."""
+        if self._has_recovered:
+            return ()
+        found = await self._entries(sqlite_queries.sending)
+        self._has_recovered = not isinstance(found, Unavailable)
+        return found
 
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
@@ -159,8 +169,8 @@ class SqliteSpool:
         found = await self._read(lambda connection: sqlite_queries.due(connection, turn))
         if isinstance(found, Unavailable):
             return found
-        rows, self._last_delegate = found
-        return await self._readable(rows)
+        listed, self._last_delegate = found
+        return await self._readable(listed)
 
     async def next_due(self, now: float) -> float | Unavailable | None:
         """Tell when the next entry that is not due yet becomes so."""
@@ -204,14 +214,14 @@ class SqliteSpool:
 
     async def find(self, wanted: Wanted, *, limit: int, after: str = "") -> Sequence[Entry] | Unavailable:
         """List entries by id; a blank stands in for each that cannot be read."""
-        rows = await self._read(lambda connection: sqlite_queries.find(connection, wanted, limit, after))
-        if isinstance(rows, Unavailable):
-            return rows
-        found = [sqlite_rows.read(row) for row in rows]
+        listed = await self._read(lambda connection: sqlite_queries.find(connection, wanted, limit, after))
+        if isinstance(listed, Unavailable):
+            return listed
+        found = [rows.read(row) for row in listed]
         await self._set_aside(found)
         return [
-            sqlite_rows.stand_in(row, one.why) if isinstance(one, Unreadable) else one
-            for row, one in zip(rows, found, strict=True)
+            rows.stand_in(row, one.why) if isinstance(one, Unreadable) else one
+            for row, one in zip(listed, found, strict=True)
         ]
 
     async def census(self) -> Census | Unavailable:
@@ -274,12 +284,12 @@ class SqliteSpool:
         return await asyncio.shield(task)
 
     async def _entries(self, query: Callable[[sqlite3.Connection], list[Any]]) -> list[Entry] | Unavailable:
-        rows = await self._read(query)
-        return rows if isinstance(rows, Unavailable) else await self._readable(rows)
+        listed = await self._read(query)
+        return listed if isinstance(listed, Unavailable) else await self._readable(listed)
 
-    async def _readable(self, rows: Sequence[Any]) -> list[Entry]:
-        """Read *rows*, and set those aside that cannot be read."""
-        read = [sqlite_rows.read(row) for row in rows]
+    async def _readable(self, listed: Sequence[Any]) -> list[Entry]:
+        """Read rows, and set those aside that cannot be read."""
+        read = [rows.read(row) for row in listed]
         await self._set_aside(read)
         return [one for one in read if isinstance(one, Entry)]
 

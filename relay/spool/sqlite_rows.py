@@ -1,22 +1,18 @@
-"""Rows of the embedded spool: entries written to them, sealed, and read back or found damaged."""
+"""Rows of the embedded spool: entries added, changed and set aside, each inside the caller's transaction."""
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from relay.spool.entries import Entry, State
-from relay.spool.entry_text import Columns, columns_of, read_entry, write_entry
-from relay.spool.problems import EntryProblem
-from relay.words.addresses import NullPath
-from relay.words.transactions import Envelope, Session
+from relay.spool.rows import READ, Row, read, row_of
 
-SELECT: Final = "SELECT id, state, delegate, due_at, accepted_at, size, version, entry, digest, seal FROM entries"
-_INSERT: Final = """
-INSERT INTO entries (id, state, delegate, due_at, accepted_at, size, version, said, entry, digest, seal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
-"""
+SELECT: Final = f"SELECT {', '.join(READ)} FROM entries"  # noqa: S608  # names of ours
+_INSERT: Final = (
+    f"INSERT INTO entries ({', '.join(Row._fields)}) "  # noqa: S608  # names of ours
+    f"VALUES ({', '.join('?' for _ in Row._fields)}) ON CONFLICT (id) DO NOTHING"
+)
 _UPDATE: Final = """
 UPDATE entries SET state = ?, delegate = ?, due_at = ?, accepted_at = ?, size = ?, version = ?, said = ?, entry = ?,
   digest = ?, seal = ?
@@ -24,17 +20,9 @@ WHERE id = ? AND version = ?
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A row that is not what was written."""
-
-    id: str
-    why: str
-
-
 def insert(connection: sqlite3.Connection, entry: Entry, digest: bytes) -> bool:
     """Add *entry*; False where its id is taken."""
-    return connection.execute(_INSERT, _values(entry, digest)).rowcount == 1
+    return connection.execute(_INSERT, row_of(entry, digest)).rowcount == 1
 
 
 def update(connection: sqlite3.Connection, entry: Entry, states: Sequence[State] = tuple(State)) -> Entry | None:
@@ -43,39 +31,9 @@ def update(connection: sqlite3.Connection, entry: Entry, states: Sequence[State]
     if stored is None or stored[0] != entry.version or stored[1] not in states:
         return None
     written = replace(entry, version=entry.version + 1)
-    name, *values = _values(written, stored[2])
+    name, *values = row_of(written, stored[2])
     connection.execute(_UPDATE, (*values, name, entry.version))
     return written
-
-
-def read(row: Sequence[Any]) -> Entry | Unreadable:
-    """Read a row of ``SELECT``."""
-    columns = Columns(*row[:7])
-    text, digest, seal = row[7:]
-    if _seal(columns, text, digest) != seal:
-        return Unreadable(columns.id, "its row is not what was written")
-    try:
-        return read_entry(columns, text)
-    except EntryProblem as problem:
-        return Unreadable(columns.id, str(problem))
-
-
-def stand_in(row: Sequence[Any], why: str) -> Entry:
-    """Make a blank of a row that cannot be read. It has no version: it can be removed by its id, never changed."""
-    columns = Columns(*row[:7])
-    session = Session("", "", "", "", "", columns.delegate)
-    envelope = Envelope(NullPath.NULL, (), columns.id)
-    return Entry(
-        columns.id,
-        session,
-        envelope,
-        columns.accepted_at,
-        columns.size,
-        batches=(),
-        state=State.QUARANTINED,
-        last=why,
-        version=-1,
-    )
 
 
 def quarantine(connection: sqlite3.Connection, entry_id: str, why: str) -> bool:
@@ -91,28 +49,3 @@ def quarantine(connection: sqlite3.Connection, entry_id: str, why: str) -> bool:
         (State.QUARANTINED.value, why, entry_id),
     )
     return True
-
-
-def _values(entry: Entry, digest: bytes) -> tuple[Any, ...]:
-    columns, text = columns_of(entry), write_entry(entry)
-    said = f"{entry.reason}\n{entry.last}".encode(errors="replace").decode()
-    return (
-        columns.id,
-        columns.state,
-        columns.delegate,
-        columns.due_at,
-        columns.accepted_at,
-        columns.size,
-        columns.version,
-        said,
-        text,
-        digest,
-        _seal(columns, text, digest),
-    )
-
-
-def _seal(columns: Columns, text: str, digest: bytes) -> bytes:
-    """SHA-256 of all that is read back: a database does not notice that a disk changed what was written."""
-    fields = (columns.id, columns.state, columns.delegate, columns.due_at, columns.accepted_at, columns.size)
-    sealed = repr((*fields, columns.version, text, digest))
-    return hashlib.sha256(sealed.encode("ascii", "backslashreplace")).digest()

@@ -139,7 +139,7 @@ class SpoolContract:
         await kept(spool, entry("a1"), entry("b2"), entry("c3", state=State.SENDING, attempts=1))
         one = await begun(spool, entry("a1"))
         after = await place.crash(spool)
-        recovered = await after.recover(NOON)
+        recovered = await after.recover()
         assert recovered == [one, entry("c3", state=State.SENDING, attempts=1)]
         assert await due(after) == ["b2"]
         assert (await begun(after, one)).attempts == 2

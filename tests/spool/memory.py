@@ -1,5 +1,6 @@
 """A spool without a disk, true to the protocol: for tests of whoever uses one."""
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ class MemorySpool:
         self._bodies: dict[str, bytes] = {}
         self._max_bytes, self._max_failed = max_bytes, max_failed_bytes
         self._last_delegate = ""
+        self._has_recovered = False
         self.trouble: Unavailable | None = None
         self.full: Full | None = None
         self.steps: list[tuple[str, str]] = []
@@ -50,8 +52,14 @@ class MemorySpool:
         self.steps.append(("commit", entry.id))
         return None
 
-    async def recover(self, now: float) -> Sequence[Entry] | Unavailable:
-        return self.trouble or self._sorted(lambda one: one.state is State.SENDING)
+    def wall(self) -> float:
+        return time.time()
+
+    async def recover(self) -> Sequence[Entry] | Unavailable:
+        if self.trouble or self._has_recovered:
+            return self.trouble or ()
+        self._has_recovered = True
+        return self._sorted(lambda one: one.state is State.SENDING)
 
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()

@@ -37,7 +37,7 @@ async def test_every_question_is_answered_from_an_index(tmp_path):
     await spool.due(NOON, limit=9, per_delegate=9)
     await spool.next_due(NOON)
     await spool.census()
-    await spool.recover(NOON)
+    await spool.recover()
     await spool.body(entry("a1"))
     await spool.find(Wanted(ids=("a1",)), limit=9)
     await spool.sweep(NOON - 1)

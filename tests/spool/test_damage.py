@@ -106,9 +106,7 @@ async def test_row_of_another_version(tmp_path, spool, alter, monkeypatch):
     """
     A row that is whole but says what this version does not know is not guessed at.
     """
-    monkeypatch.setattr(
-        "relay.spool.sqlite_rows.write_entry", lambda one: json.dumps(alter(json.loads(write_entry(one))))
-    )
+    monkeypatch.setattr("relay.spool.rows.write_entry", lambda one: json.dumps(alter(json.loads(write_entry(one)))))
     assert isinstance(await spool.change(entry("hurt")), Entry)
     monkeypatch.undo()
     await spool.due(NOON, limit=9, per_delegate=9)
@@ -146,7 +144,7 @@ async def test_changed_large_message(tmp_path, spool, octets):
 async def test_damaged_entry_that_was_sending_is_not_recovered(tmp_path, spool):
     assert isinstance(await spool.begin(entry("hurt"), NOON), Entry)
     disk_changes(tmp_path, "UPDATE entries SET entry = '' WHERE id = 'hurt'")
-    assert await spool.recover(NOON) == []
+    assert await spool.recover() == []
     await assert_set_aside(spool, "its row is not what was written")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from relay.spool import sqlite_rows, sqlite_schema
+from relay.spool import rows, sqlite_rows, sqlite_schema
 from relay.spool.entries import Entry, State
 from tests.torture.clients import Answers, hand_over, message
 from tests.torture.field import DELEGATES, FULL, Field, MakeField, kill, lines, peak_memory
@@ -24,7 +24,7 @@ def fill(field: Field, number: int) -> None:
     connection = sqlite_schema.connect(field.spool)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("BEGIN")
-    one = sqlite_rows.read(connection.execute(sqlite_rows.SELECT).fetchone())
+    one = rows.read(connection.execute(sqlite_rows.SELECT).fetchone())
     assert isinstance(one, Entry)
     raw = message("queued-small")
     digest, delegates = hashlib.sha256(raw).digest(), list(DELEGATES)
