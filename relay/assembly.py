@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from relay import __version__
 from relay.audit.trail import Surroundings, Trail
+from relay.console.inbox_pages import InboxPort
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
@@ -29,6 +30,7 @@ from relay.journal.keeping import Journal
 from relay.judgement.catalog import Catalog
 from relay.judgement.observing import observed_until
 from relay.judgement.own_account import grants_of_account, living_in
+from relay.living_texts import LivingTexts
 from relay.mail.profile import Profile
 from relay.observe import labels
 from relay.observe.events import (
@@ -48,6 +50,8 @@ from relay.observe.observers import fan_out
 from relay.observe.records import Recorder
 from relay.observe.redaction import RedactedTexts
 from relay.observe.tally import Tally
+from relay.observe.traffic import Traffic
+from relay.past_desk import PastDesk, Present
 from relay.reception import Reception
 from relay.sending.callers import Caller
 from relay.sending.credentials import Credentials
@@ -73,6 +77,7 @@ from relay.translation import (
     entries_of,
     feedback_of,
     hostname_of,
+    keeper_of,
     largest_of,
     limits_of,
     listeners_of,
@@ -123,12 +128,20 @@ class Relay:
     ``start`` opens the street door last and ``stop`` closes it first: nothing is accepted that cannot be carried out.
     """
 
-    def __init__(self, settings: Settings, *, key: AccessKey | None = None, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        key: AccessKey | None = None,
+        observers: Sequence[Observer] = (),
+        inbox: InboxPort | None = None,
+    ) -> None:
         """
         Args:
             settings: Without problems.
             key: The access key to sign with; None for the standard chain.
             observers: Told of every event, beside metrics and log.
+            inbox: The messages of an embedded SES, for the console.
 
         """
         self._settings = settings
@@ -149,9 +162,10 @@ class Relay:
         self._trail = Trail(book_of(settings), seen, told, keep=journal.keep)
         texts = self._log.records if not journal.redact else RedactedTexts(self._log.records, journal.redact)
         self._journal = Journal(journal.path, journal.entries, texts=texts, observe=fan_out(told, self._trail))
-        tally = Tally(time.time)
+        tally, traffic = Tally(time.time), Traffic(time.time)
         senders = Senders()
-        self.observe = fan_out(self._metrics, self._log, self._journal, self._trail, tally, senders, *observers)
+        counted = (tally, traffic, senders)
+        self.observe = fan_out(self._metrics, self._log, self._journal, self._trail, *counted, *observers)
         self._credentials = Credentials(self.observe) if key is None else None
         self._ses = SesDoor(
             settings.ses.endpoint_url,
@@ -191,7 +205,9 @@ class Relay:
             recipient_domains=self._domains,
         )
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
-        self._decisions = DecisionDesk(self._journal)
+        present = Present(self._delegate, lambda: self._walk.house.rules, self._catalog, keeper_of(settings))
+        self._decisions = DecisionDesk(self._journal, PastDesk(present))
+        texts_now = LivingTexts(lambda: self.directory, lambda: self._settings.policies.directory)
         self._admin = AdminServer(
             self._metrics.render,
             self.readiness,
@@ -199,10 +215,13 @@ class Relay:
             scoped=scoped_of(settings),
             console=settings.admin.console,
             spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
-            identities=IdentityDesk(lambda: self.directory, self.observe, time.time),
+            identities=IdentityDesk(lambda: self.directory, self.observe, texts_now.of, time.time),
             decisions=self._decisions,
             explain=ExplainDesk(self._premises, lambda: self.directory, time.time),
-            delegates=DelegateDesk(self._registry, self._standing, tally, time.time),
+            delegates=DelegateDesk(
+                self._registry, self._standing, tally, traffic, self._feedback.resume, clock=time.time
+            ),
+            inbox=inbox,
             observe=self.observe,
         )
         self._refreshing: asyncio.Task[None] | None = None

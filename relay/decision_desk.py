@@ -13,6 +13,7 @@ from relay.console.spool_pages import Declined, Json
 from relay.journal.keeping import Journal
 from relay.journal.queries import Wanted, decision, page
 from relay.journal.ring import SEVERITY
+from relay.past_desk import PastDesk
 from relay.words.endings import Outcome, Reason
 from relay.words.unavailable import Unavailable
 
@@ -36,8 +37,9 @@ _T = TypeVar("_T")
 class DecisionDesk:
     """A :class:`relay.console.decision_pages.DecisionsPort` over the running journal, which is asked in threads."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, past: PastDesk) -> None:
         self._journal = journal
+        self._past = past
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="decisions")
 
     async def listed(
@@ -59,6 +61,11 @@ class DecisionDesk:
         if isinstance(found, Unavailable):
             return found
         return _UNKNOWN if found is None else Json(found)
+
+    async def explained(self, name: str, delegates: frozenset[str] | None = None) -> Json | Declined | Unavailable:
+        """Explain it, as far as the judge can be asked again."""
+        record = await self.shown(name, delegates)
+        return await self._past.explain(record) if isinstance(record, str) else record
 
     def close(self) -> None:
         """Answer nobody any more."""

@@ -1,21 +1,25 @@
 """The relay's delegates, for the admin endpoint: who they are, what holds for them, what became of their mail."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from relay.console.asked import limit_of, once
-from relay.console.spool_pages import Told
+from relay.console.spool_pages import Declined, Told
 from relay.delegates.registry import Registry
 from relay.observe.tally import Count, Tally
+from relay.observe.traffic import SPANS, STEP, Traffic
 from relay.sending.pace.shares import Share
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome
 
 _FIELDS: Final = ("name", "limit", "after")
+_TRAFFIC_FIELDS: Final = ("delegate", "limit")
 _NOBODY: Final = Count()
+_UNKNOWN: Final = Declined("there is no such delegate", is_known=False)
+_GOOD: Final = "good"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class DelegateDesk:
         registry: Knows the delegates of the moment.
         standing: Returns what others know of one.
         tally: Counts their messages.
+        traffic: Counts them by the minute.
+        resume: Forgives a delegate what its mail did; False where nobody is judged by that.
         clock: Seconds since the epoch.
     """
 
@@ -52,11 +58,16 @@ class DelegateDesk:
         registry: Registry,
         standing: Callable[[Delegate], Standing],
         tally: Tally,
+        traffic: Traffic,
+        resume: Callable[[str], Awaitable[bool]],
+        *,
         clock: Callable[[], float],
     ) -> None:
         self._registry = registry
         self._standing = standing
         self._tally = tally
+        self._traffic = traffic
+        self._resume = resume
         self._clock = clock
 
     def listed(self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None) -> Told:
@@ -70,6 +81,40 @@ class DelegateDesk:
             "next": names[limit - 1] if len(names) > limit else None,
             "counted_since": _moment(self._tally.since),
         }
+
+    def traffic(self, asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None = None) -> Told:
+        """Tell what became of messages in the last hour, the most first."""
+        wanted = once(asked, _TRAFFIC_FIELDS)
+        limit, only = limit_of(wanted.get("limit")), wanted.get("delegate")
+        rows = [
+            row
+            for row in self._traffic.series()
+            if only in (None, row.delegate) and (delegates is None or row.delegate in delegates)
+        ]
+        return {
+            "since": _moment(self._traffic.begin()),
+            "step": STEP,
+            "spans": SPANS,
+            "series": [
+                {"delegate": row.delegate, "outcome": row.outcome, "reason": row.reason, "counts": list(row.counts)}
+                for row in rows[:limit]
+            ],
+            "left_out": sum(row.total for row in rows[limit:]),
+        }
+
+    async def resume(self, name: str) -> Told:
+        """Let a delegate send as ever."""
+        delegate = self._registry.get(name)
+        if delegate is None:
+            return _UNKNOWN
+        feedback = self._standing(delegate).feedback
+        if feedback is None:
+            return Declined("no feedback is read: nobody is slowed or suspended for it")
+        if feedback["standing"] == _GOOD:
+            return Declined(f"{name} stands well: there is nothing to do")
+        if not await self._resume(name):
+            return _UNKNOWN
+        return {"name": name, "standing": _GOOD}
 
     def _row(self, name: str) -> Mapping[str, Any] | None:
         delegate, ways = self._registry.get(name), self._registry.ways_of(name)

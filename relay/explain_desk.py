@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import inf
 from typing import Any, Final
 
 from relay.console.explain_pages import Wanted
@@ -66,14 +68,17 @@ class ExplainDesk:
             self._waiting -= 1
 
     async def _explained(self, wanted: Wanted, premises: Premises) -> Json:
+        now = self._clock()
+        if wanted.at is not None:  # what is known now is taken for what will be, or was
+            now, premises = wanted.at, replace(premises, rules=replace(premises.rules, max_stale=inf))
         pasted, rehearsal = await asyncio.to_thread(_read, wanted, premises)
-        told = await self._judged(rehearsal, pasted)
+        told = await self._judged(rehearsal, pasted, now)
         if rehearsal.unknown and await self._directory().look(wanted.delegate, rehearsal.unknown, PATIENCE):
-            told = await self._judged(rehearsal, pasted)
+            told = await self._judged(rehearsal, pasted, now)
         return told
 
-    async def _judged(self, rehearsal: Rehearsal, pasted: "_Policies") -> Json:
-        return await asyncio.to_thread(_judge, rehearsal, self._directory().catalog, pasted, self._clock())
+    async def _judged(self, rehearsal: Rehearsal, pasted: "_Policies", now: float) -> Json:
+        return await asyncio.to_thread(_judge, rehearsal, self._directory().catalog, pasted, now)
 
 
 _Policies = Mapping[IdentityArn, tuple[Policy | UnreadablePolicy, ...]]

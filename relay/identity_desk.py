@@ -1,6 +1,8 @@
 """The running relay's directory of identities, for the admin endpoint."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from relay.console.asked import limit_of, once
@@ -8,10 +10,16 @@ from relay.console.spool_pages import Declined, Told
 from relay.identities.ports import Directory, PlaceState
 from relay.judgement.catalog import Catalog, Identity
 from relay.observe.events import Noted, Observer
-from relay.policy.document import UnreadablePolicy
-from relay.words.arns import ArnProblem, parse_identity_arn
+from relay.policy.actions import Actions
+from relay.policy.document import Policy, UnreadablePolicy
+from relay.policy.principals import Principals
+from relay.policy.resources import Resources
+from relay.policy.statements import Statement
+from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
 
 _FIELDS: Final = ("account", "region", "name", "in_use", "limit", "after")
+_OF_ONE: Final = ("identity",)
+_NO_IDENTITY: Final = Declined("there is no such identity here", is_known=False)
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -22,12 +30,20 @@ class IdentityDesk:
     Args:
         directory: Returns the directory of the moment: a reload brings another one.
         observe: Hears of what people asked for.
+        texts: Returns the texts of an identity's policies by name, as far as they can be had; may block.
         clock: Seconds since the epoch.
     """
 
-    def __init__(self, directory: Callable[[], Directory], observe: Observer, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        directory: Callable[[], Directory],
+        observe: Observer,
+        texts: Callable[[IdentityArn], Mapping[str, str]],
+        clock: Callable[[], float],
+    ) -> None:
         self._directory = directory
         self._observe = observe
+        self._texts = texts
         self._clock = clock
 
     def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
@@ -45,6 +61,19 @@ class IdentityDesk:
             "next": str(page[limit - 1].arn) if len(page) > limit else None,
             "places": [_place(catalog, state, now) for state in states.values()],
         }
+
+    async def policies(self, asked: Sequence[tuple[str, str]]) -> Told:
+        """Tell every policy of one identity, with its text where it is still the one that was read."""
+        named = once(asked, _OF_ONE).get("identity", "")
+        try:
+            arn = parse_identity_arn(named)
+        except ArnProblem as problem:
+            raise ValueError(f"identity: {problem}") from None
+        identity = self._directory().catalog.find(arn)
+        if identity is None:
+            return _NO_IDENTITY
+        texts = await asyncio.to_thread(self._texts, arn)
+        return {"arn": str(arn), "policies": [_whole(policy, texts.get(policy.name)) for policy in identity.policies]}
 
     def refresh(self, identity: str | None) -> Told:
         """Let one identity, or all, be read again as soon as may be."""
@@ -117,3 +146,36 @@ def _place(catalog: Catalog, state: PlaceState, now: float) -> dict[str, Any]:
         "problem": owned.problem,
         "troubles": list(state.troubles),
     }
+
+
+def _whole(policy: Policy | UnreadablePolicy, text: str | None) -> dict[str, Any]:
+    is_same = text is not None and sha256(text.encode(errors="surrogatepass")).hexdigest() == policy.digest
+    problems = policy.problems if isinstance(policy, UnreadablePolicy) else ()
+    statements = policy.statements if isinstance(policy, Policy) else ()
+    return {
+        "name": policy.name,
+        "digest": policy.digest,
+        "text": text.encode(errors="replace").decode() if is_same and text is not None else None,
+        "problems": [{"path": each.path, "why": each.why} for each in problems],
+        "statements": [_statement(each) for each in statements],
+    }
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    """Say what the relay reads, in the spelling of the policy."""
+    return {
+        "sid": statement.ref.sid,
+        "index": statement.ref.index,
+        "effect": statement.effect,
+        "principals": _element(statement.principals),
+        "actions": _element(statement.actions),
+        "resources": _element(statement.resources),
+        "conditions": [
+            {"operator": each.spelled_operator, "key": each.spelled_key, "values": list(each.values)}
+            for each in statement.conditions
+        ],
+    }
+
+
+def _element(element: Principals | Actions | Resources) -> dict[str, Any]:
+    return {"negated": element.negated, "values": list(element.spelled)}

@@ -20,6 +20,7 @@ from relay.cli.demo_certificate import make_certificate
 from relay.cli.demo_words import greeting
 from relay.cli.private import keep_files_private
 from relay.cli.serve import START_PROBLEMS, run, told_to_stop
+from relay.inbox_desk import InboxDesk
 from relay.localses.app import LocalSes
 from relay.localses.identities import FolderIdentities
 from relay.localses.keys import DEMO_KEYS
@@ -78,7 +79,8 @@ async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) ->
     local_ses = LocalSes(DEMO_KEYS, identities=FolderIdentities(folder / "policies"))
     ses_address = address(*await local_ses.start(*ses))
     is_new = _copy_samples(folder)
-    relay = Relay(_settings(folder, smtp=smtp, admin=admin, ses=ses_address), key=_relay_key())
+    settings = _settings(folder, smtp=smtp, admin=admin, ses=ses_address)
+    relay = Relay(settings, key=_relay_key(), inbox=InboxDesk(local_ses.store))
     try:
         files = {"settings": str(folder / "relay.toml"), "policies": str(folder / "policies")}
         addresses = {**await relay.start(), "ses": ses_address, **files}

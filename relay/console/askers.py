@@ -1,5 +1,6 @@
 """Who asks the admin endpoint: a token of the settings, or whoever is on this machine; and what it may see and do."""
 
+import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class Tokens:
 
     def __init__(self, tokens: Iterable[Token] = (), *, are_scoped: bool = False) -> None:
         self._tokens = tuple((each.secret.encode("utf-8", "surrogateescape"), each.asker) for each in tokens)
+        self._by_fingerprint = {fingerprint_of(secret): asker for secret, asker in reversed(self._tokens) if secret}
         self.are_scoped = are_scoped
 
     def owner_of(self, authorization: str) -> Asker | None:
@@ -70,3 +72,12 @@ class Tokens:
         given = presented.strip().encode("utf-8", "surrogateescape")
         owners = [asker for secret, asker in self._tokens if hmac.compare_digest(given, secret) and secret]
         return owners[0] if owners and scheme.lower() == "bearer" else None
+
+    def with_fingerprint(self, fingerprint: bytes) -> Asker | None:
+        """Name the owner of the token with *fingerprint*, as long as there is one."""
+        return self._by_fingerprint.get(fingerprint)
+
+
+def fingerprint_of(secret: bytes) -> bytes:
+    """Return what stands for a token where the token itself must not be: its SHA-256."""
+    return hashlib.sha256(secret).digest()

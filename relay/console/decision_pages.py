@@ -28,6 +28,9 @@ class DecisionsPort(Protocol):
     async def shown(self, name: str, delegates: frozenset[str] | None = None) -> Told:
         """Return the record of the decision *name*."""
 
+    async def explained(self, name: str, delegates: frozenset[str] | None = None) -> Told:
+        """Explain the decision *name*: as the judge would be asked again, by the policies of then."""
+
 
 class DecisionPages:
     """The pages over a port."""
@@ -39,6 +42,7 @@ class DecisionPages:
         """Make them known."""
         router.add_get("/api/decisions", self._list)
         router.add_get("/api/decisions/{id}", self._show)
+        router.add_get("/api/decisions/{id}/explanation", self._explain)
 
     async def _list(self, request: web.Request) -> web.Response:
         try:
@@ -48,3 +52,6 @@ class DecisionPages:
 
     async def _show(self, request: web.Request) -> web.Response:
         return answer(await self._port.shown(request.match_info["id"], asker_of(request).delegates))
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        return answer(await self._port.explained(request.match_info["id"], asker_of(request).delegates))

@@ -16,6 +16,7 @@ _WORDS: Final = {
     404: "not found",
     405: "method not allowed",
     408: "the body did not come in time",
+    429: "too many wrong tokens: wait a minute",
     413: f"the body is larger than {MOST_BODY_OCTETS} octets",
 }
 

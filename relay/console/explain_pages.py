@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -14,8 +15,9 @@ from relay.console.bodies import object_of
 from relay.console.spool_pages import Told, answer
 
 _TEXTS: Final = ("delegate", "message", "message_base64", "from", "mail_from")
-_FIELDS: Final = (*_TEXTS, "recipients", "policies")
+_FIELDS: Final = (*_TEXTS, "recipients", "policies", "at")
 MOST_POLICIES: Final = 100
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Wanted:
 
     ``raw`` is a message, None where only an envelope and an ``author`` are known. ``mail_from``: None for the author.
     ``recipients``: none for those of the message. ``policies``: by ARN of an identity, then by name, a document or its
-    text; they stand in the place of what these identities have.
+    text; they stand in the place of what these identities have. ``at``: as if it were sent at that time, in seconds
+    since the epoch; None for now.
     """
 
     delegate: str
@@ -34,6 +37,7 @@ class Wanted:
     mail_from: str | None = None
     recipients: tuple[str, ...] = ()
     policies: Mapping[str, Mapping[str, str | Mapping[str, Any]]] = field(default_factory=dict)
+    at: float | None = None
 
 
 class ExplainPort(Protocol):
@@ -85,6 +89,7 @@ def _wanted_in(body: Mapping[str, Any]) -> Wanted:
         mail_from=body.get("mail_from"),
         recipients=_recipients_in(body.get("recipients", [])),
         policies=_policies_in(body.get("policies", {})),
+        at=_moment_in(body.get("at")),
     )
 
 
@@ -107,6 +112,19 @@ def _raw_in(body: Mapping[str, Any]) -> bytes | None:
         return base64.b64decode(body["message_base64"], validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("message_base64 is no base64") from None
+
+
+def _moment_in(value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(_text_in("at", value))
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("at is a time such as 2026-11-21T12:00:00Z") from None
+    if not 0 <= seconds < _LATEST:
+        raise ValueError("at is a time after 1970 and before 9999")
+    return seconds
 
 
 def _recipients_in(value: object) -> tuple[str, ...]:

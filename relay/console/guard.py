@@ -16,6 +16,8 @@ from relay.console.askers import LOCAL, Asker
 from relay.console.routes import Route
 
 API: Final = "/api/"
+#: Where one signs in and out of the console.
+SESSION: Final = "/session"
 _READING: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = "application/json"
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]*)?", re.ASCII)
@@ -33,10 +35,10 @@ def is_loopback(host: str) -> bool:
 
 
 def refusal(request: web.Request, *, has_token: bool) -> tuple[int, str] | None:
-    """Return the status and the reason for which *request* is turned away at the API, or None."""
-    if not request.path.startswith(API):
+    """Return the status and the reason for which *request* is turned away at the API or at signing in, or None."""
+    if not request.path.startswith(API) and request.path != SESSION:
         return None
-    if not has_token and not is_loopback(_name_of(request.host)):
+    if request.path != SESSION and not has_token and not is_loopback(name_of(request.host)):
         return 403, "without a token the Host field must name this machine: localhost, 127.0.0.1 or [::1]"
     if request.method in _READING:
         return None
@@ -64,7 +66,7 @@ def _comes_from_here(request: web.Request) -> bool:
     return request.headers.get("Sec-Fetch-Site", "none") in _OURSELVES
 
 
-def _name_of(host: str) -> str:
-    """A Host field without its port and brackets; nothing for what is none."""
+def name_of(host: str) -> str:
+    """Return a Host field without its port and brackets; nothing for what is none."""
     found = _HOST.fullmatch(host)
     return "" if found is None else found[1] or found[2]

@@ -12,7 +12,7 @@ from relay.console.spool_pages import Told, answer
 
 
 class IdentitiesPort(Protocol):
-    """The directory of identities, as the console sees it. No answer holds a policy's text."""
+    """The directory of identities, as the console sees it."""
 
     def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
         """
@@ -20,6 +20,14 @@ class IdentitiesPort(Protocol):
 
         Raises:
             ValueError: A field that there is not, or not with this value; its text says so.
+        """
+
+    async def policies(self, asked: Sequence[tuple[str, str]]) -> Told:
+        """
+        Tell every policy of one identity: what the relay reads in it, and its text.
+
+        Raises:
+            ValueError: No identity is named, or it is no ARN of one.
         """
 
     def refresh(self, identity: str | None) -> Told:
@@ -40,11 +48,18 @@ class IdentityPages:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Make them known."""
         router.add_get("/api/identities", self._list)
+        router.add_get("/api/identities/policies", self._policies)
         router.add_post("/api/identities/refresh", self._refresh)
 
     async def _list(self, request: web.Request) -> web.Response:
         try:
             return answer(self._port.listed(list(request.query.items())))
+        except ValueError as problem:
+            return door.said(400, str(problem))
+
+    async def _policies(self, request: web.Request) -> web.Response:
+        try:
+            return answer(await self._port.policies(list(request.query.items())))
         except ValueError as problem:
             return door.said(400, str(problem))
 

@@ -27,7 +27,8 @@ _WHY: Final[Mapping[int, str]] = {
 _ABOUT: Final = (
     "What the relay knows and does, for programs. Off loopback, and wherever tokens with roles are configured, every "
     "operation needs a bearer token: a viewer's reads, an operator's also changes; a token of some delegates sees and "
-    "changes what is theirs. No answer holds a password, a hash or a message body."
+    "changes what is theirs. No answer holds a password or a hash, and none but the demo's inbox a "
+    "message body."
 )
 
 

@@ -1,48 +1,60 @@
-"""The one page: what this is and where to look. No script, no asset, nothing that is loaded from elsewhere."""
+"""The console's files as they are served: one page, its style, its scripts. Nothing is loaded from elsewhere."""
 
-import base64
 import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
 from typing import Final
 
-_STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;"
-    "padding:0 1rem}code{font-size:.95em}dt{margin-top:1rem}dd{margin:0}"
-)
+from aiohttp import web
 
-PAGE: Final = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>ses-relay</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>ses-relay</h1>
-<p>An SMTP relay that enforces Amazon SES sending authorization. This is its admin endpoint.</p>
-<dl>
-<dt><a href="/readyz?verbose"><code>/readyz?verbose</code></a></dt>
-<dd>Whether mail can be sent now, and what is in the way if not.</dd>
-<dt><a href="/metrics"><code>/metrics</code></a></dt>
-<dd>What was received, decided and sent, for Prometheus.</dd>
-<dt><a href="/livez"><code>/livez</code></a></dt>
-<dd>Whether the process answers at all.</dd>
-</dl>
-<p>Why one message was refused: its reply carries an id, and the log has one line <code>message</code> with that id and
-the whole decision.</p>
-</main>
-</body>
-</html>
-"""
-
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-HEADERS: Final = {
+#: Where the files are, beside ``/``, which is the page itself.
+STATIC: Final = "/static/"
+_INDEX: Final = "index.html"
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+#: No script but these, which may not make one from a text either; nothing from elsewhere; in nobody's frame.
+HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-cache",
 }
+
+
+class _File:
+    """One file, whole in memory, with its type and its tag."""
+
+    def __init__(self, name: str, octets: bytes) -> None:
+        self.octets = octets
+        self.type = _TYPES[name[name.rindex(".") :]]
+        self.tag = hashlib.sha256(octets).hexdigest()[:32]
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Send it, unless the browser has it already: it asks each time, and gets 304."""
+        known = request.if_none_match or ()
+        response = web.Response(status=304, headers=HEADERS)
+        if not any(each.value in (self.tag, "*") for each in known):
+            response = web.Response(body=self.octets, headers={**HEADERS, "Content-Type": self.type})
+        response.etag = self.tag
+        return response
+
+
+def add_to(router: web.UrlDispatcher) -> frozenset[str]:
+    """Make the page known; return the paths of its files, which hold nothing that is secret."""
+    served = {}
+    for file in files("relay.console").joinpath("static").iterdir():
+        if file.name[file.name.rfind(".") :] in _TYPES:
+            served["/" if file.name == _INDEX else STATIC + file.name] = _File(file.name, file.read_bytes())
+    for path, kept in served.items():
+        router.add_get(path, kept.answer)
+    return frozenset(served)

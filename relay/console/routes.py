@@ -32,6 +32,7 @@ class Route:
     ``name`` is its operationId, and the action of its audit line. ``changes``: for operators only. ``spans_all``: it
     concerns everybody, so not for a token of some delegates only. ``body`` and ``answer`` are JSON Schemas; ``status``
     is that of a good answer, ``refusals`` are others that this operation may answer beside those of every one.
+    ``is_of_demo``: it is there before an embedded SES only.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Route:
     query: tuple[Query, ...] = ()
     body: Schema | None = None
     refusals: tuple[int, ...] = ()
+    is_of_demo: bool = False
 
 
 _LIMIT: Final = Query(
@@ -76,6 +78,24 @@ TABLE: Final[tuple[Route, ...]] = (
         "Delegates by name: who each is to AWS, how it proves itself, what holds for it, what became of its mail.",
         schemas.DELEGATES,
         query=(Query("name", "This one."), _LIMIT, Query("after", "A name: those behind it.")),
+    ),
+    Route(
+        "POST",
+        "/api/delegates/{name}/resume",
+        "delegates.resume",
+        "Lets a delegate send as ever, which its bounces or complaints had slowed or suspended.",
+        schemas.RESUMED,
+        changes=True,
+        body=schemas.EMPTY,
+        refusals=(404, 409),
+    ),
+    Route(
+        "GET",
+        "/api/traffic",
+        "traffic",
+        "What became of messages in the last hour, minute by minute, for each delegate and reason; since the start.",
+        schemas.TRAFFIC,
+        query=(Query("delegate", "Of this delegate; - for mail before AUTH."), _LIMIT),
     ),
     Route(
         "POST",
@@ -115,6 +135,14 @@ TABLE: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET",
+        "/api/decisions/{id}/explanation",
+        "decisions.explain",
+        "One decision explained: the judge is asked again, by the policies of then.",
+        schemas.PAST,
+        refusals=(404, 503),
+    ),
+    Route(
+        "GET",
         "/api/identities",
         "identities.list",
         "Identities by ARN, with the age of what is known and what is wrong with their policies; every account and "
@@ -129,6 +157,16 @@ TABLE: Final[tuple[Route, ...]] = (
             _LIMIT,
             Query("after", "An ARN: those behind it."),
         ),
+    ),
+    Route(
+        "GET",
+        "/api/identities/policies",
+        "identities.policies",
+        "Every policy of one identity: its text, and what the relay reads in it.",
+        schemas.POLICIES,
+        spans_all=True,
+        query=(Query("identity", "Its ARN."),),
+        refusals=(404,),
     ),
     Route(
         "POST",
@@ -174,6 +212,26 @@ TABLE: Final[tuple[Route, ...]] = (
     _spool_action("hold", "Kept until it is released."),
     _spool_action("release", "Goes on."),
     _spool_action("delete", "Removed; or, with notify, it fails and a notification is owed.", schemas.DELETION),
+    Route(
+        "GET",
+        "/api/inbox",
+        "inbox.list",
+        "What the demo's embedded SES took, the newest first. A relay before Amazon SES has no such page.",
+        schemas.INBOX,
+        spans_all=True,
+        query=(_LIMIT, Query("after", "An ID: those older than it.")),
+        is_of_demo=True,
+    ),
+    Route(
+        "GET",
+        "/api/inbox/{id}",
+        "inbox.show",
+        "One message that the demo's embedded SES took.",
+        schemas.MAIL,
+        spans_all=True,
+        refusals=(404,),
+        is_of_demo=True,
+    ),
     Route("GET", "/api/openapi.json", "openapi", "This API, as OpenAPI 3.1.", schemas.ANY_OBJECT),
 )
 

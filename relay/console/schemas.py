@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+from relay.words.endings import Outcome, Reason
+
 Schema: TypeAlias = Mapping[str, Any]
 
 
@@ -65,6 +67,12 @@ DECISIONS: Final = named(
     decisions=many(DECISION, maxItems=500),
     next=or_null(text("The after of the next page; null on the last.")),
 )
+PAST: Final = named(
+    not_judged_again=or_null(text("Why there is no explanation.")),
+    policies_gone=many(TEXT, "Digests of policies by which it was judged and that nobody has any more."),
+    same_answer=or_null(flag("Whether the judge says what it said then.")),
+    explanation=or_null({"type": "object", "description": "As `POST /api/explain` answers."}),
+)
 ERROR: Final = named(error=text("Why not, in words."))
 EMPTY: Final = named()
 
@@ -98,6 +106,28 @@ IDENTITIES: Final = named(
     identities=many(_IDENTITY),
     next=or_null(text("The after of the next page; null on the last.")),
     places=many(_PLACE, "Every account and region."),
+)
+_ELEMENT: Final = named(negated=flag("It is the Not form of the element."), values=many(TEXT))
+_STATEMENT: Final = named(
+    sid=NULL_TEXT,
+    index=count(),
+    effect={"enum": ["Allow", "Deny"]},
+    principals=_ELEMENT,
+    actions=_ELEMENT,
+    resources=_ELEMENT,
+    conditions=many(named(operator=text(), key=text(), values=many(TEXT))),
+)
+POLICIES: Final = named(
+    arn=text(),
+    policies=many(
+        named(
+            name=text(),
+            digest=text("SHA-256 of its text, hexadecimal."),
+            text=or_null(text("As it was read; null where it is not at hand, or was changed a moment ago.")),
+            problems=many(named(path=text(), why=text()), "Why it cannot be judged by."),
+            statements=many(_STATEMENT, "What the relay reads in it, in its own spelling."),
+        )
+    ),
 )
 REFRESH: Final = named("", (), identity=text("The ARN of one identity; all without it."))
 REFRESHING: Final = named(refreshing=text("An ARN, or all."))
@@ -158,6 +188,7 @@ EXPLAIN: Final = named(
     mail_from=text("The reverse-path; `<>` for the null one. Without it, the author."),
     recipients=many(TEXT, "At most 100. Without them, those in To and Cc."),
     policies=_PASTED,
+    at=text("As if it were sent at this time, such as 2026-11-21T12:00:00Z; now without it.", format="date-time"),
 )
 #: Keys are only added to it: relay/judgement/explanation.py.
 EXPLANATION: Final[Schema] = {
@@ -208,4 +239,40 @@ DELEGATES: Final = named(
     delegates=many(_DELEGATE),
     next=or_null(text("The after of the next page; null on the last.")),
     counted_since=MOMENT,
+)
+RESUMED: Final = named(name=text(), standing={"const": "good"})
+TRAFFIC: Final = named(
+    since=MOMENT,
+    step=count("Seconds that are counted together."),
+    spans=count("How many of them."),
+    series=many(
+        named(
+            delegate=text("- for mail before AUTH."),
+            outcome={"enum": [each.value for each in Outcome]},
+            reason={"enum": [each.value for each in Reason]},
+            counts=many(count(), "Messages in each span, the oldest first."),
+        ),
+        "The most first.",
+    ),
+    left_out=count("Messages of series that are not listed."),
+)
+
+_MAIL: Final[Mapping[str, Schema]] = {
+    "id": text("SES's name of it."),
+    "received_at": MOMENT,
+    "source": NULL_TEXT,
+    "recipients": many(TEXT),
+    "from": text(),
+    "subject": text(),
+    "size": count("Octets."),
+    "principal": text("Whom the embedded SES took the relay for."),
+}
+INBOX: Final = named(messages=many(named(**_MAIL)), next=or_null(text("The after of the next page; null on the last.")))
+MAIL: Final = named(
+    **_MAIL,
+    arns=named(source_arn=NULL_TEXT, from_arn=NULL_TEXT, return_path_arn=NULL_TEXT),
+    headers=many(many(TEXT, minItems=2, maxItems=2), "Name and value of each field."),
+    text=text("Its plain texts."),
+    html=text("The source of its HTML."),
+    others=many(named(type=text(), name=text()), "What else it holds."),
 )

@@ -1,4 +1,4 @@
-"""The admin HTTP endpoint: probes, metrics, the API, and one page. It shares the loop with the mail: it stays small."""
+"""The admin HTTP endpoint: probes, metrics, the API, and the console. It shares the loop with the mail."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,8 +15,10 @@ from relay.console.delegate_pages import DelegatePages, DelegatesPort
 from relay.console.explain_pages import ExplainPages, ExplainPort
 from relay.console.guard import is_loopback
 from relay.console.identity_pages import IdentitiesPort, IdentityPages
+from relay.console.inbox_pages import InboxPages, InboxPort
 from relay.console.readiness import Readiness, as_text, is_ready
 from relay.console.routes import Route, route_of
+from relay.console.session_pages import SessionPages
 from relay.console.spool_pages import SpoolPages, SpoolPort
 from relay.observe.events import Noted, Observer
 
@@ -24,7 +26,6 @@ from relay.observe.events import Noted, Observer
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _HEADERS: Final = {
     "Server": door.SERVER,
-    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -33,7 +34,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class AdminServer:
     """
-    Serves ``/livez``, ``/readyz``, ``/metrics``, ``/api/`` and ``/``.
+    Serves ``/livez``, ``/readyz``, ``/metrics``, ``/api/``, and the console: ``/``, ``/static/``, ``/session``.
 
     Args:
         metrics: Renders the metrics for an ``Accept`` field: octets and content type. Called in a thread.
@@ -42,12 +43,13 @@ class AdminServer:
             loopback. Without any, those answer 401 there.
         scoped: Tokens of viewers, of some delegates, of operators by name. Where there are any, the API needs a token
             on loopback too.
-        console: Whether ``/`` is served.
+        console: Whether there is a console, and whether one can sign in.
         spool: What ``/api/spool`` asks; None for no such pages.
         identities: What ``/api/identities`` asks; None for no such pages.
         decisions: What ``/api/decisions`` asks; None for no such pages.
         explain: What ``/api/explain`` asks; None for no such page.
-        delegates: What ``/api/delegates`` asks; None for no such page.
+        delegates: What ``/api/delegates`` and ``/api/traffic`` ask; None for no such pages.
+        inbox: What ``/api/inbox`` asks; None for no such pages.
         observe: Hears of every change that somebody asked for.
     """
 
@@ -64,6 +66,7 @@ class AdminServer:
         decisions: DecisionsPort | None = None,
         explain: ExplainPort | None = None,
         delegates: DelegatesPort | None = None,
+        inbox: InboxPort | None = None,
         observe: Observer = lambda _: None,
     ) -> None:
         self._render = metrics
@@ -72,7 +75,13 @@ class AdminServer:
         self.renew(tokens, scoped)
         self._guarded = True
         self._renderer = ThreadPoolExecutor(1, thread_name_prefix="metrics")
-        application = self._application(console=console)
+        application = self._application()
+        self._open_paths = OPEN_PATHS
+        self._session: SessionPages | None = None
+        if console:
+            self._session = SessionPages(lambda: self._tokens, observe, {"inbox": inbox is not None})
+            self._session.add_to(application.router)
+            self._open_paths |= page.add_to(application.router) | {guard.SESSION}
         openapi.add_to(application.router)
         if spool is not None:
             SpoolPages(spool).add_to(application.router)
@@ -84,6 +93,8 @@ class AdminServer:
             ExplainPages(explain).add_to(application.router)
         if delegates is not None:
             DelegatePages(delegates).add_to(application.router)
+        if inbox is not None:
+            InboxPages(inbox).add_to(application.router)
         self._runner = web.AppRunner(application, access_log=None)
         self._server: asyncio.Server | None = None
 
@@ -133,24 +144,24 @@ class AdminServer:
         await self._runner.cleanup()
         self._renderer.shutdown(wait=False)
 
-    def _application(self, *, console: bool) -> web.Application:
+    def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._at_the_door], client_max_size=door.MOST_BODY_OCTETS)
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
-        if console:
-            application.router.add_get("/", self._page)
         application.on_response_prepare.append(_dress)
         return application
 
     @web.middleware
     async def _at_the_door(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        owner = self._tokens.owner_of(request.headers.get("Authorization", ""))
+        owner = self._owner_of(request)
         if owner is None and self._needs_token(request.path):
             return door.said(401, headers={"WWW-Authenticate": "Bearer"})
         if (turned_away := guard.refusal(request, has_token=owner is not None)) is not None:
             return door.said(*turned_away)
-        request[ASKER] = asker = owner or LOCAL
+        asker = owner or LOCAL
+        if owner is not None or not self._needs_token(guard.API):
+            request[ASKER] = asker
         resource = request.match_info.route.resource
         route = route_of(request.method, None if resource is None else resource.canonical)
         if resource is not None and not guard.may(asker, request.path, route):
@@ -163,16 +174,21 @@ class AdminServer:
         self._tell(asker, route, request, answer.status)
         return answer
 
+    def _owner_of(self, request: web.Request) -> Asker | None:
+        """Find who asks, by the token, or by the cookie of who has signed in with one."""
+        owner = self._tokens.owner_of(request.headers.get("Authorization", ""))
+        return self._session.asker_of(request) if owner is None and self._session is not None else owner
+
     def _needs_token(self, path: str) -> bool:
         if self._guarded:
-            return path not in OPEN_PATHS
+            return path not in self._open_paths
         return self._tokens.are_scoped and path.startswith(guard.API)
 
     def _tell(self, asker: Asker, route: Route | None, request: web.Request, status: int) -> None:
         """Write the audit line of a change that was made."""
         if route is None or not route.changes or status >= 400:
             return
-        what = request.get(OBJECT) or request.match_info.get("id")
+        what = request.get(OBJECT) or request.match_info.get("id") or request.match_info.get("name")
         told = {"token": asker.name, "action": route.name, "object": what, "status": status}
         self._observe(Noted("info", "admin.changed", told))
 
@@ -192,9 +208,7 @@ class AdminServer:
         body, content_type = await loop.run_in_executor(self._renderer, self._render, request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
-    async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=page.PAGE, content_type="text/html", headers=page.HEADERS)
-
 
 async def _dress(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")

@@ -28,11 +28,17 @@ class Again:
     gone: tuple[str, ...]
 
 
-def judge_again(seen: Observed, delegate: Delegate, rules: Rules, kept: Iterable[KeptText]) -> Again | None:
-    """Judge a message as it was judged; None where nothing is left to ask: no identity governed any of it."""
+def judge_again(
+    seen: Observed, delegate: Delegate, rules: Rules, kept: Iterable[KeptText], alive: Catalog | None = None
+) -> Again | None:
+    """
+    Judge a message as it was judged; None where nothing is left to ask: no identity governed any of it.
+
+    *alive*: what is in force now, for texts that nobody kept.
+    """
     if all(role.identity is None for role in seen.roles):
         return None
-    catalog, gone = catalog_of(seen, kept)
+    catalog, gone = catalog_of(seen, kept, alive)
     return _judged(seen, delegate, rules, catalog, gone)
 
 

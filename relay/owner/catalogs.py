@@ -47,11 +47,14 @@ def identities_in(catalog: Catalog) -> list[Identity]:
     return [i for owned in catalog.owners.values() for group in owned.by_folded_name.values() for i in group]
 
 
-def catalog_of(seen: Observed, kept: Iterable[KeptText]) -> tuple[Catalog, tuple[str, ...]]:
+def catalog_of(
+    seen: Observed, kept: Iterable[KeptText], alive: Catalog | None = None
+) -> tuple[Catalog, tuple[str, ...]]:
     """
     Put together the identities and policies by which a message was judged; with them, the digests that are gone.
 
-    A policy whose text is gone is unreadable: where it might have mattered nothing is decided.
+    A policy whose text is gone is unreadable: where it might have mattered nothing is decided. *alive*: what is in
+    force now, in which most of them are found again.
     """
     wanted = {digest for role in seen.roles for digest in role.digests}
     by_identity: dict[str, dict[str, Policy | UnreadablePolicy]] = defaultdict(dict)
@@ -63,6 +66,11 @@ def catalog_of(seen: Observed, kept: Iterable[KeptText]) -> tuple[Catalog, tuple
         if text.digest in wanted and text.identity in by_identity:
             by_identity[text.identity][text.digest] = parse_policy(text.name, text.text)
             found.add(text.digest)
+    for arn, policies in by_identity.items():
+        living = None if alive is None else alive.find(parse_identity_arn(arn))
+        now = {} if living is None else {policy.digest: policy for policy in living.policies}
+        policies.update((digest, policy) for digest, policy in now.items() if digest in wanted)
+        found |= now.keys() & wanted
     for role in seen.roles:
         for digest in role.digests:
             if digest not in found and role.identity is not None:

@@ -10,6 +10,9 @@ import pytest
 from relay.console.askers import Asker, Token
 from relay.console.server import AdminServer
 from relay.decision_desk import MOST, DecisionDesk
+from relay.judgement.catalog import Catalog
+from relay.judgement.rules import Rules
+from relay.past_desk import PastDesk, Present
 from tests.console.test_admin import BEARER, TOKEN, Endpoint
 from tests.journal.building import Keeping, made
 from tests.observe.givens import assert_valid
@@ -41,7 +44,7 @@ async def place() -> AsyncIterator[Place]:
     kept.tell(3, delegate="-", verdict=None, outcome="rejected", reason="address-form")
     kept.tell(4, delegate="news")
     viewer = Token("of-news", Asker("team-news", delegates=frozenset({"news"})))
-    port = DecisionDesk(kept.journal)
+    port = DecisionDesk(kept.journal, PastDesk(Present(lambda _: None, Rules, Catalog)))
     server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), scoped=(viewer,), decisions=port)
     _, number = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:

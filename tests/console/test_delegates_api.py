@@ -14,6 +14,7 @@ from relay.delegates.entries import Elsewhere, Entry
 from relay.delegates.registry import Registry
 from relay.observe.events import AuthTried, MessageEnded
 from relay.observe.tally import Tally
+from relay.observe.traffic import SPANS, Traffic
 from relay.sending.pace.shares import Share
 from relay.words.certificates import read_certificate_name
 from relay.words.delegates import Delegate
@@ -36,9 +37,15 @@ ENTRIES = (
     ),
     Entry.of(Delegate("own", "caller"), password_hash=HASH),
 )
+SUSPENDED = {"standing": "suspended", "bounced": 2}
 STANDINGS = {
     "billing": Standing(ENTRIES[0].delegate.principal, share=Share(20.0, 1000), recipients_today=17),
-    "news": Standing(ROLE.principal, role_trouble="AccessDenied", observed_until=NOON + 60, feedback={"bounced": 2}),
+    "news": Standing(
+        ROLE.principal,
+        role_trouble="AccessDenied",
+        observed_until=NOON + 60,
+        feedback=SUSPENDED,
+    ),
     "own": Standing(None, observed_until=float("inf")),
 }
 
@@ -51,6 +58,8 @@ class Place(Endpoint):
     """The running endpoint over a registry."""
 
     tally: Tally
+    traffic: Traffic
+    resumed: list[str]
 
     async def told(self, query: str = "") -> tuple[int, dict[str, Any]]:
         status, text, _ = await self.ask(f"/api/delegates{query}")
@@ -60,12 +69,20 @@ class Place(Endpoint):
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
     tally = Tally(lambda: NOON)
-    desk = DelegateDesk(Registry(ENTRIES), lambda delegate: STANDINGS[delegate.name], tally, lambda: NOON)
+    traffic = Traffic(lambda: NOON)
+    resumed: list[str] = []
+
+    async def resume(name: str) -> bool:
+        resumed.append(name)
+        return True
+
+    registry = Registry(ENTRIES)
+    desk = DelegateDesk(registry, lambda each: STANDINGS[each.name], tally, traffic, resume, clock=lambda: NOON)
     server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), delegates=desk)
     _, number = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:
         place = Place(f"http://127.0.0.1:{number}", client)
-        place.tally = tally
+        place.tally, place.traffic, place.resumed = tally, traffic, resumed
         yield place
     await server.stop()
 
@@ -79,7 +96,7 @@ async def test_each_delegate_is_told_with_what_holds_for_it(place):
     assert (billing["allowed_networks"], billing["trusted_networks"]) == (["10.0.0.0/8"], ["2001:db8::/32"])
     assert (billing["rate"], billing["daily_recipients"], billing["recipients_today"]) == (20.0, 1000, 17)
     assert news["role"] == {"arn": ROLE.arn, "session": ROLE.session, "trouble": "AccessDenied"}
-    assert (news["mechanisms"], news["feedback"]) == (["EXTERNAL"], {"bounced": 2})
+    assert (news["mechanisms"], news["feedback"]) == (["EXTERNAL"], SUSPENDED)
     assert (news["mode"], news["observed_until"]) == ("observe", "2027-01-15T08:01:00Z")
     assert (own["principal"], own["mode"], own["observed_until"]) == (None, "observe", None)
 
@@ -132,3 +149,46 @@ def test_ways_in_beside_a_delegates_own_are_told(tmp_path):
     assert ways is not None
     assert ways.mechanisms == ("PLAIN", "LOGIN", "EXTERNAL")
     assert registry.ways_of("nobody") is None
+
+
+async def test_traffic_is_told_by_delegate_and_reason_the_most_first(place):
+    """An hour of minutes, the last of them now."""
+    for delegate, outcome, reason in (
+        ("billing", Outcome.ACCEPTED, Reason.NONE),
+        ("billing", Outcome.ACCEPTED, Reason.NONE),
+        ("-", Outcome.REJECTED, Reason.ADDRESS_FORM),
+    ):
+        place.traffic(MessageEnded(delegate, outcome, reason, 1, 10, 0.1, {}))
+    status, text, _ = await place.ask("/api/traffic")
+    told = json.loads(text)
+    narrow = json.loads((await place.ask("/api/traffic?delegate=-&limit=1"))[1])
+    few = json.loads((await place.ask("/api/traffic?limit=1"))[1])
+
+    assert (status, told["step"], told["spans"], told["since"]) == (200, 60, SPANS, "2027-01-15T07:01:00Z")
+    assert [(row["delegate"], row["reason"], sum(row["counts"])) for row in told["series"]] == [
+        ("billing", "none", 2),
+        ("-", "address-form", 1),
+    ]
+    assert told["series"][0]["counts"] == [0] * (SPANS - 1) + [2]
+    assert [row["delegate"] for row in narrow["series"]] == ["-"]
+    assert (len(few["series"]), few["left_out"]) == (1, 1)
+    assert (await place.ask("/api/traffic?colour=red"))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "says"),
+    [
+        ("news", b"{}", 200, "good"),
+        ("billing", b"", 409, "no feedback is read"),
+        ("nobody", b"{}", 404, "no such delegate"),
+        ("news", b'{"x": 1}', 400, "the body is {}"),
+        ("news", b"{", 400, "no JSON"),
+    ],
+)
+async def test_a_delegate_is_resumed(place, name, body, status, says):
+    """By whoever may; where there is nothing to resume it is said."""
+    headers = {"Content-Type": "application/json"}
+    got, text, _ = await place.ask(f"/api/delegates/{name}/resume", "POST", data=body, headers=headers)
+
+    assert (got, says in text) == (status, True), text
+    assert place.resumed == (["news"] if status == 200 else [])

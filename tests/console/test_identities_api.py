@@ -10,6 +10,7 @@ import pytest
 from relay.console.asked import MOST, USUAL
 from relay.console.server import AdminServer
 from relay.identity_desk import IdentityDesk
+from relay.living_texts import LivingTexts
 from relay.observe.events import Event, Noted
 from tests.console.test_admin import BEARER, TOKEN, Endpoint
 from tests.identities.account import World
@@ -42,7 +43,8 @@ async def served(host: str) -> AsyncIterator[Place]:
     world.accounts.put("pending.example")
     world.accounts.pending.add("pending.example")
     world.run(30, each=lambda: world.verdict("app@good.example"))
-    desk = IdentityDesk(lambda: world.directory, events.append, lambda: world.now)
+    texts = LivingTexts(lambda: world.directory, lambda: None)
+    desk = IdentityDesk(lambda: world.directory, events.append, texts.of, lambda: world.now)
     server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), identities=desk)
     _, number = await server.start(host, 0)
     async with aiohttp.ClientSession() as client:
@@ -168,3 +170,25 @@ async def test_off_loopback_a_token_is_needed():
     async for place in served("0.0.0.0"):
         assert (await place.ask("/api/identities"))[0] == 401
         assert (await place.ask("/api/identities", headers=BEARER))[0] == 200
+
+
+async def test_every_policy_of_an_identity_is_told_as_it_is_read(place):
+    """What cannot be read has its problems, with its text all the same."""
+    status, told = await place.get(f"/api/identities/policies?identity={arn('example.com')}")
+    broken, good = told["policies"]
+    [statement] = good["statements"]
+
+    assert (status, told["arn"]) == (200, str(arn("example.com")))
+    assert (broken["name"], broken["text"], broken["statements"]) == ("broken", "{", [])
+    assert broken["problems"][0]["path"] == "$"
+    assert (statement["effect"], good["problems"]) == ("Allow", [])
+    assert json.loads(good["text"])["Statement"][0]["Effect"] == "Allow"
+    assert statement["actions"] == {"negated": False, "values": ["ses:SendRawEmail"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 400), ("?identity=x", 400), ("?colour=red", 400), (f"?identity={arn('nothing.example')}", 404)],
+)
+async def test_what_is_no_identity_has_no_policies(place, query, status):
+    assert (await place.get(f"/api/identities/policies{query}"))[0] == status

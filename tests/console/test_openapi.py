@@ -17,17 +17,23 @@ from relay.console.routes import TABLE, Route, route_of
 from relay.console.server import AdminServer
 from relay.decision_desk import _FIELDS as DECISION_FIELDS
 from relay.delegate_desk import _FIELDS as DELEGATE_FIELDS
+from relay.delegate_desk import _TRAFFIC_FIELDS as TRAFFIC_FIELDS
 from relay.identity_desk import _FIELDS as IDENTITY_FIELDS
+from relay.identity_desk import _OF_ONE as OF_ONE_IDENTITY
+from relay.inbox_desk import _FIELDS as INBOX_FIELDS
 from relay.journal.ring import SEVERITY
 from relay.spool.entries import State
 from relay.spool_desk import _FIELDS as SPOOL_FIELDS
 from tests.console.test_admin import running
 
-PORTS: Any = dict.fromkeys(("spool", "identities", "decisions", "explain", "delegates"), object())
+PORTS: Any = dict.fromkeys(("spool", "identities", "decisions", "explain", "delegates", "inbox"), object())
 FIELDS = {
     "decisions.list": DECISION_FIELDS,
     "delegates.list": DELEGATE_FIELDS,
+    "traffic": TRAFFIC_FIELDS,
     "identities.list": IDENTITY_FIELDS,
+    "identities.policies": OF_ONE_IDENTITY,
+    "inbox.list": INBOX_FIELDS,
     "spool.list": SPOOL_FIELDS,
 }
 
