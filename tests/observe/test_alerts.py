@@ -26,7 +26,8 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 
 ALERTS = rules("alerts.yaml")
-CASES = yaml.safe_load((CONFIG / "alerts_test.yaml").read_text("utf-8"))["tests"]
+TESTS = ("alerts_test.yaml", "alerts_day_test.yaml")
+CASES = [case for name in TESTS for case in yaml.safe_load((CONFIG / name).read_text("utf-8"))["tests"]]
 
 
 def named(alert: dict[str, Any]) -> str:
@@ -59,12 +60,12 @@ RECORDED = rules("rules.yaml")
     [
         ("check", "rules", "rules.yaml", "alerts.yaml"),
         ("check", "config", "scrape.yaml"),
-        ("test", "rules", "alerts_test.yaml"),
+        ("test", "rules", *TESTS),
     ],
     ids=" ".join,
 )
 def test_promtool_agrees(arguments: tuple[str, ...], tool: Callable[[str], str]) -> None:
-    """What is shipped parses, and every alert fires and stays quiet as alerts_test.yaml says."""
+    """What is shipped parses, and every alert fires and stays quiet as its cases say."""
     done = subprocess.run([tool("promtool"), *arguments], cwd=CONFIG, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
