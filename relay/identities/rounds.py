@@ -103,7 +103,7 @@ class Rounds:
         wanted = set(names)
         for name in [*self._idle.names(), *self._used.names()]:
             if name not in wanted:
-                self._forget(name)
+                self.forget(name)
         for name in wanted:
             if name not in self._idle and name not in self._used and name not in self._not_there:
                 self._idle.put(name, _NEVER)
@@ -126,6 +126,17 @@ class Rounds:
     def remember_list(self, listed_at: float, pages: int) -> None:
         """Take the list for read at a time before now."""
         self._listed_at, self.pages = listed_at, pages
+        self._list_invalid = self._list_invalid and listed_at < self._invalid_before
+
+    def heard(self, name: str, read_at: float) -> None:
+        """Another relay looked at *name*, which is to be read again when that is long ago; -inf for never."""
+        tried = self._tried(name)
+        if tried is None:
+            self._not_there.pop(name, None)
+            self._idle.put(name, read_at)
+        self._wanted.pop(name, None)
+        self._forced.pop(name, None)
+        self._settle(name, read_at if tried is None else max(tried, read_at))
 
     @property
     def is_listed(self) -> bool:
@@ -194,7 +205,8 @@ class Rounds:
 
     def invalidate(self, now: float) -> None:
         """Let all be read again as the budget allows, those in use first, and the list."""
-        self._invalid_before, self._list_invalid = now, True
+        self._invalid_before = max(self._invalid_before, now)
+        self._list_invalid = self._list_invalid or self._listed_at <= now
 
     def relist(self) -> None:
         """Let the list be read again soon."""
@@ -318,7 +330,7 @@ class Rounds:
     def not_there(self, name: str, now: float) -> None:
         """SES does not know it: nobody asks again for a while, whatever the list says."""
         self._answered()
-        self._forget(name)
+        self.forget(name)
         self._not_there[name] = now + NOT_THERE
 
     def refused(self, step: NextPage | Look, now: float) -> None:
@@ -371,7 +383,8 @@ class Rounds:
         self._used.drop(name)
         (self._used if is_used else self._idle).put(name, tried)
 
-    def _forget(self, name: str) -> None:
+    def forget(self, name: str) -> None:
+        """*name* is not there any more."""
         self._idle.drop(name)
         self._used.drop(name)
         self._wanted.pop(name, None)

@@ -91,7 +91,7 @@ class SesDirectory:
             if older is not None:
                 place.inherit(older)
         self._catalog = Catalog()
-        self._publish()
+        self.publish()
         self._is_restored = before is not None
         self._uses: deque[tuple[str, Sequence[Decision]]] = deque(maxlen=MOST_USES)
         self._woken = asyncio.Event()
@@ -106,11 +106,17 @@ class SesDirectory:
         """What SES told, and when."""
         return self._catalog
 
+    @property
+    def all_places(self) -> tuple[Place, ...]:
+        """The accounts and regions, with what is known of them."""
+        return tuple(self._places.values())
+
     def place(self, account: str, region: str) -> Place | None:
         """Return what is known of one account and region, for whoever takes this directory's place."""
         return self._places.get((account, region))
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Hand out what every place knows now."""
         self._catalog = Catalog({key: place.shelf.owned for key, place in self._places.items()})
 
     # --- before the loops ---------------------------------------------------------------------------------------------
@@ -120,7 +126,7 @@ class SesDirectory:
         if not self._is_restored:
             self._is_restored = True
             self._restore()
-        unlisted = [place for place in self._places.values() if not place.rounds.is_listed]
+        unlisted = [place for place in self._places.values() if place.leads and not place.rounds.is_listed]
         taking_over = threading.Lock()
         visits = [FirstVisit(place, self._clocks, taking_over) for place in unlisted]
         until = self._clocks.monotonic() + FIRST_LISTS
@@ -129,7 +135,7 @@ class SesDirectory:
         for visit in visits:
             visit.thread.join(max(0.0, until - self._clocks.monotonic()))
             visit.end()
-        self._publish()
+        self.publish()
 
     def _restore(self) -> None:
         snapshot = self._books.snapshot
@@ -154,7 +160,7 @@ class SesDirectory:
                 step = Look(arn.name)
                 place.take_over(step, place.ask(step))
                 is_wiser = is_wiser or not place.is_doubtful(arn.name)
-        self._publish()
+        self.publish()
         return is_wiser
 
     # --- what others want ---------------------------------------------------------------------------------------------
@@ -167,16 +173,14 @@ class SesDirectory:
         """Let *identity*, or everything and the lists, be read again; of an unknown one its owner's list."""
         if identity is None:
             for place in self._places.values():
-                place.rounds.invalidate(self._clocks.monotonic())
-                place.woken.set()
+                place.invalidate(None)
+                place.fellows.invalidated(None)
             return True
         owner = self._places.get((identity.account, identity.region))
         if owner is None:
             return False
-        is_known = owner.rounds.force(identity.name)
-        if not is_known:
-            owner.rounds.relist()
-        owner.woken.set()
+        owner.invalidate(identity.name)
+        owner.fellows.invalidated(identity.name)
         return True
 
     def used(self, delegate: str, decisions: Sequence[Decision]) -> None:
@@ -239,7 +243,7 @@ class SesDirectory:
                 await asyncio.sleep(AFTER_FAULT)
 
     async def _step(self, place: Place) -> None:
-        step = place.rounds.take(self._clocks.monotonic())
+        step = place.next_step()
         if isinstance(step, Wait):
             place.woken.clear()
             with suppress(TimeoutError):
@@ -249,10 +253,10 @@ class SesDirectory:
         place.begin(step)
         asked = await aside(partial(place.ask, step), place.source)
         place.take_over(step, asked)
-        self._publish()
-        self._state_revocation(place)
+        self.publish()
+        self.state_revocation(place)
 
-    def _state_revocation(self, place: Place) -> None:
+    def state_revocation(self, place: Place) -> None:
         """Tell in how many seconds a withdrawn permission ends, where that has changed; loudly if it is too late."""
         key, seconds = (place.account, place.region), place.rounds.revocation(self._clocks.monotonic())
         if abs(seconds - self._stated.get(key, 0.0)) > NOTICEABLE * seconds:

@@ -1,23 +1,27 @@
 """One account in one region: what SES told of its identities, and what becomes of it with its next answer."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Final
 
 from relay.identities.accounts import Away, AwsProblem
+from relay.identities.fellows import Fellows, Nobody
 from relay.identities.known import KnownIdentity, KnownPlace
-from relay.identities.rounds import Look, NextPage, Rounds
+from relay.identities.rounds import Look, NextPage, Rounds, Step, Wait
 from relay.identities.ses_answers import OPERATIONS, Asked, Clocks, Looked, Page, ask, told
 from relay.identities.ses_api import Listed, SesApi
-from relay.identities.shelf import Shelf
+from relay.identities.shelf import Policies, Shelf
 from relay.judgement.verdicts import Decision, Verdict
 from relay.observe.events import Observer, PoliciesRefreshed, SesCalled
+from relay.words.freshness import Terms
 
 NOT_LISTED: Final = "its identities were not listed yet"
 THROTTLED: Final = "SES throttles the calls made here: others make many, too"
 #: How many things of a kind are named in a line of the log.
 _MOST_NAMED: Final = 5
+#: While another relay asks, the plan is looked at again after so many seconds.
+_FOLLOWING: Final = 60.0
 
 
 class Place:
@@ -26,7 +30,7 @@ class Place:
 
     :meth:`ask` may be called in any thread, one call at a time; all else belongs to whoever owns the place. ``texts``:
     of policies that were read, by digest, until somebody takes them. ``woken``: something happened that the plan may
-    want to act upon.
+    want to act upon. ``fellows``: other relays that read it, too; ``leads``: SES is asked here, not by one of them.
     """
 
     def __init__(self, api: SesApi, rounds: Rounds, observe: Observer, clocks: Clocks) -> None:
@@ -35,6 +39,8 @@ class Place:
         self.shelf = Shelf(api.account, api.region, NOT_LISTED)
         self.texts: dict[str, str] = {}
         self.woken = asyncio.Event()
+        self.fellows: Fellows = Nobody()
+        self.leads = True
         self._api = api
         self._observe = observe
         self._clocks = clocks
@@ -43,13 +49,28 @@ class Place:
         self._list_trouble = ""
         self._away = ""
         self._looking = ""
+        self._is_overtaken = False
         self._flights: dict[str, asyncio.Future[bool]] = {}
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
+    def next_step(self) -> Step:
+        """Return what to ask now, or how long to wait."""
+        return self.rounds.take(self._clocks.monotonic()) if self.leads else Wait(_FOLLOWING)
+
+    def lead(self, terms: Terms | None) -> None:
+        """Ask SES on these terms from now on; None leaves it to another relay."""
+        if terms is not None and not self.leads:
+            self._pages = []
+        if terms is not None and (not self.leads or terms != self.rounds.terms):
+            self.rounds.renew(terms, self._clocks.monotonic())
+        self.leads = terms is not None
+        self._is_overtaken = self._is_overtaken or not self.leads
+        self.woken.set()
+
     def begin(self, step: NextPage | Look) -> None:
         """Learn that *step* is about to be asked."""
-        self._looking = step.name if isinstance(step, Look) else ""
+        self._looking, self._is_overtaken = step.name if isinstance(step, Look) else "", False
 
     def ask(self, step: NextPage | Look) -> Asked:
         """Make the call of *step*. Never raises for what is wrong with SES."""
@@ -60,6 +81,10 @@ class Place:
         """Make of an answer what is known from now on, and tell the observer."""
         self._looking, answer = "", asked.answer
         self._observe(SesCalled(self.region, OPERATIONS[type(step)], asked.result, asked.seconds))
+        if isinstance(step, NextPage) and self._is_overtaken:
+            self._pages = []
+            self.rounds.page_read(is_last=True)
+            return
         if isinstance(answer, Away):
             self._take_absence(step, answer)
         elif isinstance(answer, AwsProblem):
@@ -80,6 +105,7 @@ class Place:
         self._away = str(problem)
         self.rounds.away(step, self._clocks.monotonic())
         self.give_up()
+        self.fellows.gave_up()
         if isinstance(step, NextPage):
             self._pages = []
 
@@ -93,7 +119,8 @@ class Place:
             return
         if (known := self.shelf.known.get(step.name)) is not None:
             self.shelf.put(replace(known, refused=why))
-        self._land(step.name)
+            self.fellows.learned([step.name])
+        self.land(step.name)
 
     def _take_page(self, page: Page, at: float) -> None:
         self._away = ""
@@ -115,8 +142,11 @@ class Place:
             if each.read_at is not None and each is not before[each.name]:
                 self.rounds.force(each.name)
         self.shelf.put_all(now, pages[0][0])
+        changed = [each.name for each in now if each is not before.get(each.name)]
+        gone = [name for name in before if name not in self.shelf.known]
+        self.fellows.learned([*changed, *gone], is_listed=True)
         for name in [name for name in self._flights if name not in self.shelf.known]:
-            self._land(name)
+            self.land(name)
 
     def _take_identity(self, name: str, looked: Looked, at: float) -> None:
         self._away, held = "", looked.held
@@ -128,8 +158,13 @@ class Place:
             known = KnownIdentity(name, held.verified, at, held.verified, held.policies)
             policies = self.shelf.policies_of(name, held.policies)
             self.shelf.put(known, policies)
-            self.texts |= zip((p.digest for p in policies), (held.policies[p.name] for p in policies), strict=True)
-        self._land(name)
+            self.keep_texts(known, policies)
+        self.fellows.learned([name])
+        self.land(name)
+
+    def keep_texts(self, known: KnownIdentity, policies: Policies) -> None:
+        """Keep the texts of the policies of *known* until somebody takes them."""
+        self.texts |= zip((p.digest for p in policies), (known.policies[p.name] for p in policies), strict=True)
 
     # --- over a restart, and at a reload ------------------------------------------------------------------------------
 
@@ -158,6 +193,37 @@ class Place:
         before.rounds.renew(self.rounds.terms, self._clocks.monotonic())
         self.rounds, self.shelf, self.texts = before.rounds, before.shelf, before.texts
 
+    # --- other relays -------------------------------------------------------------------------------------------------
+
+    def listed_elsewhere(self, listed_at: float, pages: int) -> None:
+        """Learn that another relay read the whole list, known here by now, at that time in seconds since the epoch."""
+        self.rounds.remember_list(listed_at - (self._clocks.wall() - self._clocks.monotonic()), pages)
+        self.shelf.relist(listed_at)
+        self._list_trouble = self._away = ""
+
+    def invalidate(self, name: str | None, moment: float | None = None) -> None:
+        """
+        Let *name*, or everything and the list, be read again as the budget allows; for an unknown one the list.
+
+        *moment*: everything is to be newer than that, in monotonic seconds; None for now.
+        """
+        if name is None:
+            self.rounds.invalidate(self._clocks.monotonic() if moment is None else moment)
+        elif not self.rounds.force(name):
+            self.rounds.relist()
+        self.woken.set()
+
+    def want(self, name: str, delegate: str) -> bool:
+        """Let *name* be read soon, for a delegate of another relay; whether it will be."""
+        is_coming = name == self._looking or self.rounds.want(name, delegate, self._clocks.monotonic())
+        self.woken.set()
+        return is_coming
+
+    @property
+    def awaited(self) -> Collection[str]:
+        """The names that messages wait for."""
+        return self._flights.keys()
+
     # --- mail ---------------------------------------------------------------------------------------------------------
 
     def used(self, delegate: str, decision: Decision) -> None:
@@ -171,8 +237,9 @@ class Place:
         for identity in (*((bearing.exact,) if bearing.exact else ()), *bearing.spellings, *bearing.domains):
             if decision.verdict is Verdict.ALLOWED:
                 self.rounds.use(identity.arn.name, now)
-            elif decision.verdict is not Verdict.UNDECIDED:
-                self.rounds.want(identity.arn.name, delegate, now)
+                self.fellows.used(identity.arn.name)
+            elif decision.verdict is not Verdict.UNDECIDED and self.rounds.want(identity.arn.name, delegate, now):
+                self.fellows.wanted(identity.arn.name, delegate)
 
     def flight(self, name: str, delegate: str) -> "asyncio.Future[bool] | None":
         """
@@ -188,6 +255,7 @@ class Place:
             if not is_coming:
                 return None
             flight = self._flights[name] = asyncio.get_running_loop().create_future()
+            self.fellows.wanted(name, delegate)
             self.woken.set()
         return flight
 
@@ -206,10 +274,11 @@ class Place:
         age = abs(self._clocks.wall() - (known.read_at or 0.0))
         return not known.decides or age > self.rounds.terms.max_stale
 
-    def _land(self, name: str) -> None:
+    def land(self, name: str, *, is_wiser: bool = True) -> None:
+        """Nobody needs to wait for *name* any longer: it was read, or will not be."""
         flight = self._flights.pop(name, None)
         if flight is not None and not flight.done():
-            flight.set_result(True)
+            flight.set_result(is_wiser)
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class FirstVisit:
                 if self._ended.wait(step.seconds):
                     return
                 continue
+            place.begin(step)
             asked = place.ask(step)
             with self._taking_over:
                 if self._ended.is_set():

@@ -45,22 +45,27 @@ class Shelf:
         before = self._identities.get(known.name)
         if policies is None:
             policies = () if before is None else before.policies
-        self._note(known, identity_of(known, self._account, self._region, policies))
-        folded = known.name.lower()
-        others = [each for each in self.owned.by_folded_name.get(folded, ()) if each.arn.name != known.name]
-        self._regroup(folded, (*others, self._identities[known.name]))
+        self.change([(known, policies)], ())
 
     def drop(self, name: str) -> None:
         """Forget *name*."""
-        if name not in self.known:
-            return
-        arn = str(self._identities.pop(name).arn)
-        self.known.pop(name)
-        for each in (self.ages, self.unread):
-            each.pop(arn, None)
-        self.refused.pop(name, None)
-        folded = name.lower()
-        self._regroup(folded, tuple(i for i in self.owned.by_folded_name.get(folded, ()) if i.arn.name != name))
+        if name in self.known:
+            self.change((), [name])
+
+    def change(self, known: Iterable[tuple[KnownIdentity, Policies]], gone: Iterable[str]) -> None:
+        """Put many in the place of what was known of them, and forget others, at the cost of one."""
+        groups = dict(self.owned.by_folded_name)
+        for name in gone:
+            if self._forget(name):
+                _regroup(groups, name, ())
+        for each, policies in known:
+            self._note(each, identity_of(each, self._account, self._region, policies))
+            _regroup(groups, each.name, (self._identities[each.name],))
+        self.owned = replace(self.owned, by_folded_name=groups)
+
+    def relist(self, listed_at: float) -> None:
+        """Take what is there for all that a list of that time had."""
+        self.owned = replace(self.owned, listed_at=listed_at, problem=None)
 
     def put_all(self, known: Iterable[KnownIdentity], listed_at: float) -> None:
         """Put *known* in the place of everything, as a list of that time has it."""
@@ -82,11 +87,23 @@ class Shelf:
         _set(self.unread, arn, unread or None)
         _set(self.refused, name, known.refused or None)
 
-    def _regroup(self, folded: str, group: tuple[Identity, ...]) -> None:
-        groups = {**self.owned.by_folded_name, folded: group}
-        if not group:
-            del groups[folded]
-        self.owned = replace(self.owned, by_folded_name=groups)
+    def _forget(self, name: str) -> bool:
+        if self.known.pop(name, None) is None:
+            return False
+        arn = str(self._identities.pop(name).arn)
+        for each in (self.ages, self.unread):
+            each.pop(arn, None)
+        self.refused.pop(name, None)
+        return True
+
+
+def _regroup(groups: dict[str, tuple[Identity, ...]], name: str, new: tuple[Identity, ...]) -> None:
+    """Put *new* in the place of the identity *name* among those that differ from it in case only."""
+    folded = name.lower()
+    others = tuple(each for each in groups.get(folded, ()) if each.arn.name != name)
+    groups[folded] = (*others, *new)
+    if not groups[folded]:
+        del groups[folded]
 
 
 def _set(values: dict[str, _Value], name: str, value: _Value | None) -> None:

@@ -133,7 +133,7 @@ class World:
                     continue
                 place.begin(step)
                 place.take_over(step, place.ask(step))
-                self.directory._publish()
+                self.directory.publish()
             if len(waits) == len(self.directory._places):
                 self.seconds = min(until, self.seconds + min(*waits, 1.0))
         return self

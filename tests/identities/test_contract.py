@@ -128,7 +128,7 @@ class EmbeddedSes(Source):
                 self.seconds = min(until, self.seconds + step.seconds)
                 continue
             place.take_over(step, place.ask(step))
-            self.ses._publish()
+            self.ses.publish()
 
 
 class Several(Folder):

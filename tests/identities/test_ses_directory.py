@@ -336,7 +336,7 @@ def test_too_many_in_use_for_max_stale_is_told_loudly():
             place.rounds.use(f"{number}.example", world.seconds)
 
     world.run(600, each=send_all)
-    world.directory._state_revocation(place)
+    world.directory.state_revocation(place)
     (state,) = world.directory.places()
 
     assert state.revocation is not None
