@@ -12,13 +12,12 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, assert_never
 
 from relay.observe.events import Noted
 from relay.sending.answers import TRY_LATER
-from relay.sending.gates import Gates
 from relay.sending.outcomes import Ambiguous, Deferred, Refused, Sent
 from relay.sending.outcomes import Outcome as SesOutcome
-from relay.sending.ports import AtOnce, NotNow, Pace, Sender, Turn
+from relay.sending.ports import AtOnce, Gatekeeper, NotNow, Pace, Sender, Turn
 from relay.sending.troubles import details_of
 from relay.spool.entries import Batch, Entry, State
-from relay.spool.ports import Full, Spool
+from relay.spool.ports import Full, Intake
 from relay.walk import Prepared, Walk, with_decision
 from relay.words.apis import MOST_RECIPIENTS
 from relay.words.endings import Outcome, Reason
@@ -72,7 +71,7 @@ class Keeping:
     """
 
     mode: Literal["fallback", "spool"]
-    spool: Spool
+    spool: Intake
     successor: Successor
     now: Callable[[], float]
     budget: float
@@ -117,7 +116,7 @@ class Reception:
         walk: Walk,
         sender: Sender,
         *,
-        gates: Gates,
+        gates: Gatekeeper,
         pace: Pace | None = None,
     ) -> None:
         self._walk = walk

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from relay.identities.ports import Directory
+from relay.identities.ports import Identities
 from relay.judgement.answers import with_id
 from relay.judgement.choice import Choice
 from relay.judgement.memory import Memory
@@ -110,7 +110,7 @@ class Prepared:
 class Walk:
     """Judges by the configuration and the policies of the moment: both may be replaced between two messages."""
 
-    def __init__(self, house: House, directory: Directory, *, observe: Observer, clocks: Clocks) -> None:
+    def __init__(self, house: House, directory: Identities, *, observe: Observer, clocks: Clocks) -> None:
         self.house = house
         self.directory = directory
         self.observe = observe

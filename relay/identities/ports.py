@@ -35,33 +35,12 @@ class PlaceState:
     troubles: tuple[str, ...] = ()
 
 
-class Directory(Protocol):
-    """
-    The identities of all owners, with their policies, as they were read last.
-
-    Asking for the catalog costs nothing and never waits: how old the answer is stands in it. All but :meth:`refresh`
-    and :meth:`fetch` is to be called in the event loop of :meth:`run`.
-    """
+class Identities(Protocol):
+    """What the walk of a message asks; see :class:`Directory`."""
 
     @property
     def catalog(self) -> Catalog:
         """The whole as one value; a newer one takes its place, nothing in it ever changes."""
-        ...
-
-    def refresh(self) -> None:
-        """Read the source, or begin to, in the calling thread, before :meth:`run`. Never raises for what is wrong."""
-        ...
-
-    def fetch(self, identities: Iterable[IdentityArn]) -> bool:
-        """
-        Read *identities* in the calling thread, instead of :meth:`run`, whatever it costs.
-
-        Returns whether anything may be known now that was not.
-        """
-        ...
-
-    def refresh_soon(self) -> None:
-        """Let :meth:`run` read the source again as soon as may be."""
         ...
 
     def invalidate(self, identity: IdentityArn | None = None) -> bool:
@@ -83,6 +62,31 @@ class Directory(Protocol):
         Returns True once something is known that was not, so that judging again may help; False at once where that
         cannot be, or after *patience* seconds.
         """
+        ...
+
+
+class Directory(Identities, Protocol):
+    """
+    The identities of all owners, with their policies, as they were read last.
+
+    Asking for the catalog costs nothing and never waits: how old the answer is stands in it. All but :meth:`refresh`
+    and :meth:`fetch` is to be called in the event loop of :meth:`run`.
+    """
+
+    def refresh(self) -> None:
+        """Read the source, or begin to, in the calling thread, before :meth:`run`. Never raises for what is wrong."""
+        ...
+
+    def fetch(self, identities: Iterable[IdentityArn]) -> bool:
+        """
+        Read *identities* in the calling thread, instead of :meth:`run`, whatever it costs.
+
+        Returns whether anything may be known now that was not.
+        """
+        ...
+
+    def refresh_soon(self) -> None:
+        """Let :meth:`run` read the source again as soon as may be."""
         ...
 
     @property

@@ -21,6 +21,24 @@ _WORDED_BY_PYTHON: Final = (TypeError, AttributeError, NameError, ImportError, O
 _Item = TypeVar("_Item")
 
 
+class Reported(Exception):
+    """An exception of another process of ours: its name, and ``trace``, what :func:`trace_of` said of it there."""
+
+    trace: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Reported":
+        """Report *error*."""
+        return cls.named(type(error).__name__, trace_of(error))
+
+    @classmethod
+    def named(cls, name: str, trace: str) -> "Reported":
+        """Make an exception of this name."""
+        reported: Reported = type(name, (cls,), {})()
+        reported.trace = trace
+        return reported
+
+
 def bounded(value: object, depth: int = DEEPEST) -> Any:
     """
     Return *value* as JSON can hold it: texts of 2,000 characters, 100 items, five levels deep at most.
@@ -66,6 +84,8 @@ def trace_of(error: BaseException) -> str:
     What an exception says of itself is told only where Python or the system words it: others may quote what they
     stumbled over, a letter or a password.
     """
+    if isinstance(error, Reported):
+        return error.trace
     text = _readable("\n".join(f"{_frames(each)}{_named(each)}" for each in reversed(_chain(error))))
     return text if len(text) <= LONGEST_TRACE else "..." + text[3 - LONGEST_TRACE :]
 

@@ -103,7 +103,7 @@ def after_trouble(gate: Gate, trouble: Trouble, now: float, chance: float) -> Ga
     )
 
 
-_Key: TypeAlias = tuple[str, ...]
+Key: TypeAlias = tuple[str, ...]
 
 
 class Gates:
@@ -117,11 +117,11 @@ class Gates:
         self._most = most
         self._now = now
         self._chance = chance
-        self._gates: dict[_Key, Gate] = {}
+        self._gates: dict[Key, Gate] = {}
 
     def admit(self, lane: Lane) -> bool:
         """Whether a message may be tried on *lane* now. At a shut gate whoever is admitted is the probe."""
-        now, keys = self._now(), _keys(lane)
+        now, keys = self._now(), keys_of(lane)
         if not all(self._gate(key).admits(now) for key in keys):
             return False
         for key in keys:
@@ -132,14 +132,14 @@ class Gates:
 
     def leave(self, lane: Lane) -> None:
         """Nothing was tried after all: the next may be the probe."""
-        for key in _keys(lane):
+        for key in keys_of(lane):
             if key in self._gates:
                 self._gates[key] = replace(self._gates[key], probed_at=None)
 
     def told(self, lane: Lane, outcome: Outcome) -> None:
         """Learn from what came of a call."""
         trouble = trouble_of(outcome)
-        account, *others = keys = _keys(lane)
+        account, *others = keys = keys_of(lane)
         match outcome:
             case Sent():
                 self._gates[account] = after_success(self._gate(account), self._most)
@@ -169,11 +169,11 @@ class Gates:
 
     def window(self, lane: Lane) -> int:
         """How many calls at once its account and region bear."""
-        return self._gate(_keys(lane)[0]).window
+        return self._gate(keys_of(lane)[0]).window
 
     def trouble(self, lane: Lane) -> Trouble | None:
         """What shuts *lane*, if anything."""
-        return next((gate.trouble for gate in map(self._gate, _keys(lane)) if gate.trouble is not None), None)
+        return next((gate.trouble for gate in map(self._gate, keys_of(lane)) if gate.trouble is not None), None)
 
     def reason(self, lane: Lane) -> Reason:
         """Why *lane* is shut, as it is counted."""
@@ -182,24 +182,28 @@ class Gates:
 
     def wait(self, lane: Lane) -> float:
         """Seconds until *lane* may be probed; 0 when it is open or may be probed now."""
-        return max(0.0, *(gate.opens_at - self._now() for gate in map(self._gate, _keys(lane)) if gate.trouble), 0.0)
+        return max(0.0, *(gate.opens_at - self._now() for gate in map(self._gate, keys_of(lane)) if gate.trouble), 0.0)
 
     def shut_for(self, lane: Lane) -> float:
         """Seconds for which *lane* has been shut; 0 when it is open."""
-        return max((self._now() - gate.shut_at for gate in map(self._gate, _keys(lane)) if gate.trouble), default=0.0)
+        return max((self._now() - gate.shut_at for gate in map(self._gate, keys_of(lane)) if gate.trouble), default=0.0)
 
     def troubles(self) -> dict[str, Trouble]:
         """Every gate that is shut, by account and region, or identity; for people."""
         return {" ".join(key): gate.trouble for key, gate in self._gates.items() if gate.trouble is not None}
 
-    def _gate(self, key: _Key) -> Gate:
+    def shut(self) -> dict[Key, Reason]:
+        """Every gate that is shut, with why."""
+        return {key: REASONS[gate.trouble] for key, gate in self._gates.items() if gate.trouble is not None}
+
+    def _gate(self, key: Key) -> Gate:
         return self._gates.get(key, _UNKNOWN)
 
-    def _open(self, keys: Iterable[_Key]) -> None:
+    def _open(self, keys: Iterable[Key]) -> None:
         for key in keys:
             self._gates.pop(key, None)
 
-    def _shut(self, lane: Lane, key: _Key, trouble: Trouble) -> None:
+    def _shut(self, lane: Lane, key: Key, trouble: Trouble) -> None:
         """Shut one gate of *lane*; of the others the probe has told nothing."""
         gate = self._gate(key)
         self.leave(lane)
@@ -209,7 +213,7 @@ class Gates:
 _UNKNOWN: Final = Gate()
 
 
-def _keys(lane: Lane) -> tuple[_Key, ...]:
+def keys_of(lane: Lane) -> tuple[Key, ...]:
     """
     Name the gates of *lane*: its account's first, its identity's for whoever calls last, and before that one the
     caller's: of a role; the relay's own key stands for its account.

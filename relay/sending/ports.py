@@ -53,6 +53,22 @@ class Restraint:
     why: str = ""
 
 
+class Gatekeeper(Protocol):
+    """What is known of SES's troubles. Who was admitted owes ``told``, or ``leave`` when no call was made."""
+
+    def admit(self, lane: Lane) -> bool:
+        """Whether a message may be tried on *lane* now."""
+
+    def leave(self, lane: Lane) -> None:
+        """Nothing was tried after all."""
+
+    def told(self, lane: Lane, outcome: Outcome) -> None:
+        """Learn from what came of a call."""
+
+    def reason(self, lane: Lane) -> Reason:
+        """Why *lane* is shut, as it is counted."""
+
+
 #: What a pace is told of a turn that was taken for nothing.
 NOT_MADE: Final = Deferred("NotMade", "no call was made", TRY_LATER, Reason.NONE)
 

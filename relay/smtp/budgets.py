@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from relay.smtp.gossip import Gossip, Guess, Tried
 from relay.smtp.ports import ClientAddress
+from relay.smtp.replies import TOO_BUSY, TOO_MANY_FROM_YOU
+from relay.words.replies import Reply
 
 Prefix: TypeAlias = tuple[int, int]  # version, and the address or its upper half
 
@@ -64,6 +66,15 @@ class Crowd:
     def prefixes(self) -> Mapping[Prefix, int]:
         """All that have connections here, with how many."""
         return self._by_prefix
+
+    def admit(self, prefix: Prefix, *, most: int, of_one: int | None = None) -> Reply | None:
+        """Count one connection more, unless there are *most*, or *of_one* from this prefix: then say so."""
+        if self.total >= most:
+            return TOO_BUSY
+        if of_one is not None and self.of(prefix) >= of_one:
+            return TOO_MANY_FROM_YOU
+        self.enter(prefix)
+        return None
 
     def enter(self, prefix: Prefix) -> None:
         """Count one connection more."""
@@ -138,8 +149,12 @@ class Guesses:
     def must_wait(self, prefix: Prefix, *, per_minute: int | None, per_day: int | None) -> bool:
         """Whether it would have guessed too often if all of its open attempts fail: guessing at once is no way out."""
         in_a_minute, in_a_day = self._counts(prefix)
-        attempts = self._open[prefix]
+        attempts = self.attempts(prefix)
         return _reaches(in_a_minute + attempts, per_minute) or _reaches(in_a_day + attempts, per_day)
+
+    def attempts(self, prefix: Prefix) -> int:
+        """Count the attempts that are open."""
+        return self._open[prefix]
 
     @contextmanager
     def attempt(self, prefix: Prefix) -> Iterator[None]:

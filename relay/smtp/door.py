@@ -9,6 +9,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from relay.observe.events import Observer
 from relay.smtp.budgets import Crowd, Guesses
@@ -20,6 +21,16 @@ from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.premises import Premises
 from relay.smtp.regulars import Regulars
+
+
+class Siblings(Protocol):
+    """What the doors of several processes of one relay count together."""
+
+    def crowd(self) -> Crowd:
+        """Return the count of connections, as this process takes part in it."""
+
+    def guesses(self, monotonic: Callable[[], float], gossip: Gossip) -> Guesses:
+        """Return the count of wrong passwords, as this process takes part in it."""
 
 
 class StreetDoor:
@@ -39,14 +50,15 @@ class StreetDoor:
         new_id: Callable[[], str],
         recipient_domains: RecipientDomains | None = None,
         monotonic: Callable[[], float] = time.monotonic,
-        reuse_port: bool = False,
+        siblings: Siblings | None = None,
     ) -> None:
         """
         Args:
             hostname: Our name in the greeting.
             new_id: Names sessions, messages and incidents; short, unique, letters and digits.
             recipient_domains: Says which recipients are refused for their domain; None lets all of them through.
-            reuse_port: Share the ports with other processes (SO_REUSEPORT).
+            siblings: Other processes of this relay, with which the ports are shared (SO_REUSEPORT), and the counts of
+                connections and attempts; None without any.
 
         Raises:
             ListenerProblem: A listener would be more open or more shut than its owner believes; all are named.
@@ -55,7 +67,7 @@ class StreetDoor:
         if problems:
             raise ListenerProblem("; ".join(problems))
         self._listeners = tuple(listeners)
-        self._reuse_port = reuse_port
+        self._reuse_port = siblings is not None
         self.gossip = Gossip()
         self._premises = Premises(
             hostname=hostname,
@@ -67,9 +79,10 @@ class StreetDoor:
             make_record=make_record,
             new_id=new_id,
             monotonic=monotonic,
-            guesses=Guesses(monotonic, self.gossip),
+            guesses=Guesses(monotonic, self.gossip) if siblings is None else siblings.guesses(monotonic, self.gossip),
             regulars=Regulars(monotonic, gossip=self.gossip),
             recipient_domains=recipient_domains,
+            crowd=Crowd() if siblings is None else siblings.crowd(),
         )
         self._entrances: list[Entrance] = []
 

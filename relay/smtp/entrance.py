@@ -79,15 +79,16 @@ class Entrance:
     def _admit(self, client: socket.socket, peer: str) -> None:
         client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         address = client_address(peer)
-        if self._premises.crowd.total >= self._premises.limits.connections:
-            self._turn_away(client, replies.TOO_BUSY)
-        elif any(address in network for network in self.listener.proxy_protocol_from):
-            arrival = Arrival(client)
-            self._premises.crowd.enter(_NOT_SAID)
-            self._premises.enter(arrival)
-            self._premises.run(self._hear(arrival, address))
-        else:
+        if not any(address in network for network in self.listener.proxy_protocol_from):
             self._let_in(client, address)
+            return
+        refusal = self._premises.crowd.admit(_NOT_SAID, most=self._premises.limits.connections)
+        if refusal is not None:
+            self._turn_away(client, refusal)
+            return
+        arrival = Arrival(client)
+        self._premises.enter(arrival)
+        self._premises.run(self._hear(arrival, address))
 
     async def _hear(self, arrival: "Arrival", balancer: ClientAddress) -> None:
         """Hear from a balancer whom it brings; to every limit and in every record that is the client."""
@@ -108,12 +109,14 @@ class Entrance:
             self._let_in(arrival.client, header.client or balancer)
 
     def _let_in(self, client: socket.socket, address: ClientAddress) -> None:
-        """Begin a conversation, unless this address has its share of them."""
-        most, prefix = self._premises.limits.connections_per_client, prefix_of(address)
-        if most is not None and self._premises.crowd.of(prefix) >= most:
-            self._turn_away(client, replies.TOO_MANY_FROM_YOU)
+        """Begin a conversation, unless there are as many as may be, of all or of this address."""
+        limits = self._premises.limits
+        refusal = self._premises.crowd.admit(
+            prefix_of(address), most=limits.connections, of_one=limits.connections_per_client
+        )
+        if refusal is not None:
+            self._turn_away(client, refusal)
             return
-        self._premises.crowd.enter(prefix)
         visitor = Dialogue(self._premises, self.listener, address, self._made)
         self._premises.enter(visitor)
         self._premises.run(self._introduce(client, visitor))

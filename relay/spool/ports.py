@@ -46,19 +46,23 @@ class Census:
     oldest: float | None
 
 
-class Spool(Protocol):
-    """
-    Keeps entries durably.
-
-    What a coroutine has returned from survives kill -9 and a loss of power; what was Unavailable or was cancelled
-    may or may not have happened, whole. Every failure of the disk is Unavailable, never an exception.
-    """
+class Intake(Protocol):
+    """Where messages are handed in to be kept; see :class:`Spool`."""
 
     def room(self, octets: int) -> Full | None:
         """Tell, at no cost, whether a message of *octets* could be committed now."""
 
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         """Keep *entry* and its message: once None is returned, 250 may be said. An id that is kept is Unavailable."""
+
+
+class Spool(Intake, Protocol):
+    """
+    Keeps entries durably.
+
+    What a coroutine has returned from survives kill -9 and a loss of power; what was Unavailable or was cancelled
+    may or may not have happened, whole. Every failure of the disk is Unavailable, never an exception.
+    """
 
     def wall(self) -> float:
         """Tell the time for stamps, in seconds since the epoch, by the one clock of all who have this spool."""
