@@ -1,11 +1,13 @@
 """One account and region: its speed, its day, and who waits for it."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from relay.sending.pace.bucket import Bucket
+from relay.sending.pace.fleet import Supply
 from relay.sending.pace.line import Line
 from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.speed import Speed
@@ -23,10 +25,11 @@ ASK_AGAIN_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class PacedLane:
-    """Paces one account and region. ``clock``: monotonic seconds."""
+    """Paces one account and region. ``clock``: monotonic seconds; ``supply``: where other relays share the pace."""
 
     clock: Callable[[], float]
     speed: Speed
+    supply: Supply | None = None
     bucket: Bucket = field(init=False)
     line: Line[asyncio.Future[None]] = field(default_factory=Line)
     quota: SendQuota | None = None
@@ -36,13 +39,21 @@ class PacedLane:
     def __post_init__(self) -> None:
         now = self.clock()
         self.bucket = Bucket(self._most(self.speed.tried(now)), now)
+        if self.supply is not None:
+            self.supply.attend(self.line, self._serve)
+
+    @property
+    def rate(self) -> float:
+        """Recipients a second that may go now."""
+        return self.supply.rate if self.supply is not None and self.supply.is_there else self.speed.now(self.clock())
 
     @property
     def remaining(self) -> float | None:
         """Recipients that the day still has room for, as far as is known; None without a limit."""
         if self.quota is None or self.quota.most_a_day is None:
             return None
-        return self.quota.most_a_day - self.quota.sent - self.sent_since
+        elsewhere = 0 if self.supply is None else self.supply.elsewhere
+        return self.quota.most_a_day - self.quota.sent - self.sent_since - elsewhere
 
     @property
     def most_a_day(self) -> float | None:
@@ -54,13 +65,15 @@ class PacedLane:
         remaining = self.remaining
         if remaining is not None and recipients > remaining:
             return NotNow(ASK_AGAIN_SECONDS, USED_UP, Reason.QUOTA)
-        if self.line or self._fill() > 0:
+        if self.line or self._seconds(recipients) > 0:
             too_long = await self._wait(delegate, recipients, patience)
             if too_long is not None:
                 return too_long
         else:
-            self.bucket.take(recipients)
+            self._count(recipients)
         self.sent_since += recipients
+        if self.supply is not None:
+            self.supply.went(delegate, recipients)
         return None
 
     def learn(self, quota: SendQuota) -> None:
@@ -68,10 +81,20 @@ class PacedLane:
         self.quota, self.sent_since = quota, 0
         self.speed.told = quota.rate
         self.bucket.room = min(self.bucket.room, self._most(self.speed.tried(self.clock())))
+        if self.supply is not None:
+            self.supply.learned(quota.rate)
         self._serve()
+
+    def accepted(self, recipients: int) -> None:
+        """SES took a message."""
+        self.speed.accepted(recipients, self.clock())
+        if self.supply is not None:
+            self.supply.accepted(recipients)
 
     def slow_down(self) -> bool:
         """SES throttled a call. False when that was known already."""
+        if self.supply is not None:
+            self.supply.throttled()
         if not self.speed.throttled(self.clock()):
             return False
         self.bucket.room = min(self.bucket.room, 0.0)
@@ -97,22 +120,32 @@ class PacedLane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        seconds = self._fill()
-        while self.line and seconds <= 0:
+        seconds = 0.0
+        while self.line and (seconds := self._seconds_of_first()) <= 0:
             turn, recipients = self.line.next()
             if not turn.done():
                 turn.set_result(None)
-                self.bucket.take(recipients)
-                seconds = self._fill()
-        if self.line:
+                self._count(recipients)
+        if self.line and not math.isinf(seconds):
             self._timer = asyncio.get_running_loop().call_later(seconds, self._serve)
 
-    def _fill(self) -> float:
-        """Return the seconds until a message may go."""
+    def _seconds_of_first(self) -> float:
+        return self._seconds(1 if self.supply is None else self.line.first[1])
+
+    def _seconds(self, recipients: int) -> float:
+        """Return the seconds until a message of so many may go."""
+        if self.supply is not None and self.supply.is_there:
+            return self.supply.wait(recipients)
         now = self.clock()
         rate = self.speed.tried(now)
         self.bucket.fill(rate, self._most(rate), now)
         return self.bucket.wait(rate)
+
+    def _count(self, recipients: int) -> None:
+        if self.supply is not None and self.supply.is_there:
+            self.supply.take(recipients)
+        else:
+            self.bucket.take(recipients)
 
     @staticmethod
     def _most(rate: float) -> float:

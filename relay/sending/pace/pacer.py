@@ -8,6 +8,7 @@ from relay.observe.events import Noted, Observer, SendingPaced
 from relay.sending.answers import ACCESS_DENIED
 from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Outcome, Sent
+from relay.sending.pace.fleet import Fleet
 from relay.sending.pace.lanes import PacedLane
 from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share, Shares
@@ -31,6 +32,7 @@ class Pacer:
         shares: The delegates' limits.
         named: What people call an account.
         clock: Monotonic seconds.
+        fleet: The relays that share the pace with this one; None where it is alone.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Pacer:
         named: Callable[[str], str] = str,
         observe: Observer,
         clock: Callable[[], float],
+        fleet: Fleet | None = None,
     ) -> None:
         self._ask = ask
         self._wanted = wanted
@@ -51,18 +54,18 @@ class Pacer:
         self._lanes: dict[tuple[str, str], PacedLane] = {}
         self._unanswered: set[tuple[str, str]] = set()
         self._asking: set[asyncio.Task[None]] = set()
-        self.shares = Shares(shares)
+        self._fleet = fleet
+        self.shares = Shares(shares) if fleet is None else fleet.shares(shares)
 
     async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds in all. None: send now, and tell what came of it."""
         began = self._clock()
-        seconds = self.shares.take(turn.delegate, turn.recipients, began, patience=patience)
-        if isinstance(seconds, NotNow):
-            return seconds
+        not_now = await self.shares.turn(turn.delegate, turn.recipients, began, patience=patience)
+        if not_now is not None:
+            return not_now
         try:
-            if seconds > 0:
-                await asyncio.sleep(seconds)
-            not_now = await self._lane(turn).take(turn.delegate, turn.recipients, patience - seconds)
+            left = patience - (self._clock() - began)
+            not_now = await self._lane(turn).take(turn.delegate, turn.recipients, left)
         except asyncio.CancelledError:
             self.shares.give_back(turn.delegate, turn.recipients, self._clock())
             raise
@@ -74,7 +77,7 @@ class Pacer:
         """Hear what came of a call: throttled means slower; what SES did not take does not count for the day."""
         lane, now = self._lane(turn), self._clock()
         if isinstance(outcome, Sent):
-            lane.speed.accepted(turn.recipients, now)
+            lane.accepted(turn.recipients)
             return
         if isinstance(outcome, Ambiguous):
             return
@@ -83,7 +86,7 @@ class Pacer:
         trouble = trouble_of(outcome)
         if trouble is Trouble.RATE and lane.slow_down():
             account, region = self._account(turn), turn.lane.region
-            told = {"account": self._named(account), "region": region, "rate": round(lane.speed.now(now), 1)}
+            told = {"account": self._named(account), "region": region, "rate": round(lane.rate, 1)}
             self._observe(Noted("warning", "pace.throttled", told))
             self._tell(account, region, lane)
 
@@ -104,6 +107,10 @@ class Pacer:
         for task in tuple(self._asking):
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
+        for lane in self._lanes.values():
+            if lane.supply is not None:
+                await lane.supply.close()
+        await self.shares.close()
 
     def _account(self, turn: Turn) -> str:
         """Name the account that calls: a role's may be the relay's own, as soon as STS has told which that is."""
@@ -115,9 +122,14 @@ class Pacer:
         key = (self._account(turn), turn.lane.region)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = PacedLane(self._clock, Speed(wanted=self._wanted))
+            lane = self._lanes[key] = self._new_lane(*key)
             self._begin_to_learn(key)
         return lane
+
+    def _new_lane(self, account: str, region: str) -> PacedLane:
+        speed = Speed(wanted=self._wanted)
+        supply = None if self._fleet is None else self._fleet.supply(lambda: self._named(account), region, speed)
+        return PacedLane(self._clock, speed, supply)
 
     def _begin_to_learn(self, key: tuple[str, str]) -> None:
         task = asyncio.get_running_loop().create_task(self._learn(*key), name="quota")
@@ -138,6 +150,6 @@ class Pacer:
         self._tell(account, region, lane)
 
     def _tell(self, account: str, region: str, lane: PacedLane) -> None:
-        rate = lane.speed.now(self._clock()) if lane.speed.is_known else None
+        rate = lane.rate if lane.speed.is_known else None
         remaining = None if lane.remaining is None else max(0.0, lane.remaining)
         self._observe(SendingPaced(self._named(account), region, rate, remaining, lane.most_a_day))

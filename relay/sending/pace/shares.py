@@ -1,5 +1,6 @@
 """The delegates' own limits: recipients a second, and recipients in 24 hours."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -60,6 +61,19 @@ class Shares:
             day.add(recipients, now)
         return seconds
 
+    async def turn(self, delegate: str, recipients: int, now: float, *, patience: float) -> NotNow | None:
+        """Wait until a message may go, at most *patience* seconds, and count it."""
+        seconds = self.take(delegate, recipients, now, patience=patience)
+        if isinstance(seconds, NotNow):
+            return seconds
+        if seconds > 0:
+            try:
+                await asyncio.sleep(seconds)
+            except asyncio.CancelledError:
+                self.give_back(delegate, recipients, now)
+                raise
+        return None
+
     def give_back(self, delegate: str, recipients: int, now: float) -> None:
         """SES did not take the message: it does not count for the day. That it was tried still counts for the rate."""
         if delegate in self._days:
@@ -68,6 +82,9 @@ class Shares:
     def sent_today(self, delegate: str, now: float) -> int | None:
         """How many recipients of the last 24 hours count; None for a delegate without a daily limit."""
         return self._days[delegate].count(now) if delegate in self._days else None
+
+    async def close(self) -> None:
+        """Let go: nothing is held here."""
 
     def _bucket(self, delegate: str, rate: float, now: float) -> Bucket:
         most = max(1.0, rate)

@@ -39,10 +39,12 @@ class Speed:
     The speed of one account and region, in recipients a second. Times are monotonic seconds.
 
     ``told``: the rate that SES told, None before it did. ``wanted``: the operator's bound, None for none.
+    ``part``: the bound while others share the account and cannot be asked, None for none.
     """
 
     wanted: float | None = None
     told: float | None = None
+    part: float | None = None
     _throttled_at: float | None = None
     _cut_to: float = UNTOLD
     _too_much: float = UNTOLD
@@ -56,7 +58,8 @@ class Speed:
     def limit(self) -> float:
         """The most that may be: what SES told, less some headroom, and never more than the operator wants."""
         told = UNTOLD if self.told is None else max(LEAST, self.told * HEADROOM)
-        return told if self.wanted is None else min(told, self.wanted)
+        bounds = (each for each in (self.wanted, self.part) if each is not None)
+        return min(told, *bounds, UNTOLD)
 
     @property
     def is_known(self) -> bool:
