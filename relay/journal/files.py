@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,10 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         OSError, sqlite3.Error: It cannot be written, or is damaged (:func:`is_damaged`).
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # Never opened here if it is there: closed again, it would take away the locks that this process has on it by other
+    # connections (POSIX), and another process that closes the file would think it the last, and delete the log.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     file = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         _set_up(file)
