@@ -1,0 +1,80 @@
+-- What all scripts of the spool have in common.
+--
+-- KEYS[1], the root, is a hash: the schema, the spool's name, and the octets in each state. All other keys begin with
+-- it, so they have its hash tag and lie in its slot; those that are named by what is found are not listed in KEYS.
+--   ROOT:e:ID        hash: the row of an entry; "by": who is sending it; "raw": its message, unless in ROOT:b:ID
+--   ROOT:b:ID        list: the pieces of a large message
+--   ROOT:new:TOKEN   list: pieces that no entry has yet; it expires
+--   ROOT:ids         sorted set: all ids, by name
+--   ROOT:state:STATE sorted set: ids, by accepted_at
+--   ROOT:due:NAME    sorted set: ids of a delegate that are due, by due_at
+--   ROOT:delegates   sorted set: who has a ROOT:due:NAME, by name
+--   ROOT:until       sorted set: ids that have failed, by due_at
+--   ROOT:reserved    hash: by id, who was told last that it is due, and until when nobody else is
+--   ROOT:holders     sorted set: who has the spool open, by the end of the lease
+local root = KEYS[1]
+local STATES = {'due', 'sending', 'held', 'failed', 'quarantined'}
+local COLUMNS = {'state', 'delegate', 'due_at', 'accepted_at', 'size', 'version', 'entry', 'digest', 'seal'}
+
+local function key(kind, name)
+  return root .. ':' .. kind .. (name and ':' .. name or '')
+end
+
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local function written(number)
+  return string.format('%.6f', number)
+end
+
+local function row(id)
+  local found = redis.call('HMGET', key('e', id), unpack(COLUMNS))
+  table.insert(found, 1, id)
+  return found
+end
+
+local function totals()
+  local octets = 0
+  for _, state in ipairs(STATES) do
+    octets = octets + tonumber(redis.call('HGET', root, 'octets:' .. state) or 0)
+  end
+  return octets, redis.call('ZCARD', key('ids'))
+end
+
+-- Takes an entry out of every index of its state, also where a column of it was changed behind our back.
+local function leave(id)
+  local old = redis.call('HMGET', key('e', id), 'delegate', 'size')
+  for _, state in ipairs(STATES) do
+    if redis.call('ZREM', key('state', state), id) == 1 then
+      redis.call('HINCRBY', root, 'octets:' .. state, -(tonumber(old[2]) or 0))
+    end
+  end
+  if old[1] then
+    redis.call('ZREM', key('due', old[1]), id)
+    if redis.call('EXISTS', key('due', old[1])) == 0 then redis.call('ZREM', key('delegates'), old[1]) end
+  end
+  redis.call('ZREM', key('until'), id)
+  redis.call('HDEL', key('reserved'), id)
+end
+
+-- Puts an entry into the indexes of the state that its hash says it is in.
+local function enter(id)
+  local new = redis.call('HMGET', key('e', id), 'state', 'delegate', 'due_at', 'accepted_at', 'size')
+  local state, delegate, due_at, accepted_at, size = unpack(new)
+  redis.call('ZADD', key('state', state), accepted_at, id)
+  redis.call('HINCRBY', root, 'octets:' .. state, size)
+  if state == 'due' then
+    redis.call('ZADD', key('due', delegate), due_at, id)
+    redis.call('ZADD', key('delegates'), 0, delegate)
+  elseif state == 'failed' then
+    redis.call('ZADD', key('until'), due_at, id)
+  end
+end
+
+local function forget(id)
+  leave(id)
+  redis.call('ZREM', key('ids'), id)
+  redis.call('UNLINK', key('e', id), key('b', id))
+end
