@@ -66,7 +66,6 @@ from relay.smtp.door import StreetDoor
 from relay.smtp.limits import Limits
 from relay.spool_desk import SpoolDesk
 from relay.translation import (
-    CALLER,
     USER_AGENT,
     book_of,
     digest_of,
@@ -96,7 +95,7 @@ from relay.translation import (
     with_tls,
 )
 from relay.walk import Clocks, House, Walk
-from relay.words.delegates import NOTIFICATIONS, Delegate
+from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.roles import AssumedRole
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.

@@ -18,7 +18,8 @@ from relay.settings.people import DelegateSettings
 from relay.settings.problems import Reading
 from relay.settings.reading import read_settings
 from relay.settings.units import write_duration
-from relay.translation import CALLER, places_of, terms_of
+from relay.translation import places_of, terms_of
+from relay.words.delegates import CALLER
 
 
 @click.command()

@@ -10,8 +10,8 @@ from relay.owner.grant import FILL_IN, Grant, policy_of
 from relay.owner.statements import ACTION, Pattern
 from relay.policy.principals import parse_caller
 from relay.settings.people import DelegateSettings
-from relay.translation import CALLER
 from relay.words.arns import IdentityArn
+from relay.words.delegates import CALLER
 
 #: Where the owner fills in whose mail it is; brackets are in no address.
 ANY_AUTHOR: Final = Pattern("NAME@YOUR-DOMAIN")

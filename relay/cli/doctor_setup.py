@@ -24,7 +24,8 @@ from relay.owner.doctor.setup import (
 from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Problem, Reading
-from relay.translation import CALLER, accesses_of, dispatch_of, endpoint_of, hostname_of, largest_of, postmaster_of
+from relay.translation import accesses_of, dispatch_of, endpoint_of, hostname_of, largest_of, postmaster_of
+from relay.words.delegates import CALLER
 from relay.words.roles import AssumedRole
 
 #: Attempts at a call: a doctor does not wait out what a relay waits out.
@@ -85,10 +86,10 @@ def means_of(settings: Settings, setup: Setup, now: Callable[[], float]) -> Mean
 
 
 def _spool(settings: Settings) -> SpoolPlace | None:
-    options = dispatch_of(settings)
-    if options.path is None:
+    place = dispatch_of(settings).place
+    if place is None:
         return None
-    return SpoolPlace(options.path, settings.spool.max_bytes, largest_of(settings))
+    return SpoolPlace(place.path, place.max_bytes, largest_of(settings), "" if place.path else str(place))
 
 
 def _secrets(settings: Settings) -> Iterator[SecretFile]:

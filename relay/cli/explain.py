@@ -16,8 +16,8 @@ from relay.cli.policies import policies_option, settings_if_any
 from relay.cli.recorded import journal_option, moment_of, records_in
 from relay.explaining import Premises, Question, QuestionProblem, Rehearsal, on_the_wire
 from relay.settings.model import Settings
-from relay.translation import CALLER, directory_of, entries_of, hostname_of, limits_of, rules_of
-from relay.words.delegates import Delegate
+from relay.translation import directory_of, entries_of, hostname_of, limits_of, rules_of
+from relay.words.delegates import CALLER, Delegate
 
 
 @click.command(short_help="What would become of a message, and why.")

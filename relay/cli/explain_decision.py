@@ -23,9 +23,9 @@ from relay.owner.policy_texts import PolicyTexts
 from relay.owner.recorded import Records
 from relay.owner.records import read_observed
 from relay.settings.model import Settings
-from relay.translation import CALLER, rules_of
+from relay.translation import rules_of
 from relay.words.arns import parse_identity_arn
-from relay.words.delegates import Delegate
+from relay.words.delegates import CALLER, Delegate
 
 _DIFFERS: Final = "  the answer differs from the recorded one: the settings are not those of then, or texts are gone"
 

@@ -9,6 +9,9 @@ from relay.words.roles import AssumedRole
 #: Whom notifications of ours are judged as: the relay itself. No configured delegate may have the name.
 NOTIFICATIONS: Final = "ses-relay-notifications"
 
+#: The principal of a delegate that is the relay itself, until STS has told who that is.
+CALLER: Final = "caller"
+
 SameAccount: TypeAlias = Literal["policy", "allow-unless-denied"]
 #: What may be repaired in a delegate's messages before they are judged (docs/how-to/old-software.md).
 Repair: TypeAlias = Literal["bare-lf", "8bit-names", "long-lines", "missing-headers"]

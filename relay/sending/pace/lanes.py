@@ -19,6 +19,11 @@ from relay.words.replies import Reply
 BURST: Final = 0.1
 TOO_FAST: Final = Reply(454, (4, 7, 0), "Throttling failure: Maximum sending rate exceeded")
 USED_UP: Final = Reply(454, (4, 7, 0), "Throttling failure: Daily message quota exceeded")
+#: Of the room for a burst, what may be taken in advance, the most recipients of it, and those that a day must have
+#: left.
+AHEAD: Final = 0.2
+MOST_AHEAD: Final = 64
+PLENTY: Final = 10_000
 #: When to ask again whether the day has room.
 ASK_AGAIN_SECONDS: Final = 60.0
 
@@ -75,6 +80,17 @@ class PacedLane:
         if self.supply is not None:
             self.supply.went(delegate, recipients)
         return None
+
+    def ahead(self) -> int:
+        """Count a part of what may go now, for messages to come; nothing where others wait or the day is short."""
+        remaining = self.remaining
+        is_shared = self.supply is not None and self.supply.is_there
+        if is_shared or self.line or self._seconds(1) > 0 or (remaining is not None and remaining < PLENTY):
+            return 0
+        recipients = min(MOST_AHEAD, int(self.bucket.room * AHEAD))
+        self.bucket.take(recipients)
+        self.sent_since += recipients
+        return recipients
 
     def learn(self, quota: SendQuota) -> None:
         """Take over what SES told now."""

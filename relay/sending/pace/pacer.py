@@ -73,6 +73,10 @@ class Pacer:
             self.shares.give_back(turn.delegate, turn.recipients, self._clock())
         return not_now
 
+    def ahead(self, turn: Turn) -> int:
+        """Take turns in advance, of one recipient each, for more messages like that of *turn*; 0 where any is dear."""
+        return 0 if self.shares.bind(turn.delegate) else self._lane(turn).ahead()
+
     def told(self, turn: Turn, outcome: Outcome) -> None:
         """Hear what came of a call: throttled means slower; what SES did not take does not count for the day."""
         lane, now = self._lane(turn), self._clock()
