@@ -8,7 +8,7 @@ import click
 import pytest
 
 from relay.cli import main as ses_relay
-from tests.docs.pages import NAMES, Block, blocks, spans_of
+from tests.docs.pages import NAMES, Block, blocks_of, spans_of
 from tests.generated import context_of
 
 ASSIGNMENT = re.compile(r"[A-Z_]+=")
@@ -56,7 +56,8 @@ def parse(words: list[str]) -> None:
         raise click.UsageError(f"too many arguments: {rest}")
 
 
-CALLS = [(block.place, words) for block in blocks("sh") for words in command_lines(block)]
+SHELL = [block for page in NAMES for block in blocks_of(page) if block.words[:1] == ("sh",)]
+CALLS = [(block.place, words) for block in SHELL for words in command_lines(block)]
 
 
 @pytest.mark.parametrize(("place", "words"), CALLS, ids=[f"{place} {' '.join(words)}" for place, words in CALLS])

@@ -16,7 +16,7 @@ from relay.localses.keys import DEMO_KEYS
 from tests.docs.pages import ROOT, blocks_of, text_of
 from tests.owner.at_ses import AtSes, at_ses
 
-AT_SES, FLEET = (f"docs/how-to/policies-{name}.md" for name in ("at-ses", "for-a-fleet"))
+AT_SES, FLEET = "docs/how-to/policies-at-ses.md", "docs/how-to/policies-for-a-fleet.md"
 HOME = "/home/ann"
 #: The moment in the name of a backup.
 TIME = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
@@ -57,7 +57,7 @@ def typed(page: str) -> Iterator[tuple[str, str | None]]:
     """Every command line of ours, and what the page shows below it, if it does."""
     blocks = list(blocks_of(page))
     for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-        if block.words == ("sh",) and block.text.startswith("ses-relay "):
+        if block.words[:1] == ("sh",) and block.text.startswith("ses-relay "):
             below = following is not None and following.words == ()
             yield block.text.replace("\\\n", " "), following.text if below and following is not None else None
 
