@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt
 PYTEST_ARGS ?=
+# Many tests wait for a relay: more of them run than there are processors.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 DEMO_ARGS ?=
 EXAMPLES ?= 50000
 FUZZ_SECONDS ?= 300
@@ -19,7 +21,7 @@ run: .venv/.runtime ## the demo: relay, embedded SES and admin endpoint on loopb
 
 test: .venv/.dev ## the whole suite
 	@tests/provide
-	$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

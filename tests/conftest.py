@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from itertools import groupby
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,26 @@ def tool() -> Callable[[str], str]:
         return str(path)
 
     return find
+
+
+#: Whose tests start whole relays, and mostly wait for them.
+WAITING = ("tests/system/", "tests/torture/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Of several workers, let half begin with the tests that wait, while the others compute.
+
+    Each worker begins with a part of the list, and takes from the others' when it is through with its own.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    waiting = [item for item in items if item.nodeid.startswith(WAITING)]
+    computing = [item for item in items if not item.nodeid.startswith(WAITING)]
+    modules = [list(group) for _, group in groupby(waiting, lambda item: item.nodeid.partition("::")[0])]
+    one, other = ([item for module in modules[part::2] for item in module] for part in (0, 1))
+    middle = len(items) // 2 - len(one)
+    items[:] = [*one, *computing[:middle], *other, *computing[middle:]]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

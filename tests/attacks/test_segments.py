@@ -1,9 +1,9 @@
 """
 How octets are cut into segments changes no verdict.
 
-Every case of at most 64 KiB comes octet by octet, longer ones in random pieces, and each step in two pieces, cut at
-some places here and at every place in ``make attacks``. (test_whole.py plays all of them uncut, against a relay in a
-process of its own.) Left out are cases in which the segment itself is the test.
+Every case of at most 8 KiB comes octet by octet (64 KiB in ``make attacks``), longer ones in random pieces, and each
+step in two pieces, cut at some places here and at every place in ``make attacks``. (test_whole.py plays all of them
+uncut, against a relay in a process of its own.) Left out are cases in which the segment itself is the test.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.attacks.playing import wrong_among, wrong_when_split
 #: ``make attacks``: every place, not some.
 FULL = os.environ.get("ATTACKS") == "full"
 PLACES_OF_A_CASE = 10**6 if FULL else 6
-LONGEST_BY_OCTET = 64 * 1024
+LONGEST_BY_OCTET = (64 if FULL else 8) * 1024
 LONGEST_SPLIT = 2048
 
 CASES = [case for case in plain_cases() if not case.is_about_segments]
