@@ -139,7 +139,8 @@ class Attempts:
         trouble: Deferred | Ambiguous | NotNow | None = None
         places = open_batches(entry)
         for place in places:
-            part = prepared.to(entry.batches[place].recipients)
+            recipients = entry.batches[place].recipients
+            part = prepared if recipients == prepared.mail.destinations else prepared.to(recipients)
             turn = Turn(part.lane, entry.delegate, len(part.mail.destinations))
             not_now = None if place == places[0] and is_taken else await self._take(turn, is_first=place == places[0])
             outcome = not_now or await self._call(part, turn, entry)
@@ -148,7 +149,7 @@ class Attempts:
                 break
             if isinstance(outcome, Sent):
                 ses_ids.append(outcome.message_id)
-            entry = replace(_with_fate(entry, place, outcome), crashes=0)  # what gets on is not what relays die of
+            entry = _with_fate(entry, place, outcome)
             if place != places[-1]:
                 entry, trouble = await self._remember(entry)
             if trouble is not None:
@@ -265,13 +266,14 @@ def open_batches(entry: Entry, *, is_begun: bool = True) -> list[int]:
 
 
 def _with_fate(entry: Entry, place: int, outcome: Sent | Refused) -> Entry:
+    """Return *entry* with what became of a batch; what gets on is not what relays die of."""
     batches = list(entry.batches)
     match outcome:
         case Sent(message_id):
             batches[place] = replace(batches[place], ses_id=message_id)
-            return replace(entry, batches=tuple(batches))
+            return replace(entry, batches=tuple(batches), crashes=0)
         case Refused():
             batches[place] = replace(batches[place], refused=str(outcome.reply))
-            return replace(entry, batches=tuple(batches), reason=outcome.reason)
+            return replace(entry, batches=tuple(batches), crashes=0, reason=outcome.reason)
         case _ as unreachable:
             assert_never(unreachable)

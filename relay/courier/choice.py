@@ -36,7 +36,7 @@ def in_turn(waiting: Iterable[Entry], under_way: Mapping[str, int]) -> list[Entr
     ``under_way``: messages by delegate. A delegate alone may have every slot; as soon as another has mail, the next
     slot is that one's, however long the first one's queue.
     """
-    return sorted(waiting, key=lambda entry: (under_way.get(entry.delegate, 0), entry.due_at, entry.id))
+    return sorted(waiting, key=lambda entry: (under_way.get(entry.session.delegate, 0), entry.due_at, entry.id))
 
 
 def choose(
@@ -47,14 +47,19 @@ def choose(
 
     *one_alone*: it is time for an entry that a crash left, if there is one: then nobody else starts before it.
     """
-    if len(ours) >= bounds.calls or any(ALONE in each.entry.details for each in ours):
+    if len(ours) >= bounds.calls:
         return None
-    order = in_turn(waiting, Counter(each.entry.delegate for each in ours))
+    octets, of_delegate, calls = 0, Counter[str](), Counter[tuple[str, str]]()
+    for each in ours:  # asked for every message, with up to bounds.calls of them: one pass
+        if ALONE in each.entry.details:
+            return None
+        octets += each.entry.size
+        of_delegate[each.entry.session.delegate] += 1
+        calls[each.lane.account, each.lane.region] += 1
+    order = in_turn(waiting, of_delegate)
     alone = _suspect(order, gates) if one_alone else None
     if alone is not None:
         return alone if not ours and gates.admit(lane_of(alone.details)) else None
-    octets = sum(each.entry.size for each in ours)
-    calls = Counter((each.lane.account, each.lane.region) for each in ours)
     for entry in order:
         lane = lane_of(entry.details)
         if ALONE in entry.details or (ours and octets + entry.size > bounds.octets):

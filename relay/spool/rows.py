@@ -47,19 +47,7 @@ def row_of(entry: Entry, digest: bytes) -> Row:
     """Write *entry*, whose message has the SHA-256 *digest*, as a row."""
     columns, text = columns_of(entry), write_entry(entry)
     said = f"{entry.reason}\n{entry.last}".encode(errors="replace").decode()
-    return Row(
-        columns.id,
-        columns.state,
-        columns.delegate,
-        columns.due_at,
-        columns.accepted_at,
-        columns.size,
-        columns.version,
-        said,
-        text,
-        digest,
-        _seal(columns, text, digest),
-    )
+    return Row(*columns, said, text, digest, _seal(columns, text, digest))
 
 
 def read(row: Sequence[Any]) -> Entry | Unreadable:
@@ -94,6 +82,5 @@ def stand_in(row: Sequence[Any], why: str) -> Entry:
 
 def _seal(columns: Columns, text: str, digest: bytes) -> bytes:
     """SHA-256 of all that is read back: an engine does not notice that somebody changed what was written."""
-    fields = (columns.id, columns.state, columns.delegate, columns.due_at, columns.accepted_at, columns.size)
-    sealed = repr((*fields, columns.version, text, digest))
+    sealed = repr((*columns, text, digest))
     return hashlib.sha256(sealed.encode("ascii", "backslashreplace")).digest()

@@ -22,7 +22,8 @@ from relay.spool.disk_errors import in_words, lasts, refusal
 from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name, is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
-from relay.spool.rows import Unreadable
+from relay.spool.recent import Recent
+from relay.spool.rows import Row, Unreadable
 from relay.spool.sqlite_opening import Opened, open_files
 from relay.spool.sqlite_writer import Work, Writer
 from relay.words.unavailable import Unavailable
@@ -62,6 +63,7 @@ class SqliteSpool:
         self._running: set[asyncio.Task[Any]] = set()
         self._readers = ThreadPoolExecutor(1, "spool-reader")
         self._carriers = ThreadPoolExecutor(4, "spool-files")
+        self._recent = Recent()
         self._writer = Writer(opened.writing, after=self._after, idle=idle)
 
     def wall(self) -> float:
@@ -91,16 +93,19 @@ class SqliteSpool:
             self._room.fulfil(len(raw))
 
     async def _commit_row(self, entry: Entry, sha256: bytes, raw: bytes | None) -> Full | Unavailable | None:
-        def work(connection: sqlite3.Connection) -> bool:
-            is_new = sqlite_rows.insert(connection, entry, sha256)
-            if is_new and raw is not None:
+        def work(connection: sqlite3.Connection) -> Row | None:
+            row = sqlite_rows.insert(connection, entry, sha256)
+            if row is not None and raw is not None:
                 connection.execute("INSERT INTO bodies VALUES (?, ?)", (entry.id, raw))
-            return is_new
+            return row
 
         kept = await self._writer.run(work, first=self._files.sync if raw is None else None)
         if isinstance(kept, Full | Unavailable):
             return kept
-        return None if kept else Unavailable(f"the spool: an entry {entry.id} is kept already")
+        if kept is None:
+            return Unavailable(f"the spool: an entry {entry.id} is kept already")
+        self._recent.committed(entry, kept)
+        return None
 
     async def _commit_file(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         def write() -> str:
@@ -135,6 +140,7 @@ class SqliteSpool:
             connection.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
             return row[1], connection.execute("DELETE FROM bodies WHERE id = ?", (entry_id,)).rowcount == 1
 
+        self._recent.forget(entry_id)
         # At once, not in a task: SES has the message, and until this is written a crash would send it again.
         return await self._whole(self._forgotten(entry_id, self._writer.ask(work)))
 
@@ -179,7 +185,16 @@ class SqliteSpool:
     async def begin(self, entry: Entry, now: float) -> Entry | Unavailable | None:  # noqa: ARG002  # other engines have leases
         """Register an attempt: *sending*, ``attempts`` one more."""
         begun = replace(entry, state=State.SENDING, attempts=entry.attempts + 1)
-        return await self._written(lambda connection: sqlite_rows.update(connection, begun, _TO_BE_SENT))
+
+        def work(connection: sqlite3.Connection) -> tuple[Entry, sqlite_queries.Body | None] | None:
+            written = sqlite_rows.update(connection, begun, _TO_BE_SENT)
+            return None if written is None else (written, _body_if_readable(connection, entry.id))
+
+        found = await self._written(work)
+        if not isinstance(found, tuple):
+            return found
+        self._recent.begun(*found)
+        return found[0]
 
     async def change(self, entry: Entry) -> Entry | Unavailable | None:
         """Write *entry* as it stands, if its ``version`` is still the stored one."""
@@ -187,7 +202,9 @@ class SqliteSpool:
 
     async def body(self, entry: Entry) -> bytes | Damaged | Unavailable:
         """Read the message, checked against its digest; what fails the check is quarantined."""
-        found = await self._read(lambda connection: sqlite_queries.body(connection, entry.id))
+        found: sqlite_queries.Body | Unavailable | None = self._recent.body(entry)
+        if found is None:
+            found = await self._read(lambda connection: sqlite_queries.body(connection, entry.id))
         if isinstance(found, Unavailable):
             return found
         if found is None:
@@ -289,7 +306,7 @@ class SqliteSpool:
 
     async def _readable(self, listed: Sequence[Any]) -> list[Entry]:
         """Read rows, and set those aside that cannot be read."""
-        read = [rows.read(row) for row in listed]
+        read = [self._recent.entry(row) or rows.read(row) for row in listed]
         await self._set_aside(read)
         return [one for one in read if isinstance(one, Entry)]
 
@@ -324,3 +341,13 @@ class SqliteSpool:
 def _settled(outcome: _T | Full | Unavailable) -> _T | Unavailable:
     """No room is a disk that does not work, for what is no new message."""
     return Unavailable(outcome.why) if isinstance(outcome, Full) else outcome
+
+
+def _body_if_readable(connection: sqlite3.Connection, entry_id: str) -> sqlite_queries.Body | None:
+    """Read a message beside other work, which a damaged page must not stop: who asks for the message is told of it."""
+    try:
+        return sqlite_queries.body(connection, entry_id)
+    except sqlite3.Error:
+        if not connection.in_transaction:
+            raise
+        return None

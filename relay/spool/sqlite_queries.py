@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from relay.spool.entries import State
 from relay.spool.ports import Census, Wanted
@@ -22,6 +22,7 @@ SELECT name FROM delegates WHERE name IS NOT NULL
 _UNSETTLED: Final = (State.DUE, State.SENDING, State.HELD)
 _MOST_AT_ONCE: Final = 1000  # failed entries that one sweep removes for each reason
 Row = Sequence[Any]
+Body: TypeAlias = tuple[bytes, bytes | None]  # the digest of a message and, unless it is in a file, the message
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def sending(connection: sqlite3.Connection) -> list[Row]:
     return connection.execute(SELECT + " WHERE state = 'sending' ORDER BY due_at, id").fetchall()
 
 
-def body(connection: sqlite3.Connection, entry_id: str) -> tuple[bytes, bytes | None] | None:
+def body(connection: sqlite3.Connection, entry_id: str) -> Body | None:
     """Read the digest of a message and, unless it is in a file, the message; None where there is no such entry."""
     row = connection.execute(
         "SELECT digest, octets FROM entries LEFT JOIN bodies USING (id) WHERE id = ?", (entry_id,)

@@ -13,16 +13,16 @@ _INSERT: Final = (
     f"INSERT INTO entries ({', '.join(Row._fields)}) "  # noqa: S608  # names of ours
     f"VALUES ({', '.join('?' for _ in Row._fields)}) ON CONFLICT (id) DO NOTHING"
 )
+# Whose it is, when it came and its message never change: a column less is an index less to be written.
 _UPDATE: Final = """
-UPDATE entries SET state = ?, delegate = ?, due_at = ?, accepted_at = ?, size = ?, version = ?, said = ?, entry = ?,
-  digest = ?, seal = ?
-WHERE id = ? AND version = ?
+UPDATE entries SET state = ?, due_at = ?, version = ?, said = ?, entry = ?, seal = ? WHERE id = ? AND version = ?
 """
 
 
-def insert(connection: sqlite3.Connection, entry: Entry, digest: bytes) -> bool:
-    """Add *entry*; False where its id is taken."""
-    return connection.execute(_INSERT, row_of(entry, digest)).rowcount == 1
+def insert(connection: sqlite3.Connection, entry: Entry, digest: bytes) -> Row | None:
+    """Add *entry* and return its row; None where its id is taken."""
+    row = row_of(entry, digest)
+    return row if connection.execute(_INSERT, row).rowcount == 1 else None
 
 
 def update(connection: sqlite3.Connection, entry: Entry, states: Sequence[State] = tuple(State)) -> Entry | None:
@@ -31,8 +31,9 @@ def update(connection: sqlite3.Connection, entry: Entry, states: Sequence[State]
     if stored is None or stored[0] != entry.version or stored[1] not in states:
         return None
     written = replace(entry, version=entry.version + 1)
-    name, *values = row_of(written, stored[2])
-    connection.execute(_UPDATE, (*values, name, entry.version))
+    row = row_of(written, stored[2])
+    values = (row.state, row.due_at, row.version, row.said, row.entry, row.seal)
+    connection.execute(_UPDATE, (*values, entry.id, entry.version))
     return written
 
 
