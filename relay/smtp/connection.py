@@ -2,9 +2,10 @@
 One connection: its octets, its clock, its replies. What is said on it is in ``dialogue``.
 
 A subclass of :class:`aiosmtpd.smtp.SMTP`. Overridden here, because each stood in the way (W numbers are the names of
-the tests): the constructor's reflection (W30), the timer (W4, W5), the reaction to EOF and loss, which cancelled a
-running commit (W3), the command loop, which logged and reflected what the client typed and ended lines at LF (W6, W9,
-W17, W21, W25), and the stream reader, which took a message line by line (W1, W2).
+the tests): the constructor's reflection and the objects that it makes for each connection (W30), the timer (W4, W5),
+the reaction to EOF and loss, which cancelled a running commit (W3), the command loop, which logged and reflected what
+the client typed and ended lines at LF (W6, W9, W17, W21, W25), and the stream reader, which took a message line by line
+(W1, W2).
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import socket
 from abc import abstractmethod
 from collections.abc import Awaitable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, NoReturn, cast
 
 from aiosmtpd.smtp import SMTP
@@ -45,6 +47,8 @@ _TURN: Final = 4
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
 HTTP_VERBS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"})
 _TLS_HANDSHAKE: Final = b"\x16"
+#: There are few different ones, and six for each message.
+_replied: Final = lru_cache(1024)(Replied)
 
 #: The last reply to a client that is interrupted; who is dismissed has heard it already.
 _FAREWELLS: Final = {"timeout": replies.TOO_SLOW, "drain": replies.SHUTTING_DOWN}
@@ -56,24 +60,24 @@ class Dismissed(Interruption):
 
 def prototype(hostname: str, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     """
-    Return the attributes that aiosmtpd's constructor makes.
+    Return the attributes that aiosmtpd's constructor makes, for a class whose connections share them.
 
     It looks through its handler and itself by reflection, which costs more than a whole dialogue; nothing that it finds
-    differs between connections. Its bound methods are left out: they would speak for the prototype.
+    differs between connections. Its bound methods are left out: they would speak for the prototype. So is the future
+    by which asyncio's streams are waited for: nobody waits for ours.
     """
     made = vars(SMTP(object(), hostname=hostname, ident="ESMTP", data_size_limit=None, loop=loop)).copy()
-    made.update(_auth_methods={}, _handle_hooks={}, _smtp_methods={})
+    made.update(_auth_methods={}, _handle_hooks={}, _smtp_methods={}, _closed=None)
     return made
 
 
 class Connection(SMTP):
     """A client's connection: reads lines and blocks with deadlines, writes replies, counts errors, hangs up."""
 
-    transport: asyncio.Transport | None
+    transport: asyncio.Transport | None = None
 
-    def __init__(self, premises: Premises, listener: Listener, client: ClientAddress, made: dict[str, Any]) -> None:
-        self.__dict__.update(made)  # not super().__init__: see prototype()
-        asyncio.StreamReaderProtocol.__init__(self, cast("asyncio.StreamReader", None), loop=self.loop)
+    def __init__(self, premises: Premises, listener: Listener, client: ClientAddress) -> None:
+        # Not super().__init__: what it makes is in the class, see prototype() and dialogue.spoken_by().
         self._premises = premises
         self._listener = listener
         self._limits = premises.limits
@@ -108,13 +112,14 @@ class Connection(SMTP):
         self._outside = client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin. The conversation runs in a task of aiosmtpd's making."""
+        """Begin the conversation, without the session, the envelope and the log line that aiosmtpd would make."""
         stream = cast("asyncio.Transport", transport)
         self._outside = None
         stream.set_write_buffer_limits(high=_REPLIES_HIGH)
         self._inflow.attach(stream)
         self._premises.observe(SessionOpened(self._listener.name, self._id, self._client_name))
-        super().connection_made(transport)
+        self.transport = stream
+        self._handler_coroutine = self.loop.create_task(self._handle_client())
 
     def data_received(self, data: bytes) -> None:
         """Keep what came for the reader."""
@@ -138,7 +143,6 @@ class Connection(SMTP):
         self._let_write()
         if self._timer is not None:
             self._timer.cancel()
-        asyncio.StreamReaderProtocol.connection_lost(self, None)
         self._premises.observe(SessionClosed(self._listener.name, self._id, self._why or "gone"))
         self._premises.leave(self, self.prefix)
 
@@ -274,7 +278,7 @@ class Connection(SMTP):
 
     def _say(self, reply: Reply) -> None:
         self._outgoing.append(on_the_wire(reply))
-        self._premises.observe(Replied(self._listener.name, self._verb, reply.code))
+        self._premises.observe(_replied(self._listener.name, self._verb, reply.code))
 
     def _dismiss(self, reply: Reply, *, why: str = "errors") -> NoReturn:
         """Say one last word and hang up."""

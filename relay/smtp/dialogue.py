@@ -4,13 +4,14 @@ What a client can say, and what it hears: RFC 5321 in the order of its section 4
 (RFC 9422). Announced is only what holds: SES has no SMTPUTF8, and CHUNKING and DSN would be promises of others.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from relay.observe.events import Replied
 from relay.smtp import replies
-from relay.smtp.connection import HTTP_VERBS
+from relay.smtp.connection import HTTP_VERBS, prototype
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
 from relay.words.replies import Reply
@@ -179,6 +180,11 @@ class Dialogue(Transfer):
             return
         self._say(replies.BYE)
         raise Interruption("quit")
+
+
+def spoken_by(hostname: str) -> type[Dialogue]:
+    """Return the class of the connections of one door in this event loop, with what they have in common."""
+    return type("Dialogue", (Dialogue,), prototype(hostname, asyncio.get_running_loop()))
 
 
 Command = Callable[[Any, str], Awaitable[None]]

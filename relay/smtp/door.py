@@ -13,7 +13,7 @@ from typing import Protocol
 
 from relay.observe.events import Observer
 from relay.smtp.budgets import Crowd, Guesses
-from relay.smtp.connection import prototype
+from relay.smtp.dialogue import spoken_by
 from relay.smtp.entrance import Entrance, bind
 from relay.smtp.gossip import Gossip, Guess
 from relay.smtp.limits import Limits
@@ -111,13 +111,12 @@ class StreetDoor:
         Raises:
             ListenerProblem: An address cannot be had; the first is named.
         """
-        loop = asyncio.get_running_loop()
-        made = prototype(self._premises.hostname, loop)
+        dialogue = spoken_by(self._premises.hostname)
         self._premises.empty.set()
         try:
             for listener in self._listeners:
                 for bound in await bind(listener, self._premises.limits.backlog, reuse_port=self._reuse_port):
-                    self._entrances.append(Entrance(self._premises, listener, bound, made))
+                    self._entrances.append(Entrance(self._premises, listener, bound, dialogue))
         except OSError as error:
             self._stop_listening()
             where = f"{listener.host}:{listener.port}"

@@ -33,12 +33,12 @@ _NOT_SAID: Final[Prefix] = (0, 0)
 class Entrance:
     """A listening socket of one listener."""
 
-    def __init__(self, premises: Premises, listener: Listener, bound: socket.socket, made: dict[str, Any]) -> None:
+    def __init__(self, premises: Premises, listener: Listener, bound: socket.socket, dialogue: type[Dialogue]) -> None:
         self.listener = listener
         self.address: tuple[str, int] = bound.getsockname()[:2]
         self._premises = premises
         self._bound = bound
-        self._made = made
+        self._dialogue = dialogue
         self._loop = asyncio.get_running_loop()
 
     def open(self) -> None:
@@ -117,7 +117,7 @@ class Entrance:
         if refusal is not None:
             self._turn_away(client, refusal)
             return
-        visitor = Dialogue(self._premises, self.listener, address, self._made)
+        visitor = self._dialogue(self._premises, self.listener, address)
         self._premises.enter(visitor)
         self._premises.run(self._introduce(client, visitor))
 

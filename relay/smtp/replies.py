@@ -91,6 +91,10 @@ def too_many_now(most: int) -> Reply:
 
 def on_the_wire(reply: Reply) -> bytes:
     """Write a reply as it is sent; a text too long for one line continues on the next (RFC 5321 section 4.2.1)."""
+    return _CONSTANT.get(id(reply)) or _written(reply)
+
+
+def _written(reply: Reply) -> bytes:
     status = f"{reply.status} " if reply.enhanced else ""
     if len(reply.text) <= _LINE:
         return f"{reply.code} {status}{reply.text}\r\n".encode("ascii")
@@ -107,3 +111,7 @@ def _folded(text: str) -> list[str]:
         lines.append(text[:cut])
         text = text[cut:].removeprefix(" ")
     return [*lines, text]
+
+
+#: Those above, written once; by identity, for they live as long as we do.
+_CONSTANT: Final = {id(reply): _written(reply) for reply in tuple(globals().values()) if isinstance(reply, Reply)}
