@@ -13,7 +13,7 @@ from relay.judgement.grants import verdict_of
 from relay.judgement.misses import nearest_miss
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts
-from relay.policy.answers import Evaluation, PolicyProblem, StatementTrace, Truth
+from relay.policy.answers import Evaluation, PolicyProblem, StatementRef, StatementTrace, Truth
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
@@ -121,18 +121,25 @@ def _question(decision: Decision, delegate: Delegate) -> dict[str, Any]:
 def _asked(arn: IdentityArn, reading: str, answer: Evaluation, delegate: Delegate) -> dict[str, Any]:
     verdict = verdict_of(answer, delegate, arn)
     refused = verdict in {Verdict.DENIED, Verdict.NOT_ALLOWED}
+    miss = nearest_miss(answer) if refused else None
+    nearest = None if miss is None or miss.trace is None else miss.trace.statement
     return {
         "identity": str(arn),
         "action": answer.action,
         "reading": reading or None,
         "verdict": str(verdict),
-        "because": [{"policy": ref.policy, "sid": ref.sid, "index": ref.index} for ref in answer.because],
+        "because": [_ref(ref) for ref in answer.because],
         "grant": answer.grant,
         "unknown": list(answer.unknown),
-        "nearest_miss": missed(nearest_miss(answer), full=True) if refused else None,
+        "nearest_miss": None if miss is None else missed(miss, full=True),
+        "nearest": None if nearest is None else _ref(nearest),
         "statements": [statement_json(trace) for trace in answer.traces],
         "problems": [problem_json(problem) for problem in answer.problems],
     }
+
+
+def _ref(ref: StatementRef) -> dict[str, Any]:
+    return {"policy": ref.policy, "sid": ref.sid, "index": ref.index}
 
 
 def statement_json(trace: StatementTrace) -> dict[str, Any]:
