@@ -46,16 +46,16 @@ class Shares:
         day = None if share.daily is None else self._days.setdefault(delegate, Day())
         if day is not None and share.daily is not None and day.count(now) + recipients > share.daily:
             text = f"Throttling failure: delegate {delegate} may send to {share.daily} recipients in 24 hours"
-            return NotNow(day.seconds_until(recipients, share.daily, now), _throttled(text), Reason.QUOTA)
+            return NotNow(day.seconds_until(recipients, share.daily, now), throttled(text), Reason.QUOTA)
         seconds = 0.0
-        rate = _slower(share.rate, restraint.rate)
+        rate = slower(share.rate, restraint.rate)
         if rate is not None:
             bucket = self._bucket(delegate, rate, now)
             seconds = bucket.wait(rate)
             if seconds > patience:
                 why = f" ({restraint.why})" if restraint.rate == rate else ""
                 text = f"Throttling failure: delegate {delegate} may send to {rate:.3g} recipients a second{why}"
-                return NotNow(seconds, _throttled(text), Reason.RATE)
+                return NotNow(seconds, throttled(text), Reason.RATE)
             bucket.take(recipients)
         if day is not None:
             day.add(recipients, now)
@@ -97,11 +97,13 @@ class Shares:
         return bucket
 
 
-def _slower(one: float | None, other: float | None) -> float | None:
+def slower(one: float | None, other: float | None) -> float | None:
+    """Return the smaller of two rates, None being none."""
     return min((rate for rate in (one, other) if rate is not None), default=None)
 
 
-def _throttled(text: str) -> Reply:
+def throttled(text: str) -> Reply:
+    """Return what a client is told that has to wait."""
     return Reply(454, (4, 7, 0), text)
 
 
