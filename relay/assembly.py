@@ -65,6 +65,7 @@ from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
 from relay.smtp.limits import Limits
 from relay.spool_desk import SpoolDesk
+from relay.staffing import Supervisor, orders_of, workers_of
 from relay.translation import (
     USER_AGENT,
     book_of,
@@ -97,6 +98,8 @@ from relay.translation import (
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.roles import AssumedRole
+from relay.workers.orders import Orders
+from relay.workers.supervisor import Workers
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
 CALLER_RETRY_SECONDS = 2.0
@@ -203,6 +206,8 @@ class Relay:
             new_id=new_id,
             recipient_domains=self._domains,
         )
+        self._workers = workers_of(settings, self._supervisor(key))
+        self._front: StreetDoor | Workers = self._workers or self._door
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
         present = Present(self._delegate, lambda: self._walk.house.rules, self._catalog, keeper_of(settings))
         self._decisions = DecisionDesk(self._journal, PastDesk(present))
@@ -257,9 +262,8 @@ class Relay:
         self._certificate.look_at(self._settings.tls.certificate)
         await self._feedback.start()
         self._reception.keeping = await self._dispatch.start()
-        self._door.renew(limits=self._limits())
         admin = await self._admin.start(self._settings.admin.address.host, self._settings.admin.address.port)
-        await self._door.open()
+        await self._open_door()
         self._is_open = True
         self._refreshing = self._keep_refreshing()
         await self._policy_events.renew(policy_queues_of(self._settings))
@@ -271,7 +275,7 @@ class Relay:
             asyncio.create_task(self._certificate.run(), name="certificate"),
             asyncio.create_task(self._keep_telling_readiness(), name="readiness"),
         ]
-        listeners = [address(*bound) for addresses in self._door.addresses.values() for bound in addresses]
+        listeners = [address(*bound) for addresses in self._front.addresses.values() for bound in addresses]
         addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
         told = {**addresses, "version": __version__, "pid": os.getpid(), "settings": digest_of(self._settings)}
         self.observe(Noted("info", "relay.ready", told))
@@ -289,6 +293,8 @@ class Relay:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        if self._workers is not None:
+            await self._workers.close()
         self._domains.close()
         await self._policy_events.close()
         await self._feedback.close()
@@ -305,12 +311,45 @@ class Relay:
         self._lines.close()
         self._put_back_logging()
 
+    async def _open_door(self) -> None:
+        """Let clients in: to this process, or to its workers."""
+        if self._workers is not None:
+            await self._workers.open(self._orders())
+            return
+        self._door.renew(limits=self._limits())
+        await self._door.open()
+
+    async def _renew_workers(self) -> None:
+        if self._workers is not None:
+            await self._workers.renew(self._orders())
+
+    def _orders(self) -> Orders:
+        return orders_of(self._settings, self._caller, keeps=self._reception.keeping is not None)
+
+    def _supervisor(self, key: AccessKey | None) -> Supervisor:
+        """Name the rooms that workers need."""
+        own = self._credentials or FixedKey(key or AccessKey("", ""))
+        return Supervisor(
+            directory=lambda: self.directory,
+            keeping=lambda: self._reception.keeping,
+            ses=self._ses,
+            key=own,
+            gates=self._gates,
+            pacer=self._pacer,
+            feedback=self._feedback,
+            observe=self.observe,
+            make_record=Recorder(clock=_wall, principal_of=self._principal_of),
+            new_id=new_id,
+        )
+
     async def _drain_door(self, patience: float) -> bool:
         """
         Drain the street door in *patience* seconds at most; return whether all came to its own end.
 
         Who waits for SES until then is told, and counted, as one whose message may have been sent.
         """
+        if self._workers is not None:
+            return await self._workers.drain(patience)
         reserve = min(LAST_WORDS_SECONDS, patience / 4)
         if await self._door.drain(patience - reserve):
             return True
@@ -350,6 +389,7 @@ class Relay:
         await self._policy_events.renew(policy_queues_of(self._settings))
         self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
+        await self._renew_workers()
         self._certificate.look_at(settings.tls.certificate)
         self._admin.renew(tokens, scoped)
         self._tell_who_is_observed()
@@ -382,7 +422,8 @@ class Relay:
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
         ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
         queues = self._check_queues()
-        return (*ours, *self._dispatch.check(), *queues, *self._check_certificate(), *self._check_journal(), doors)
+        kept = (*self._dispatch.check(), *queues, *self._check_certificate(), *self._check_journal())
+        return (*ours, *kept, *self._check_workers(), doors)
 
     async def _keep_telling_readiness(self) -> None:
         while True:
@@ -425,6 +466,13 @@ class Relay:
         """Tell that decisions are not kept where they should be. The relay is ready all the same."""
         why = self._journal.trouble
         return (Check("journal", ok=True, why=why),) if why else ()
+
+    def _check_workers(self) -> Readiness:
+        """Tell which are not there. The relay is ready as long as there is one."""
+        workers = self._workers
+        if workers is None:
+            return ()
+        return (Check("workers", ok=workers.serving > 0 or not self._is_open, why=workers.trouble),)
 
     def _check_queues(self) -> Readiness:
         """Tell which queues cannot be read, and who is slowed or suspended. The relay is ready all the same."""
@@ -513,6 +561,7 @@ class Relay:
         if isinstance(found, Caller):
             self._caller, self._account = found.arn, found.account
             self._registry.replace(entries_of(self._settings, found.arn))
+            await self._renew_workers()
             self.observe(Noted("info", "caller.known", {"arn": found.arn}))
             self._warn_of_grants(found.account)
         elif self._needs_caller():

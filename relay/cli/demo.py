@@ -18,8 +18,9 @@ import relay as package
 from relay.assembly import Relay, address
 from relay.cli.demo_certificate import make_certificate
 from relay.cli.demo_words import greeting
+from relay.cli.frugality import run
 from relay.cli.private import keep_files_private
-from relay.cli.serve import START_PROBLEMS, run, told_to_stop
+from relay.cli.serve import START_PROBLEMS, told_to_stop
 from relay.inbox_desk import InboxDesk
 from relay.localses.app import LocalSes
 from relay.localses.identities import FolderIdentities

@@ -1,10 +1,12 @@
 """What a process that runs for months asks of its allocator and its interpreter."""
 
+import asyncio
 import ctypes
 import gc
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 #: Blocks from here on are mapped one by one and given back when they are freed: no message leaves its size behind.
 _MAPPED_FROM: Final = 128 * 1024
@@ -17,6 +19,17 @@ _SWITCH_SECONDS: Final = 0.001
 
 #: New objects, less those that went, between two looks for garbage in cycles, of which mail makes next to none.
 _LOOK_EVERY: Final = 20_000
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run *work* on uvloop where there is one, in no more memory than it needs."""
+    be_frugal()
+    if sys.platform == "win32" or sys.implementation.name != "cpython":
+        asyncio.run(work)
+        return
+    import uvloop  # noqa: PLC0415  there is none elsewhere
+
+    uvloop.run(work)
 
 
 def be_frugal() -> None:

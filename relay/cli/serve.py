@@ -4,16 +4,14 @@ import asyncio
 import os
 import signal
 import ssl
-import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from relay.assembly import Relay
 from relay.cli.configuration import config_option, path_of, settings_or_exit
-from relay.cli.frugality import be_frugal, settle
+from relay.cli.frugality import run, settle
 from relay.cli.private import keep_files_private
 from relay.observe.events import Noted
 from relay.settings.model import Settings
@@ -46,17 +44,6 @@ def command(config: Path | None) -> None:
         run(_serve(settings, config))
     except START_PROBLEMS as error:
         raise click.ClickException(f"the relay could not start: {error}") from error
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run *work* on uvloop where there is one, in no more memory than it needs."""
-    be_frugal()
-    if sys.platform == "win32" or sys.implementation.name != "cpython":
-        asyncio.run(work)
-        return
-    import uvloop  # noqa: PLC0415  there is none elsewhere
-
-    uvloop.run(work)
 
 
 def told_to_stop(*numbers: signal.Signals) -> asyncio.Event:

@@ -102,6 +102,13 @@ class Feedback:
         restraint = self.restraint(delegate)
         return None if restraint is None else restraint.barred
 
+    def all_barred(self) -> dict[str, NotNow]:
+        """Return the suspended delegates, each with what it hears."""
+        if self._standings is None:
+            return {}
+        told = {name: self.barred(name) for name in self._standings.restrained()}
+        return {name: barred for name, barred in told.items() if barred is not None}
+
     @property
     def is_read(self) -> bool:
         """Whether anything is read at all."""

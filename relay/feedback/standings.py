@@ -70,6 +70,10 @@ class Standings:
             return Restraint(barred=_barred(delegate, record, record.until - now), why=record.why)
         return Restraint(self.tolerances[delegate].slow_rate, why=record.why)
 
+    def restrained(self) -> list[str]:
+        """Name who does not stand well enough to go on as before."""
+        return [name for name, record in self._records.items() if record.standing >= Standing.SLOWED]
+
     def _take_over(self, changed: Mapping[str, Record]) -> list[StandingChanged]:
         if changed:
             self._ledger.keep(changed)

@@ -358,6 +358,13 @@ class SharedLost:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersCounted:
+    """So many processes serve the listeners now."""
+
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class JournalDropped:
     """So many decision records were not kept: the journal's disk is slower than the mail, or fails."""
 
@@ -424,6 +431,7 @@ Event: TypeAlias = (
     | SendingPaced
     | SharedFound
     | SharedLost
+    | WorkersCounted
     | JournalDropped
     | LoopLagged
     | Incident

@@ -2,15 +2,22 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from relay.observe.log import Level, Log
+from relay.observe.log import Level
 
 #: aiosmtpd repeats there what clients send, AUTH exchanges included.
 SILENCED: Final = ("mail.log", "mail.debug")
 
 
-def take_over_logging(log: Log) -> Callable[[], None]:
+class Listener(Protocol):
+    """Who writes what libraries log; a :class:`relay.observe.log.Log`."""
+
+    def library(self, level: Level, logger: str, text: str, error: BaseException | None) -> None:
+        """Write a line of a library that logs by itself."""
+
+
+def take_over_logging(log: Listener) -> Callable[[], None]:
     """
     Send what standard-library loggers say from WARNING up through *log*, and silence those of aiosmtpd.
 
@@ -38,7 +45,7 @@ def _set(logger: logging.Logger, level: int, handlers: list[logging.Handler], *,
 
 
 class _Forward(logging.Handler):
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Listener) -> None:
         super().__init__()
         self._log = log
 

@@ -113,6 +113,7 @@ class Metrics:
             events.SendingPaced: self._sending_paced,
             events.SharedFound: self._shared_found,
             events.SharedLost: self._shared_lost,
+            events.WorkersCounted: self._workers_counted,
             events.JournalDropped: self._journal_dropped,
             events.LoopLagged: self._loop_lagged,
             events.Incident: self._incident,
@@ -193,6 +194,8 @@ class Metrics:
         self._incidents = self._counter("ses_relay_incidents_total")
         self._ready = self._gauge("ses_relay_ready")
         self._trouble = Children(self._gauge("ses_relay_trouble").labels)
+        self._workers = self._gauge("ses_relay_workers")
+        self._workers.set(1)
         self._dropped = self._counter("ses_relay_journal_dropped_total")
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
@@ -371,6 +374,9 @@ class Metrics:
 
     def _incident(self, _event: events.Incident) -> None:
         self._incidents.inc()
+
+    def _workers_counted(self, event: events.WorkersCounted) -> None:
+        self._workers.set(event.running)
 
     def _journal_dropped(self, event: events.JournalDropped) -> None:
         self._dropped.inc(event.records)

@@ -272,6 +272,12 @@ ROWS: Final = (
         "Whether a check of /readyz?verbose has something to say (1), be it about one delegate only.",
     ),
     Row(
+        "ses_relay_workers",
+        "gauge",
+        (),
+        "Processes that serve the listeners now: server.workers, less those that died and are being started again.",
+    ),
+    Row(
         "ses_relay_journal_dropped_total",
         "counter",
         (),
@@ -295,7 +301,7 @@ ROWS: Final = (
 #: What each label may hold.
 LABELS: Final = {
     "check": "`credentials`, `roles`, `policies`, `delegates`, `spool`, `certificate`, `listeners`, `feedback`, "
-    "`policy-events`, `journal`",
+    "`policy-events`, `journal`, `workers`",
     "listener": "the address of a `[[listener]]`",
     "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for one that is no longer configured",
     "outcome": "`accepted`, `queued`, `rejected`, `deferred`, `aborted`",

@@ -50,6 +50,11 @@ class FixedKey:
     def __init__(self, key: AccessKey) -> None:
         self._key = key
 
+    @property
+    def state(self) -> AccessKey | Unusable:
+        """What is known without waiting: the key."""
+        return self._key
+
     async def get(self) -> AccessKey | Unusable:
         """Return the key."""
         return self._key

@@ -68,6 +68,11 @@ class RoleKey:
         return Unusable("STS has not answered yet" if self._session is None else "its session is over")
 
     @property
+    def is_tried(self) -> bool:
+        """Whether STS was asked at all."""
+        return self._tried.is_set()
+
+    @property
     def trouble(self) -> str:
         """What is wrong, for people; empty when nothing is."""
         if isinstance(state := self.state, Unusable):

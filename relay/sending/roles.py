@@ -91,6 +91,10 @@ class Roles:
         found = [key for role, key in self._keys.items() if role.account == account]
         return sorted(found, key=lambda key: isinstance(key.state, Unusable))
 
+    def states(self) -> dict[AssumedRole, AccessKey | Unusable]:
+        """Return what there is to sign with now, of each role of which STS was asked."""
+        return {role: key.state for role, key in self._keys.items() if key.is_tried}
+
     def trouble_of(self, role: AssumedRole) -> str | None:
         """Say why *role* cannot be assumed now, or not be renewed; None where it can, or nobody has tried."""
         return None if (key := self._keys.get(role)) is None else key.trouble or None

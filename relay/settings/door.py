@@ -19,7 +19,8 @@ class ServerSettings(Section):
         default=None,
     )
     workers: Count = option(
-        "Processes that share the listeners. One is enough for most: a core sends thousands of messages a second.",
+        "Processes that share the listeners, beside one that keeps the books. One process alone is enough for most: a core "
+        "sends thousands of messages a second. More are for more cores (docs/how-to/several-workers.md), on Linux.",
         default=1,
         ge=1,
         le=256,

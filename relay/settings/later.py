@@ -42,7 +42,6 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
 _SHARED: Final = "sharing state between relays"
 
 LATER: Final = (
-    _harmless("server.workers", "several workers", "one process serves all", default=1),
     _harmless("shared.url", _SHARED, "this relay counts for itself"),
 )
 

@@ -215,9 +215,9 @@ class Arrival:
     cut_short = cut = wind_down
 
 
-async def bind(listener: Listener, backlog: int, *, reuse_port: bool) -> list[socket.socket]:
+async def bind(listener: Listener, backlog: int | None, *, reuse_port: bool) -> list[socket.socket]:
     """
-    Bind every address that the host's name stands for.
+    Bind every address that the host's name stands for, and listen with *backlog*; with None, do not listen.
 
     Raises:
         OSError: One cannot be had; none stays bound.
@@ -237,7 +237,7 @@ async def bind(listener: Listener, backlog: int, *, reuse_port: bool) -> list[so
     return bound
 
 
-def _bound_socket(family: int, address: tuple[Any, ...], backlog: int, *, reuse_port: bool) -> socket.socket:
+def _bound_socket(family: int, address: tuple[Any, ...], backlog: int | None, *, reuse_port: bool) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -246,7 +246,8 @@ def _bound_socket(family: int, address: tuple[Any, ...], backlog: int, *, reuse_
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
-        made.listen(backlog)
+        if backlog is not None:
+            made.listen(backlog)
         made.setblocking(False)  # noqa: FBT003 - the socket module's own signature
     except OSError:
         made.close()

@@ -160,6 +160,7 @@ def test_every_event_is_known(written):
         events.StalenessBounded,
         events.ReadinessSeen,
         events.NoticeWritten,
+        events.WorkersCounted,
         events.JournalDropped,
         events.QueueRead,
         LoopLagged,

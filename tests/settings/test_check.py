@@ -48,14 +48,17 @@ def test_the_attainable_revocation_time_is_stated(run, folder):
 
 def test_problems(run, folder):
     """Exit 1, one line a problem, warnings marked."""
-    (folder / "relay.toml").write_text(completed('[server]\nhostnam = "x"\nworkers = 2\n[log]\nlevel = 3\n'))
+    (folder / "relay.toml").write_text(
+        completed('[server]\nhostnam = "x"\n[log]\nlevel = 3\n[limits]\nmessage_bytes = "40MiB"\n')
+    )
     result = run("check", "-c", "relay.toml")
 
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         "server.hostnam (line 2): unknown; did you mean hostname?",
-        "log.level (line 5): 3 is none of debug, info, warning, error",
-        "warning: server.workers (line 3): not built yet (several workers): one process serves all",
+        "log.level (line 4): 3 is none of debug, info, warning, error",
+        "warning: limits.message_bytes (line 6): above 31455232 octets, which are 40MiB in base64 with what the relay "
+        "adds: SES takes no more",
         "relay.toml: 2 problems",
     ]
 

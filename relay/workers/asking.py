@@ -1,0 +1,48 @@
+"""What a worker asks its supervisor, and waits for."""
+
+import asyncio
+from typing import Any
+
+from relay.workers.wire import Wire
+
+
+class SupervisorGone(Exception):
+    """Nobody answers any more: this process is about to end."""
+
+
+class Asking:
+    """Questions over the wire. Answers may come in any order."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.is_over = False
+        self._open: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+
+    async def ask(self, what: str, *values: Any) -> Any:
+        """
+        Ask, and wait for the answer.
+
+        Raises:
+            SupervisorGone: There will be none.
+        """
+        if self.is_over:
+            raise SupervisorGone
+        self._number += 1
+        answer = self._open[self._number] = asyncio.get_running_loop().create_future()
+        self.wire.say(what, self._number, *values)
+        return await answer
+
+    def answered(self, number: int, value: Any) -> None:
+        """Hear an answer."""
+        waiting = self._open.pop(number, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(value)
+
+    def end(self) -> None:
+        """Let nobody wait for an answer any more."""
+        self.is_over = True
+        for waiting in self._open.values():
+            if not waiting.done():
+                waiting.set_exception(SupervisorGone())
+        self._open.clear()

@@ -1,0 +1,65 @@
+"""What one worker has begun and not ended: if it dies, that is told in its place."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from relay.observe.events import Event, MessageEnded, MessageReceived, Observer, SessionClosed, SessionOpened
+from relay.smtp.ports import MakeRecord
+from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
+from relay.words.transactions import Ending, Session
+
+#: Nobody heard it.
+DIED: Final = Ending(
+    Outcome.ABORTED, Reason.INTERNAL, Reply(451, (4, 3, 0), "The process that had the message has died")
+)
+
+
+class Books:
+    """
+    An observer of one worker's events. Every session that opened closes once, every message that began ends once.
+
+    Args:
+        observe: Hears all of it.
+        make_record: Writes the records of messages whose end nobody told.
+        new_id: Names them: their own ids died with the worker.
+
+    """
+
+    def __init__(self, observe: Observer, make_record: MakeRecord, new_id: Callable[[], str]) -> None:
+        self._observe = observe
+        self._make_record = make_record
+        self._new_id = new_id
+        self._sessions: dict[str, str] = {}
+        self._messages: Counter[str] = Counter()
+
+    def __call__(self, event: Event) -> None:
+        """Tell *event*, and note what it begins or ends."""
+        if isinstance(event, MessageReceived):
+            self._messages[event.listener] += 1
+        elif isinstance(event, MessageEnded):
+            self._messages[event.record.get("listener", "-")] -= 1
+        elif isinstance(event, SessionOpened):
+            self._sessions[event.session] = event.listener
+        elif isinstance(event, SessionClosed):
+            self._sessions.pop(event.session, None)
+        self._observe(event)
+
+    def close(self) -> tuple[int, int]:
+        """End what is open: the worker is gone. Return how many sessions and messages that were."""
+        sessions, messages = self._sessions, +self._messages
+        self._sessions, self._messages = {}, Counter()
+        for listener, count in messages.items():
+            for _ in range(count):
+                self._observe(self._lost(listener))
+        for session, listener in sessions.items():
+            self._observe(SessionClosed(listener, session, "gone"))
+        return len(sessions), messages.total()
+
+    def _lost(self, listener: str) -> MessageEnded:
+        session, message_id = Session("-", listener, "-", "", "", "-"), self._new_id()
+        record = self._make_record(
+            session=session, envelope=None, ending=DIED, size=None, seconds=0.0, message_id=message_id
+        )
+        return MessageEnded("-", DIED.outcome, DIED.reason, 0, None, 0.0, record)

@@ -1,0 +1,312 @@
+"""
+The supervisor of the workers: starts them, starts them again, tells them what changes, and lets them go.
+
+To the house it is the street door: opened, renewed, drained and closed as the one of a single process is.
+"""
+
+import asyncio
+import secrets
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from relay.observe.events import Noted, Observer, WorkersCounted
+from relay.smtp.entrance import bind
+from relay.smtp.gossip import Gossip, Guess, Tried
+from relay.smtp.listeners import Listener, ListenerProblem
+from relay.smtp.ports import MakeRecord
+from relay.workers.books import Books
+from relay.workers.desk import Desk, Rooms
+from relay.workers.mirror import Mirror, Sights
+from relay.workers.orders import Beginning, Orders
+from relay.workers.post import Post
+from relay.workers.tables import Memory
+from relay.workers.wire import Message, pickled
+
+#: Seconds that the first workers have to open their doors, and that a worker has to take over new orders.
+START_PATIENCE: Final = 60.0
+RENEWAL_PATIENCE: Final = 15.0
+#: Seconds after which a worker that tells nothing, not even of its loop, is killed.
+SILENCE: Final = 30.0
+#: Who lived for so many seconds is started again at once; else pauses double, from the first to the longest.
+LIVED: Final = 10.0
+PAUSES: Final = (0.25, 30.0)
+#: Wrong passwords that a new worker is told of.
+MOST_GUESSES: Final = 10_000
+#: Of the drain's time, what a worker has to answer that it is done.
+ANSWERING: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """What the supervisor writes in place of a worker that died: its messages' records, under new ids."""
+
+    number: int
+    observe: Observer
+    make_record: MakeRecord
+    new_id: Callable[[], str]
+
+
+class Workers:
+    """
+    All workers of a relay; a street door.
+
+    Args:
+        staff: How many, and who hears of all that happens at them.
+        rooms: What they ask the supervisor for; its ``looked`` is ours to set.
+        sights: What the supervisor knows and they need.
+
+    """
+
+    def __init__(self, staff: Staff, rooms: Rooms, sights: Sights) -> None:
+        self._staff = staff
+        self._observe = staff.observe
+        self._mirror = Mirror(sights, self._tell_all)
+        self._rooms = replace(rooms, looked=self._mirror.look)
+        self._orders: Orders | None = None
+        self._posts: dict[int, Post] = {}
+        self._bound: list[socket.socket] = []
+        self._guesses: deque[tuple[float, Guess]] = deque(maxlen=MOST_GUESSES)
+        self._key = secrets.token_bytes(32)
+        self._memory: Memory | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._answers: dict[tuple[int, str], asyncio.Future[Any]] = {}
+        self._troubles: dict[int, str] = {}
+        self._is_closing = False
+        self.gossip = Gossip()
+        self.addresses: dict[str, list[tuple[str, int]]] = {}
+
+    # The street door
+
+    async def open(self, orders: Orders) -> None:
+        """
+        Start all, and return when every door is open.
+
+        Raises:
+            ListenerProblem: An address cannot be had, or a worker cannot open.
+        """
+        self._orders = replace(orders, listeners=await self._reserve(orders.listeners))
+        self._memory = Memory(self._staff.number, self._key)
+        await self._mirror.look()
+        numbers = range(self._staff.number)
+        opened = [self._expect(number, "serving") for number in numbers]
+        self._tasks = [asyncio.create_task(self._keep(number), name=f"worker {number}") for number in numbers]
+        self._tasks.append(asyncio.create_task(self._mirror.run(), name="mirror"))
+        self._tasks.append(asyncio.create_task(self._listen_for_silence(), name="silence"))
+        self._tasks.append(asyncio.create_task(self._keep_key(), name="key"))
+        try:
+            async with asyncio.timeout(START_PATIENCE):
+                problems = await asyncio.gather(*opened)
+        except TimeoutError:
+            problems = [f"not all of {len(numbers)} workers were ready within {START_PATIENCE:.0f} s"]
+        if any(problems):
+            raise ListenerProblem(next(filter(None, problems)))
+
+    async def renew(self, orders: Orders) -> None:
+        """Tell all of other settings; return when they count at each. What one cannot take over is told."""
+        if self._orders is None:
+            return
+        self._orders = replace(orders, listeners=self._orders.listeners)
+        await self._mirror.look()
+        told = [post for post in self._posts.values() if post.is_told]
+        renewed = [self._expect(post.number, "renewed") for post in told]
+        for post in told:
+            post.say("renew", pickled(self._orders))
+        await asyncio.wait(renewed, timeout=RENEWAL_PATIENCE) if renewed else None
+        for post, answer in zip(told, renewed, strict=True):
+            problem = answer.result() if answer.done() else f"no answer within {RENEWAL_PATIENCE:.0f} s"
+            if problem:
+                told_of = {"worker": post.number, "why": problem}
+                self._observe(Noted("error", "worker.not-renewed", told_of))
+
+    async def drain(self, patience: float) -> bool:
+        """Let all finish what runs, in *patience* seconds; return whether all came to its own end."""
+        self._is_closing = True
+        posts = [post for post in self._posts.values() if post.is_serving]
+        drained = [self._expect(post.number, "drained") for post in posts]
+        for post in posts:
+            post.say("drain", patience)
+        if not drained:
+            return True
+        done, late = await asyncio.wait(drained, timeout=patience + ANSWERING)
+        return not late and all(each.result() == "quiet" for each in done)
+
+    async def close(self) -> None:
+        """Let all go, and wait until they have gone. Also half opened."""
+        self._is_closing = True
+        for post in tuple(self._posts.values()):
+            post.wire.close()
+            post.gone.set()
+        keeping = self._tasks[: self._staff.number]
+        for task in self._tasks[self._staff.number :]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        del keeping
+        for each in self._bound:
+            each.close()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def heard(self, guess: Guess, ago: float = 0.0) -> None:
+        """Tell all of a wrong password at another door, *ago* seconds before now."""
+        self._pass_on(guess, ago, None)
+
+    @property
+    def trouble(self) -> str:
+        """Which workers are not there, and why; empty where all are."""
+        return "; ".join(f"worker {number}: {why}" for number, why in sorted(self._troubles.items()))
+
+    @property
+    def serving(self) -> int:
+        """How many have their doors open."""
+        return sum(post.is_serving for post in self._posts.values())
+
+    async def look(self) -> None:
+        """Something may have changed that all need to know at once."""
+        await self._mirror.look()
+
+    # One worker
+
+    async def _keep(self, number: int) -> None:
+        """Keep a place filled: start a worker, wait for its end, put its books in order, start another."""
+        pause = 0.0
+        while not self._is_closing:
+            began = time.monotonic()
+            code = await self._one_life(number)
+            if self._is_closing:
+                return
+            lived = time.monotonic() - began
+            pause = 0.0 if lived >= LIVED else min(PAUSES[1], max(PAUSES[0], pause * 2))
+            why = f"ended with {code}" if code is None or code >= 0 else f"killed by signal {-code}"
+            self._troubles[number] = f"{why}, to be started again in {pause:g} s" if pause else f"{why}, starting again"
+            self._count()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(pause)
+
+    async def _one_life(self, number: int) -> int | None:
+        books = Books(self._observe, self._staff.make_record, self._staff.new_id)
+        post = Post(number, books, self._hear)
+        post.desk = Desk(self._rooms, lambda asked, value: post.say("answer", asked, value))
+        self._posts[number] = post
+        memory = self._memory
+        if memory is None:
+            return None
+        try:
+            post.start(memory.descriptor)
+            await self._greet(post, memory)
+            await post.gone.wait()
+        finally:
+            code = await post.ended()
+            self._bury(post, memory, code)
+        return code
+
+    async def _greet(self, post: Post, memory: Memory) -> None:
+        """Tell a new worker all that it has to know, then have it open its door."""
+
+        def joined() -> None:
+            post.is_told = True
+            now = time.monotonic()
+            for at, guess in self._guesses:
+                post.say("guess", *guess.prefix, guess.mark, guess.tried.value, now - at)
+            beginning = Beginning(post.number, memory.workers, memory.descriptor, self._key, self.gossip.key)
+            post.say("open", pickled(beginning), pickled(self._orders))
+
+        await self._mirror.begin(post.say, joined)
+
+    def _bury(self, post: Post, memory: Memory, code: int | None) -> None:
+        was_serving, post.is_serving, post.is_told = post.is_serving, False, False
+        del self._posts[post.number]
+        if post.desk is not None:
+            post.desk.close()
+        memory.empty(post.number)
+        sessions, messages = post.books.close()
+        for what, value in (("serving", f"worker {post.number} ended with {code}"), ("drained", ""), ("renewed", "")):
+            self._answered(post.number, what, value)
+        if not self._is_closing:
+            told = {"worker": post.number, "pid": post.pid, "code": code, "was_serving": was_serving}
+            told |= {"sessions": sessions, "messages": messages}
+            self._observe(Noted("error", "worker.died", told))
+
+    def _hear(self, post: Post, message: Message) -> None:
+        match message:
+            case ("guess", version, prefix, mark, tried):
+                self._pass_on(Guess((version, prefix), mark, Tried(tried)), 0.0, post)
+            case ("serving",):
+                post.is_serving = True
+                self._troubles.pop(post.number, None)
+                self._observe(Noted("info", "worker.serving", {"worker": post.number, "pid": post.pid}))
+                self._count()
+                self._answered(post.number, "serving", "")
+            case ("failed", why):
+                self._answered(post.number, "serving", why)
+            case ("renewed" | "drained" as what, value):
+                self._answered(post.number, what, value)
+            case _ if post.desk is not None:
+                post.desk.hear(message)
+
+    # All of them
+
+    def _tell_all(self, *message: Any) -> None:
+        for post in self._posts.values():
+            if post.is_told:
+                post.say(*message)
+
+    def _pass_on(self, guess: Guess, ago: float, whence: Post | None) -> None:
+        self._guesses.append((time.monotonic() - ago, guess))
+        for post in self._posts.values():
+            if post.is_told and post is not whence:
+                post.say("guess", *guess.prefix, guess.mark, guess.tried.value, ago)
+        if whence is not None:
+            self.gossip.tell(guess)
+
+    def _count(self) -> None:
+        self._observe(WorkersCounted(self.serving))
+
+    async def _listen_for_silence(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for post in tuple(self._posts.values()):
+                if post.is_serving and time.monotonic() - post.heard_at > SILENCE:
+                    self._observe(Noted("error", "worker.silent", {"worker": post.number, "pid": post.pid}))
+                    post.kill()
+
+    async def _keep_key(self) -> None:
+        """Ask for the relay's own key as messages would: it is renewed, and looked for, when it is asked for."""
+        while True:
+            await self._rooms.key.get()
+            await asyncio.sleep(1.0)
+
+    def _expect(self, number: int, what: str) -> "asyncio.Future[Any]":
+        answer = self._answers[number, what] = asyncio.get_running_loop().create_future()
+        return answer
+
+    def _answered(self, number: int, what: str, value: Any) -> None:
+        answer = self._answers.pop((number, what), None)
+        if answer is not None and not answer.done():
+            answer.set_result(value)
+
+    async def _reserve(self, listeners: Sequence[Listener]) -> tuple[Listener, ...]:
+        """
+        Bind every address, so that nobody else has it and port 0 is the same for all workers; name what was bound.
+
+        Raises:
+            ListenerProblem: One cannot be had.
+        """
+        reserved = []
+        for listener in listeners:
+            try:
+                bound = await bind(listener, None, reuse_port=True)
+            except OSError as error:
+                why = f"cannot listen on {listener.host}:{listener.port}: {error.strerror}"
+                raise ListenerProblem(f"listener {listener.name}: {why}") from error
+            self._bound += bound
+            for each in bound:
+                host, port = each.getsockname()[:2]
+                self.addresses.setdefault(listener.name, []).append((host, port))
+                reserved.append(replace(listener, host=host, port=port))
+        return tuple(reserved)

@@ -1,0 +1,163 @@
+"""
+The wire between the supervisor and one worker: messages over a socket that the worker inherits, many to a write.
+
+A message is a tuple: what it is, then values that :mod:`marshal` knows; what is more than that travels pickled among
+them. Both ends are processes of one relay, of one version and one user: nobody else can hold an end.
+"""
+
+import asyncio
+import marshal
+import pickle
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+Message: TypeAlias = tuple[Any, ...]
+
+#: Seconds that what is not urgent waits for company.
+GATHERING: Final = 0.005
+_HEAD: Final = struct.Struct("!IB")
+_READ: Final = 1 << 18
+_MARSHALLED, _PICKLED = 0, 1
+#: Of marshal's format: without the search for values that occur twice.
+_VERSION: Final = 2
+
+
+class Wire:
+    """
+    One end. Messages arrive in the order in which they were said.
+
+    What has been handed to the kernel arrives, also when its speaker is killed in the next moment.
+
+    Args:
+        heard: Called with each message, in the event loop.
+        gone: Called once, when the other end is gone and all that it said has been heard.
+
+    """
+
+    def __init__(self, end: socket.socket, heard: Callable[[Message], None], gone: Callable[[], None]) -> None:
+        end.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        self._end = end
+        self._heard = heard
+        self._gone = gone
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[Message] = []
+        self._outgoing = bytearray()
+        self._incoming = bytearray()
+        self._later: asyncio.TimerHandle | None = None
+        self._is_soon = self._is_closed = False
+
+    def open(self) -> None:
+        """Listen to the other end."""
+        self._loop.add_reader(self._end.fileno(), self._read)
+
+    def say(self, *message: Any) -> None:
+        """Say it at the end of this turn of the loop, together with all that waits."""
+        self._batch.append(message)
+        self.hurry()
+
+    def mention(self, message: Message) -> None:
+        """Say it within 5 ms, or together with what is said before."""
+        self._batch.append(message)
+        if self._later is None and not self._is_soon:
+            self._later = self._loop.call_later(GATHERING, self.flush)
+
+    def hurry(self) -> None:
+        """Let what waits be said at the end of this turn of the loop."""
+        if not self._is_soon:
+            self._is_soon = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Hand all that waits to the kernel now; what it does not take follows as soon as it does."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self._is_soon = False
+        batch, self._batch = self._batch, []
+        if not batch or self._is_closed:
+            return
+        octets = packed(batch)
+        if self._outgoing:
+            self._outgoing += octets
+            return
+        sent = self._send(octets)
+        if sent < len(octets) and not self._is_closed:
+            self._outgoing += memoryview(octets)[sent:]
+            self._loop.add_writer(self._end.fileno(), self._write)
+
+    def close(self) -> None:
+        """Hang up, and hear nothing more; what was said is still heard by the other end."""
+        self.flush()
+        self._end_it()
+
+    def _send(self, octets: "bytes | bytearray") -> int:
+        try:
+            return self._end.send(octets)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            return len(octets)  # nobody hears it: the end is read in a moment
+
+    def _write(self) -> None:
+        del self._outgoing[: self._send(self._outgoing)]
+        if not self._outgoing:
+            self._loop.remove_writer(self._end.fileno())
+
+    def _read(self) -> None:
+        try:
+            octets = self._end.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            octets = b""
+        if not octets:
+            self._end_it()
+            self._gone()
+            return
+        self._incoming += octets
+        self._hear()
+
+    def _hear(self) -> None:
+        start, incoming = 0, self._incoming
+        while len(incoming) - start >= _HEAD.size:
+            length, form = _HEAD.unpack_from(incoming, start)
+            end = start + _HEAD.size + length
+            if len(incoming) < end:
+                break
+            with memoryview(incoming) as view, view[start + _HEAD.size : end] as part:
+                batch = marshal.loads(part) if form == _MARSHALLED else unpickled(part)  # noqa: S302 - ours, as below
+            start = end
+            for message in batch:
+                self._heard(message)
+        del incoming[:start]
+
+    def _end_it(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for stop in (self._loop.remove_reader, self._loop.remove_writer):
+            with suppress(OSError, ValueError):
+                stop(self._end.fileno())
+        self._end.close()
+
+
+def pickled(value: object) -> bytes:
+    """Return a value as it travels among others."""
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def unpickled(octets: "bytes | memoryview") -> Any:
+    """Return the value that :func:`pickled` made them of."""
+    return pickle.loads(octets)  # noqa: S301 - nobody but this relay's own processes has an end of the wire
+
+
+def packed(batch: list[Message]) -> bytes:
+    """Return messages as they travel."""
+    try:
+        form, body = _MARSHALLED, marshal.dumps(batch, _VERSION)
+    except ValueError:  # a value that is a little more than it looks, such as a word of an enumeration
+        form, body = _PICKLED, pickled(batch)
+    return _HEAD.pack(len(body), form) + body

@@ -1,0 +1,175 @@
+"""
+A worker: the street door, the judge and the first call to SES, in a process of its own.
+
+What only one may have, the supervisor has: spool, courier, policies, pace, budgets, metrics, journal and log. When the
+wire to it breaks the worker lets nobody in any more, finishes what it can, and ends.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from relay.observe.events import Event, Incident, MessageEnded, Noted
+from relay.observe.libraries import take_over_logging
+from relay.observe.loop_lag import watch_loop_lag
+from relay.observe.plain import trace_of
+from relay.sending.ports import NotNow
+from relay.smtp.gossip import Guess, Tried
+from relay.workers.asking import Asking
+from relay.workers.far import FarGates, FarIdentities, FarKey, FarPace, FarRoles, FarSpool
+from relay.workers.house import FarRooms, WorkersHouse
+from relay.workers.orders import Beginning, Orders
+from relay.workers.tables import Memory, Shared
+from relay.workers.telling import written
+from relay.workers.wire import Message, Wire, unpickled
+
+#: Seconds to finish what runs when the supervisor has died.
+ORPHAN_SECONDS: Final = 5.0
+
+
+class Worker:
+    """One worker, at its end of the wire. :meth:`run` returns when it has done its work."""
+
+    def __init__(self, end: socket.socket, when_open: Callable[[], None] = lambda: None) -> None:
+        self._when_open = when_open
+        self._wire = Wire(end, self._hear, self._orphaned)
+        self._asking = Asking(self._wire)
+        self._far = FarRooms(
+            self._asking,
+            FarIdentities(self._asking),
+            FarGates(),
+            FarPace(self._asking),
+            FarSpool(self._asking),
+            FarKey(None, self._wire.say),
+            FarRoles(self._asking, self._observe),
+            lambda delegate: self._barred.get(delegate),  # noqa: PLW0108 - whatever is told by then
+            self._observe,
+        )
+        self._barred: Mapping[str, NotNow] = {}
+        self._waiting: list[Message] = []  # guesses at other doors, before there is one here
+        self._house: WorkersHouse | None = None
+        self._over = asyncio.Event()
+        self._errands: set[asyncio.Task[None]] = set()
+        self._hears: dict[str, Callable[..., None]] = {
+            "answer": self._asking.answered,
+            "catalog": lambda piece: self._far.identities.take(unpickled(piece)),
+            "shut": self._take_shut,
+            "barred": self._take_barred,
+            "keys": self._take_keys,
+            "full": self._take_full,
+            "guess": self._take_guess,
+            "open": lambda beginning, orders: self._run(self._open(unpickled(beginning), unpickled(orders))),
+            "renew": lambda orders: self._run(self._renew(unpickled(orders))),
+            "drain": lambda patience: self._run(self._drain(patience)),
+        }
+
+    async def run(self) -> None:
+        """Serve until the supervisor hangs up."""
+        put_back = take_over_logging(_Tells(self._observe))
+        self._wire.open()
+        lag = asyncio.create_task(watch_loop_lag(self._observe), name="loop-lag")
+        await self._over.wait()
+        lag.cancel()
+        if self._house is not None:
+            await self._house.close()
+        put_back()
+
+    # What the supervisor says
+
+    def _hear(self, message: Message) -> None:
+        what, *values = message
+        try:
+            self._hears[what](*values)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next message may go well
+            self._observe(Incident(f"worker-{what}", "-", error))
+
+    def _take_shut(self, shut: bytes) -> None:
+        self._far.gates.shut = unpickled(shut)
+
+    def _take_barred(self, barred: bytes) -> None:
+        self._barred = unpickled(barred)
+
+    def _take_keys(self, octets: bytes) -> None:
+        keys = unpickled(octets)
+        own = keys.pop(None, None)
+        if own is not None:
+            self._far.key.take(own)
+        self._far.roles.take(keys)
+
+    def _take_full(self, full: bytes) -> None:
+        self._far.spool.full = unpickled(full)
+
+    def _take_guess(self, *guess: Any) -> None:
+        if self._house is None:
+            self._waiting.append(guess)
+            return
+        version, prefix, mark, tried, ago = guess
+        self._house.door.heard(Guess((version, prefix), mark, Tried(tried)), ago)
+
+    async def _open(self, beginning: Beginning, orders: Orders) -> None:
+        try:
+            memory = Memory(beginning.workers, beginning.key, beginning.memory)
+            house = WorkersHouse(orders, Shared(memory, beginning.number), self._far)
+            house.door.gossip.key, house.door.gossip.tell = beginning.gossip_key, self._tell_guess
+            await house.open()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor has to know
+            self._wire.say("failed", f"{type(error).__name__}: {error}")
+            return
+        self._house = house
+        waiting, self._waiting = self._waiting, []
+        for guess in waiting:
+            self._take_guess(*guess)
+        self._wire.say("serving")
+        self._when_open()
+
+    async def _renew(self, orders: Orders) -> None:
+        try:
+            if self._house is not None:
+                await self._house.renew(orders)
+        except Exception as error:  # noqa: BLE001 - what could not be taken over is told, the old goes on
+            self._wire.say("renewed", f"{type(error).__name__}: {error}")
+        else:
+            self._wire.say("renewed", "")
+
+    async def _drain(self, patience: float) -> None:
+        is_quiet = self._house is None or await self._house.drain(patience)
+        self._wire.say("drained", "quiet" if is_quiet else "cut short")
+
+    def _orphaned(self) -> None:
+        """The supervisor has hung up, or died: then nobody may come in, and what runs has a little time to end."""
+        self._asking.end()
+        self._run(self._leave())
+
+    async def _leave(self) -> None:
+        if self._house is not None:
+            await self._house.drain(ORPHAN_SECONDS)
+        self._over.set()
+
+    # What the house asks
+
+    def _observe(self, event: Event) -> None:
+        """Tell the supervisor. The end of a message is on its way before its client hears of it."""
+        self._wire.mention(written(event))
+        if type(event) is MessageEnded:
+            self._wire.hurry()
+
+    def _tell_guess(self, guess: Guess) -> None:
+        self._wire.say("guess", *guess.prefix, guess.mark, guess.tried.value)
+
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+
+class _Tells:
+    """What libraries log, as an event."""
+
+    def __init__(self, observe: Callable[[Event], None]) -> None:
+        self._observe = observe
+
+    def library(self, level: str, logger: str, text: str, error: BaseException | None) -> None:
+        """Tell a line of a library."""
+        trace = {} if error is None else {"exception": trace_of(error)}
+        self._observe(Noted(level, "library", {"logger": logger, "text": text, **trace}))
