@@ -5,7 +5,6 @@ import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from relay.console.readiness import Check
 from relay.courier.attempts import Attempts, Backdoor, Chances
@@ -20,21 +19,20 @@ from relay.reception import Keeping, Mode
 from relay.spool.desk import Desk
 from relay.spool.ports import Spool
 from relay.spool.problems import SpoolProblem
-from relay.spool.sqlite import open_spool
+from relay.spools import Place, spool_at
 from relay.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchOptions:
     """
-    How messages are kept. ``path``: the spool's file, None for none. ``is_asked_for``: a spool that cannot be used
-    keeps the relay from starting; else it goes on as ``direct``, and says so. ``budget`` in seconds.
+    How messages are kept. ``place``: of the spool, None for none. ``is_asked_for``: a spool that cannot be used keeps
+    the relay from starting; else it goes on as ``direct``, and says so. ``budget`` in seconds.
     """
 
     mode: Mode
-    path: Path | None
+    place: Place | None
     is_asked_for: bool
-    max_bytes: int
     budget: float
     schedule: Schedule
     bounds: Bounds
@@ -45,7 +43,7 @@ class Dispatch:
     """
     What goes on with a message after 250.
 
-    ``now`` tells the time for stamps: as the wall clock, but without jumps.
+    Stamps follow the clock of the spool, but without its jumps.
     """
 
     def __init__(self, options: DispatchOptions, walk: Walk, door: Backdoor, observe: Observer) -> None:
@@ -53,7 +51,7 @@ class Dispatch:
         self._walk = walk
         self._door = door
         self._observe = observe
-        self._chances = Chances(Steady(time.time, time.monotonic, observe).now, random.random)
+        self._chances = Chances(time.time, random.random)
         self._spool: Spool | None = None
         self._courier: Courier | None = None
         self._upkeep: Upkeep | None = None
@@ -75,10 +73,11 @@ class Dispatch:
         options = self._options
         self._spool = await self._opened()
         mode = options.mode if self._spool is not None else "direct"
-        told = {"mode": mode, "spool": None if self._spool is None else str(options.path)}
+        told = {"mode": mode, "spool": None if self._spool is None else str(options.place)}
         self._observe(Noted("info" if mode == options.mode else "warning", "delivery.mode", told))
         if self._spool is None:
             return None
+        self._chances = Chances(Steady(self._spool.wall, time.monotonic, self._observe).now, random.random)
         self.desk = Desk(self._spool, now=self._chances.now, keep_failed=options.schedule.keep_failed)
         self._postmaster = postmaster = self._make_postmaster(self._spool)
         self._courier = self._make_courier(self._spool, postmaster)
@@ -128,17 +127,18 @@ class Dispatch:
         return self._options.letterhead.author is not None
 
     def check(self) -> tuple[Check, ...]:
-        """Whether messages can be kept; nothing where none are."""
-        if self._upkeep is None:
+        """Whether messages can be kept, and what that rests on where it can differ; nothing where none are."""
+        if self._upkeep is None or self._spool is None:
             return ()
-        return (Check("spool", self._upkeep.problem is None, self._upkeep.problem or ""),)
+        problem = self._upkeep.problem
+        return (Check("spool", problem is None, problem or self._spool.promise),)
 
     async def _opened(self) -> Spool | None:
         options = self._options
-        if options.path is None:
+        if options.place is None:
             return None
         try:
-            return await open_spool(options.path, max_bytes=options.max_bytes)
+            return await spool_at(options.place, self._observe)
         except SpoolProblem as problem:
             if options.is_asked_for:
                 raise

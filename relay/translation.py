@@ -50,17 +50,15 @@ from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
-from relay.spool.sqlite_opening import path_of
+from relay.spools import place_of
 from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.certificates import read_certificate_name
-from relay.words.delegates import NOTIFICATIONS, Delegate
+from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.freshness import Terms
 from relay.words.roles import AssumedRole
 from relay.words.standings import Thresholds
 
 USER_AGENT = f"ses-relay/{__version__}"
-#: The principal of a delegate that is the relay itself.
-CALLER = "caller"
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -193,15 +191,14 @@ def digest_of(settings: Settings) -> str:
 def dispatch_of(settings: Settings) -> DispatchOptions:
     """Return how messages are kept: the mode, the spool's place, and when they are tried again."""
     delivery, spool = settings.delivery, settings.spool
-    path = None if spool.url is None else path_of(spool.url.get_secret_value())
-    if path is None and delivery.mode != "direct":
-        path = DEFAULT_SPOOL
+    url = None if spool.url is None else spool.url.get_secret_value()
+    if url is None and delivery.mode != "direct":
+        url = f"sqlite://{DEFAULT_SPOOL}"
     share = 1 if delivery.mode == "spool" else 2  # reception makes calls, too
     return DispatchOptions(
         mode=delivery.mode,
-        path=path,
+        place=None if url is None else place_of(url, max_bytes=spool.max_bytes, lease_seconds=lease_of(settings)),
         is_asked_for=spool.url is not None or "mode" in delivery.model_fields_set,
-        max_bytes=spool.max_bytes,
         budget=delivery.budget,
         schedule=Schedule(
             first=spool.retry_first,
@@ -213,6 +210,12 @@ def dispatch_of(settings: Settings) -> DispatchOptions:
         bounds=Bounds(calls=max(1, settings.ses.max_connections // share)),
         letterhead=Letterhead(settings.notifications.sender, hostname_of(settings)),
     )
+
+
+def lease_of(settings: Settings) -> float:
+    """Return the seconds after which a relay that was not heard of may not be calling SES any more."""
+    ses = settings.ses
+    return ses.connect_timeout + 2 * ses.read_timeout + 5
 
 
 def pacer_of(settings: Settings, ses: SesDoor, account: Callable[[], str], observe: Observer) -> Pacer:

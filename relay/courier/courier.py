@@ -103,7 +103,7 @@ class Courier:
             OSError: The spool does not answer.
         """
         problem = await self._take_over()
-        if problem is not None:
+        if problem is not None and not self._spool.is_shared:
             raise OSError(problem.why)
         self._running = asyncio.create_task(self._run(), name="courier")
 

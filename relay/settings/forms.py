@@ -276,7 +276,7 @@ def _read_url(value: object) -> str:
 def _read_spool_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()  # never quoted: it may hold a password
     scheme, _, rest = text.partition("://")
-    if scheme in ("redis", "rediss") and rest:
+    if scheme in ("redis", "rediss", "unix") and rest:
         return value
     if scheme != "sqlite" or not _SQLITE.fullmatch(rest) or not text.isprintable():
         raise ValueError("no spool: write sqlite:///var/lib/ses-relay/spool.db, an absolute path, or redis://HOST")

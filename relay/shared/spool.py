@@ -59,13 +59,15 @@ class RedisSpool:
 
     Args:
         engine: Started.
-        lease_seconds: How long the relay may be silent before others take over what it sends; 0 for a visitor.
-        promise: What 250 rests on, in a clause.
+        wish: What is asked of the server.
+        max_bytes: Bounds what all relays keep there together.
+        lease_seconds: How long the relay may be silent before others take over what it sends; 0 for a visitor, who
+            makes nothing.
     """
 
-    def __init__(
-        self, engine: Engine, *, name: str, wish: Wish, max_bytes: int, lease_seconds: float, promise: str
-    ) -> None:
+    is_shared: Final = True
+
+    def __init__(self, engine: Engine, *, wish: Wish, max_bytes: int, lease_seconds: float) -> None:
         self._engine = engine
         self._root = root_of(engine)
         self._room = ServerRoom(max_bytes)
@@ -73,16 +75,14 @@ class RedisSpool:
         self.lease = Lease(
             engine,
             self._root,
-            name=name,
+            makes=lease_seconds > 0,
             seconds=lease_seconds,
             wish=wish,
             room=self._room,
             found=self._note,
             tidy=self._settle_doubts,
         )
-        self._waiting = spool_promise.waiting_of(wish, engine.state.server, _REPLICAS_MS)
-        self._replicas = wish.replicas
-        self._promise = promise
+        self._wish = wish
         self._last_delegate = ""
         self._digests: OrderedDict[str, bytes] = OrderedDict()
         self._doubts: dict[str, _Doubt] = {}
@@ -93,7 +93,7 @@ class RedisSpool:
     @property
     def promise(self) -> str:
         """What 250 rests on, in a clause."""
-        return self._promise
+        return self.lease.promise
 
     def wall(self) -> float:
         """Tell the time for stamps: the server's, so that relays whose clocks differ agree on what is due."""
@@ -151,11 +151,12 @@ class RedisSpool:
 
     async def _acknowledged(self, script: Script, args: Sequence[Part]) -> Any | Away:
         """Run a script, and wait until as many replicas have what it wrote as the operator wants."""
-        if self._waiting is None:
+        waiting = spool_promise.waiting_of(self._wish, self._engine.state.server, _REPLICAS_MS)
+        if waiting is None:
             return await self._run(script, *args)
-        told = await self._engine.pipeline([("EVALSHA", script.digest, 1, self._root, *args), self._waiting])
+        told = await self._engine.pipeline([("EVALSHA", script.digest, 1, self._root, *args), waiting])
         if not isinstance(told, Away) and isinstance(told[0], Away) and told[0].code == "NOSCRIPT":
-            told = await self._engine.pipeline([("EVAL", script.text, 1, self._root, *args), self._waiting])
+            told = await self._engine.pipeline([("EVAL", script.text, 1, self._root, *args), waiting])
         if isinstance(told, Away):
             return told
         answer, replicas = told
@@ -164,8 +165,8 @@ class RedisSpool:
         if isinstance(replicas, Away):
             return replace(replicas, maybe=True)
         number = spool_promise.replicas_of(replicas)
-        short = Away(f"{number} of {self._replicas} replicas have it", maybe=True)
-        return answer if number >= self._replicas or answer[0] != b"kept" else short
+        short = Away(f"{number} of {self._wish.replicas} replicas have it", maybe=True)
+        return answer if number >= self._wish.replicas or answer[0] != b"kept" else short
 
     async def remove(self, entry: Entry) -> Unavailable | None:
         """Forget an entry and its message, whoever has it now: SES took it. Absent already is well."""

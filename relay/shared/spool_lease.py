@@ -14,9 +14,10 @@ from typing import Final
 
 from relay.shared import spool_scripts as scripts
 from relay.shared.answers import Away
-from relay.shared.engine import Engine
-from relay.shared.spool_promise import Wish, look, problem_with
-from relay.shared.spool_room import ServerRoom
+from relay.shared.engine import Engine, Part, State
+from relay.shared.spool_promise import Wish, look, problem_with, promise_of
+from relay.shared.spool_room import NOT_SEEN, ServerRoom
+from relay.spool.problems import SpoolProblem
 
 SCHEMA: Final = 1
 _LOOK_SECONDS: Final = 2.0
@@ -28,7 +29,7 @@ class Lease:
 
     Args:
         root: The key that the spool's others begin with.
-        name: The spool's own.
+        makes: Whether the spool is made where there is none.
         seconds: Of the lease; 0 for a visitor, who sends nothing and has none.
         found: Hears what is out of order, in words.
         tidy: Called after each renewal.
@@ -39,20 +40,24 @@ class Lease:
         engine: Engine,
         root: str,
         *,
-        name: str,
+        makes: bool,
         seconds: float,
         wish: Wish,
         room: ServerRoom,
         found: Callable[[str], None],
         tidy: Callable[[], Awaitable[None]],
     ) -> None:
-        self._engine, self._root, self._name = engine, root, name
+        self._engine, self._root, self._makes = engine, root, makes
+        self._name = ""
         self._wish, self._room, self._found, self._tidy = wish, room, found, tidy
         self.seconds = seconds
         self.holder = secrets.token_hex(8) if seconds else ""
+        self.promise = "its server has not been reached yet"
         self._held_until = float("-inf")  # monotonic
         self._offset = time.time() - time.monotonic()
+        self._stirred = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        engine.on_change(self._changed)
 
     def wall(self) -> float:
         """Tell the server's time, in seconds since the epoch."""
@@ -67,12 +72,17 @@ class Lease:
         """Note that a call which began at *moment*, monotonic, has made it longer."""
         self._held_until = max(self._held_until, moment + self.seconds)
 
-    async def start(self) -> Away | None:
-        """Take the lease, and keep it from now on."""
-        problem = await self._renew()
-        if problem is None and self.seconds:
+    async def start(self) -> None:
+        """
+        Take the lease, and keep it from now on; if the server is away, as soon as it is there.
+
+        Raises:
+            SpoolProblem: The server does not keep what is asked of it, or there is no spool.
+        """
+        if self._engine.state.is_up:
+            await self._settle_in()
+        if self.seconds:
             self._running = asyncio.create_task(self._run(), name="spool-lease")
-        return problem
 
     async def end(self) -> None:
         """Give it back: what is still *sending* is for others at once."""
@@ -85,10 +95,53 @@ class Lease:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(min(self.seconds / 4, _LOOK_SECONDS))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self.seconds / 4, _LOOK_SECONDS)):
+                    await self._stirred.wait()
+            self._stirred.clear()
             with suppress(Exception):  # without renewals others would take everything over
-                if await self._renew() is None:
-                    await self._tidy()
+                await self._settle_in()
+                await self._tidy()
+
+    def _changed(self, state: State) -> None:
+        """A server that comes back may have been started anew, or be another one."""
+        if state.is_up:
+            self._stirred.set()
+        else:
+            self._room.trouble = NOT_SEEN
+
+    async def _settle_in(self) -> None:
+        """Look at the server, find the spool there, and renew the lease."""
+        where, engine = f"the spool at {self._engine.address}", self._engine
+        server = await look(engine)
+        if isinstance(server, Away):
+            raise SpoolProblem(f"{where}: {server.why}")
+        self._room.look(server.used, server.limit)
+        self._room.trouble = problem_with(server, engine.state.server, self._wish)
+        if self._room.trouble is not None:
+            raise SpoolProblem(f"{where}: {self._room.trouble}")
+        self.promise = promise_of(server, self._wish)
+        if not self._name:
+            self._name = await self._named(where)
+        problem = await self._renew()
+        if problem is not None:
+            raise SpoolProblem(f"{where}: {problem.why}")
+
+    async def _named(self, where: str) -> str:
+        """Return the name of the spool that is there, or is made."""
+        asked: list[Part] = [SCHEMA, secrets.token_hex(8), int(self._makes)]
+        told = await self._engine.run(scripts.OPEN, [self._root], asked)
+        if isinstance(told, Away):
+            raise SpoolProblem(f"{where}: {told.why}")
+        schema, name = told
+        if schema is None:
+            raise SpoolProblem(f"{where}: there is none")
+        if schema != str(SCHEMA).encode():
+            raise SpoolProblem(
+                f"{where} was written by another release of ses-relay (schema {schema.decode(errors='replace')[:20]}, "
+                f"this one knows {SCHEMA}): start that release, or set ?prefix=..."
+            )
+        return str((name or b"?").decode(errors="replace"))
 
     async def _renew(self) -> Away | None:
         began = time.monotonic()
@@ -100,22 +153,7 @@ class Lease:
         seconds, micros, is_ours, octets, messages = told
         self._offset = seconds + micros / 1e6 - (began + ended) / 2
         self._room.count(octets, messages)
-        if not is_ours:
-            await self._begin_again()
-        return await self._look()
-
-    async def _begin_again(self) -> None:
-        """The server is empty, or another one. What was kept there is lost; what comes now need not be, too."""
-        told = await self._engine.run(scripts.OPEN, [self._root], [SCHEMA, secrets.token_hex(8), "1"])
-        if not isinstance(told, Away):
-            self._name = (told[1] or b"").decode(errors="replace")
+        if not is_ours:  # what was kept there is lost; what comes now need not be, too
+            self._name = ""
             self._found("the spool's server has lost all that it kept, or is another one")
-
-    async def _look(self) -> Away | None:
-        """See that the server still is what it was taken for: it may have been started anew, or be another one."""
-        server = await look(self._engine)
-        if isinstance(server, Away):
-            return server
-        self._room.look(server.used, server.limit)
-        self._room.trouble = problem_with(server, self._wish)
         return None

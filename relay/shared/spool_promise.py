@@ -13,6 +13,7 @@ Durability: TypeAlias = Literal["always", "everysec", "unchecked"]
 #: Parameters of ``spool.url`` that mean something to the spool, not to the connection.
 PARAMETERS: Final = frozenset({"durability", "replicas"})
 _MOST_REPLICAS: Final = 5
+_OLDEST: Final = (7, 0)  # scripts say whether they may run on a full server
 _PROMISES: Final = {
     "always": "its server writes each message to the disk before it acknowledges it (appendfsync always)",
     "everysec": "its server writes to the disk once a second: a crash of its machine may lose the last second of mail",
@@ -76,12 +77,17 @@ async def look(engine: Engine) -> Server | Away:
     )
 
 
-def problem_with(server: Server, wish: Wish) -> str | None:
-    """Say why *server* does not do for *wish*, and what cures it; None where it does."""
+def problem_with(server: Server, name: str, wish: Wish) -> str | None:
+    """Say why *server*, whose *name* has its version, does not do for *wish*, and what cures it; None where it does."""
+    if name.startswith("Redis") and _version(name) < _OLDEST:
+        return f"{name} is too old for a spool: 7.0 or later is needed"
     if server.policy not in {"", "noeviction"}:
         return f"its server may throw mail away when it is full: set maxmemory-policy noeviction, not {server.policy}"
-    if wish.durability == "unchecked":
-        return None
+    return None if wish.durability == "unchecked" else _loss_at(server, wish)
+
+
+def _loss_at(server: Server, wish: Wish) -> str | None:
+    """Say how mail could be lost at *server* that was acknowledged."""
     if not server.is_logging:
         return "its server keeps no log (appendonly no): a restart would lose the mail; set appendonly yes"
     if not server.fsync:
@@ -110,11 +116,13 @@ def waiting_of(wish: Wish, server_name: str, patience_ms: int) -> tuple[Part, ..
     """Return the command that waits for the replicas: until they have it on disk where the server can tell (7.2)."""
     if not wish.replicas:
         return None
-    name, _, version = server_name.partition(" ")
-    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
-    if name == "Valkey" or numbers >= (7, 2):
+    if server_name.startswith("Valkey") or _version(server_name) >= (7, 2):
         return ("WAITAOF", 0 if wish.durability == "unchecked" else 1, wish.replicas, patience_ms)
     return ("WAIT", wish.replicas, patience_ms)
+
+
+def _version(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in name.partition(" ")[2].split(".") if part.isdigit())
 
 
 def replicas_of(answer: Any) -> int:

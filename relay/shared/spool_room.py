@@ -5,6 +5,7 @@ from typing import Final
 from relay.spool.ports import Full
 
 BESIDE: Final = 2048  # octets that an entry takes beside its message, about
+NOT_SEEN: Final = "its server has not been looked at yet"
 _RESERVE: Final = 64 << 20  # octets, at most
 
 
@@ -21,7 +22,8 @@ class ServerRoom:
         self._kept = 0
         self._promised = 0
         self._used, self._limit = 0, 0
-        self.trouble: str | None = None  # why nothing new may be taken
+        #: Why nothing new may be taken.
+        self.trouble: str | None = NOT_SEEN
 
     def for_message(self, octets: int) -> Full | None:
         """Tell whether *octets* more fit, besides what is being committed."""

@@ -64,6 +64,14 @@ class Spool(Intake, Protocol):
     may or may not have happened, whole. Every failure of the disk is Unavailable, never an exception.
     """
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have it, too: then it may also be away for a while, at a start as later."""
+
+    @property
+    def promise(self) -> str:
+        """What 250 rests on, in a clause; empty where that is the same everywhere: this machine's disk."""
+
     def wall(self) -> float:
         """Tell the time for stamps, in seconds since the epoch, by the one clock of all who have this spool."""
 

@@ -1,6 +1,6 @@
 """The engine at Redis keeps the contract of the spool: on a real server that syncs before it acknowledges."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 

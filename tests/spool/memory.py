@@ -52,6 +52,9 @@ class MemorySpool:
         self.steps.append(("commit", entry.id))
         return None
 
+    is_shared = False
+    promise = ""
+
     def wall(self) -> float:
         return time.time()
 

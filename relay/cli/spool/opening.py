@@ -1,6 +1,5 @@
 """The spool that the settings name, opened next to the relay that may have it open."""
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -10,7 +9,7 @@ import click
 from relay.settings.model import Settings
 from relay.spool.desk import Desk
 from relay.spool.problems import SpoolProblem
-from relay.spool.sqlite import open_spool
+from relay.spools import spool_at
 from relay.translation import dispatch_of
 from relay.words.unavailable import Unavailable
 
@@ -26,14 +25,14 @@ async def desk_of(settings: Settings) -> AsyncIterator[Desk]:
         click.UsageError: There is none, or it cannot be opened.
     """
     options = dispatch_of(settings)
-    if options.path is None:
+    if options.place is None:
         raise click.UsageError('no messages are kept: delivery.mode is "direct" and spool.url is not set')
     try:
-        spool = await open_spool(options.path, max_bytes=options.max_bytes, visiting=True)
+        spool = await spool_at(options.place, lambda _: None, visiting=True)
     except SpoolProblem as problem:
         raise click.UsageError(str(problem)) from None
     try:
-        yield Desk(spool, now=time.time, keep_failed=options.schedule.keep_failed)
+        yield Desk(spool, now=spool.wall, keep_failed=options.schedule.keep_failed)
     finally:
         await spool.close()
 

@@ -41,11 +41,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class SpoolPlace:
-    """Where the spool is. Octets: of its bound, and of the largest message."""
+    """Where the spool is: its file, or else its ``server``. Octets: of its bound, and of the largest message."""
 
-    path: Path
+    path: Path | None
     max_bytes: int
     message_bytes: int
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)

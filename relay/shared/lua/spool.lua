@@ -43,12 +43,18 @@ local function totals()
   return octets, redis.call('ZCARD', key('ids'))
 end
 
+-- Octets, whatever somebody wrote there behind our back.
+local function octets_of(size)
+  local number = tonumber(size)
+  return number and number >= 0 and number < 2 ^ 40 and math.floor(number) or 0
+end
+
 -- Takes an entry out of every index of its state, also where a column of it was changed behind our back.
 local function leave(id)
   local old = redis.call('HMGET', key('e', id), 'delegate', 'size')
   for _, state in ipairs(STATES) do
     if redis.call('ZREM', key('state', state), id) == 1 then
-      redis.call('HINCRBY', root, 'octets:' .. state, -(tonumber(old[2]) or 0))
+      redis.call('HINCRBY', root, 'octets:' .. state, 0 - octets_of(old[2]))
     end
   end
   if old[1] then

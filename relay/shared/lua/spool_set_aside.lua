@@ -5,8 +5,8 @@ local state = redis.call('HGET', key('e', id), 'state')
 if not state or state == 'quarantined' then return 0 end
 leave(id)
 local columns = redis.call('HMGET', key('e', id), 'accepted_at', 'size', 'version')
-redis.call('HSET', key('e', id), 'state', 'quarantined', 'said', ARGV[2], 'version', (tonumber(columns[3]) or 0) + 1)
+redis.call('HSET', key('e', id), 'state', 'quarantined', 'said', ARGV[2], 'version', octets_of(columns[3]) + 1)
 redis.call('HDEL', key('e', id), 'by')
-redis.call('ZADD', key('state', 'quarantined'), tonumber(columns[1]) and columns[1] or 0, id)
-redis.call('HINCRBY', root, 'octets:quarantined', tonumber(columns[2]) or 0)
+redis.call('ZADD', key('state', 'quarantined'), octets_of(columns[1]), id)
+redis.call('HINCRBY', root, 'octets:quarantined', octets_of(columns[2]))
 return 1
