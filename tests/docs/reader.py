@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,15 @@ class Reader:
         printed = self._type(f"{PROLOGUE}{script}echo done >>.told\n", folder)
         told = (folder / ".told").read_text().splitlines()
         wanted = [f"{block.line} {code}" for block in blocks if (code := exit_code_of(block))]
-        return "" if told == [*wanted, "done"] else f"{page}: {told}, not {wanted}:\n{printed}\n"
+        wrong = "" if told == [*wanted, "done"] else f"{page}: {told}, not {wanted}:\n{printed}\n"
+        return wrong + "".join(self._otherwise(block, printed) for block in blocks if "prints" in block.words)
+
+    def _otherwise(self, block: Block, printed: str) -> str:
+        """Return what a block printed, unless the page shows it, or a part; ids, numbers and line ends aside."""
+        said = printed.partition(f"== {block.line}\n")[2].partition("\n== ")[0]
+        shown = block_below(block).text
+        gist = gist_of(shown, self.names)
+        return "" if gist and gist in gist_of(said, self.names) else f"{block.place} prints:\n{said}\n"
 
     def _type(self, script: str, folder: Path) -> str:
         owner = DEMO_KEYS[0]
@@ -109,6 +118,16 @@ class Reader:
         samples = {name: next((each.text for each in shown if each.words == (of,)), "") for of, name in SAMPLES.items()}
         for name, text in {**FILES, "relay.log": log, **samples}.items():
             (folder / name).write_text(_replaced(text, self.names))
+
+
+def block_below(block: Block) -> Block:
+    """Return the next block of the page."""
+    return next(each for each in blocks_of(block.page) if each.line > block.line)
+
+
+def gist_of(text: str, names: Mapping[str, str]) -> str:
+    """Return *text* without what differs each time."""
+    return re.sub(r"\b[0-9a-f]{16}\b|[0-9]+", "N", " ".join(_replaced(text, names).split()))
 
 
 def exit_code_of(block: Block) -> int:
