@@ -68,7 +68,8 @@ def _sights_of(house: Supervisor) -> Sights:
         return {name: replace(told, seconds=0.0) for name, told in house.feedback.all_barred().items()}
 
     def keys() -> Mapping[AssumedRole | None, AccessKey | Unusable]:
-        return {None: house.key.state} | {role: state for role, state in house.ses.roles.states().items()}
+        own: dict[AssumedRole | None, AccessKey | Unusable] = {None: house.key.state}
+        return own | house.ses.roles.states()
 
     def full() -> Full | None:
         keeping = house.keeping()

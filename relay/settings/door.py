@@ -19,8 +19,8 @@ class ServerSettings(Section):
         default=None,
     )
     workers: Count = option(
-        "Processes that share the listeners, beside one that keeps the books. One process alone is enough for most: a core "
-        "sends thousands of messages a second. More are for more cores (docs/how-to/several-workers.md), on Linux.",
+        "Processes that share the listeners. 1: one does everything, enough for most: a core sends thousands of "
+        "messages a second. More are for more cores, on Linux, with one beside them that keeps the books.",
         default=1,
         ge=1,
         le=256,
