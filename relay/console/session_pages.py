@@ -1,5 +1,6 @@
 """``/session``: who asks, signing in with a token, and out. Not part of the API, which takes tokens as they are."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -15,6 +16,7 @@ from relay.console.sessions import Failures, Sessions, cookie_name, is_plain
 from relay.observe.events import Noted, Observer
 
 LONGEST_TOKEN: Final = 4096
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class SessionPages:
@@ -104,6 +106,6 @@ class SessionPages:
 def _token_in(body: Mapping[str, Any]) -> str:
     """Read ``{"token": "..."}``."""
     token = body.get("token")
-    if body.keys() != {"token"} or not isinstance(token, str) or len(token) > LONGEST_TOKEN:
+    if body.keys() != {"token"} or not isinstance(token, str) or len(token) > LONGEST_TOKEN or _SURROGATE.search(token):
         raise ValueError('the body is {"token": "..."}')
     return token
