@@ -61,6 +61,7 @@ from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.sending.pace.shares import Share
 from relay.settings.model import Settings
 from relay.settings.units import read_duration
+from relay.sharing import Sharing
 from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
 from relay.smtp.limits import Limits
@@ -185,7 +186,8 @@ class Relay:
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
-        self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe)
+        self._sharing = Sharing(settings, self.observe)
+        self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe, fleet=self._sharing.fleet)
         self._feedback = Feedback(feedback_of(settings), self.observe, sender_of=senders.find)
         self._pacer.shares.restraint = self._feedback.restraint
         self._policy_events = PolicyEvents(lambda: self.directory, self.observe)
@@ -248,6 +250,7 @@ class Relay:
         self._put_back_logging = take_over_logging(self._log)
         await asyncio.to_thread(self._journal.start)
         await self._ses.start()
+        await self._sharing.start()
         if self._credentials is not None:
             await self._credentials.start()
         self._ses.roles.want(roles_of(self._settings))
@@ -299,6 +302,7 @@ class Relay:
         await self._policy_events.close()
         await self._feedback.close()
         await self._pacer.close()
+        await self._sharing.close()
         await self._admin.stop()
         if self._credentials is not None:
             await self._credentials.close()
@@ -421,7 +425,7 @@ class Relay:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
         doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
         ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
-        queues = self._check_queues()
+        queues = (*self._sharing.check(), *self._check_queues())
         kept = (*self._dispatch.check(), *queues, *self._check_certificate(), *self._check_journal())
         return (*ours, *kept, *self._check_workers(), doors)
 

@@ -41,6 +41,7 @@ from relay.observe.log import LogOptions
 from relay.owner.policy_texts import PolicyTexts
 from relay.sending.door import SesDoor
 from relay.sending.keys import Unusable
+from relay.sending.pace.fleet import Fleet
 from relay.sending.pace.pacer import Pacer
 from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share
@@ -218,8 +219,14 @@ def lease_of(settings: Settings) -> float:
     return ses.connect_timeout + 2 * ses.read_timeout + 5
 
 
-def pacer_of(settings: Settings, ses: SesDoor, account: Callable[[], str], observe: Observer) -> Pacer:
-    """Return the pace of all mail; *account* names the relay's own, as far as STS told it."""
+def pacer_of(
+    settings: Settings, ses: SesDoor, account: Callable[[], str], observe: Observer, *, fleet: Fleet | None = None
+) -> Pacer:
+    """
+    Return the pace of all mail; *account* names the relay's own, as far as STS told it.
+
+    *fleet*: the relays that share it with this one.
+    """
 
     async def ask(account: str, region: str) -> SendQuota | Unusable:
         return await ses.send_quota(region, account)
@@ -232,6 +239,7 @@ def pacer_of(settings: Settings, ses: SesDoor, account: Callable[[], str], obser
         named=lambda key: account() if key == OWN else key,
         observe=observe,
         clock=time.monotonic,
+        fleet=fleet,
     )
 
 

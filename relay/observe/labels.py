@@ -32,7 +32,7 @@ RECIPIENT_DOMAINS: Final = frozenset({"taken", "no-such-domain", "no-mail-host",
 REPAIRS: Final = frozenset({"bare-lf", "8bit-names", "long-lines", "missing-headers"})
 CHECKS: Final = frozenset(
     {"credentials", "roles", "policies", "delegates", "spool", "certificate", "listeners", "feedback", "journal"}
-    | {"policy-events", "workers"}
+    | {"policy-events", "workers", "shared"}
 )
 #: What SES tells of mail: ``bounce`` is permanent, and what SES's limits are about.
 FEEDBACK: Final = frozenset(

@@ -301,7 +301,7 @@ ROWS: Final = (
 #: What each label may hold.
 LABELS: Final = {
     "check": "`credentials`, `roles`, `policies`, `delegates`, `spool`, `certificate`, `listeners`, `feedback`, "
-    "`policy-events`, `journal`, `workers`",
+    "`policy-events`, `journal`, `workers`, `shared`",
     "listener": "the address of a `[[listener]]`",
     "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for one that is no longer configured",
     "outcome": "`accepted`, `queued`, `rejected`, `deferred`, `aborted`",

@@ -20,8 +20,8 @@ from relay.settings.forms import (
     Rate,
     Region,
     Role,
-    SecretUrl,
     SendRate,
+    SharedUrl,
     Size,
     SpoolUrl,
     ThresholdTable,
@@ -291,6 +291,9 @@ class FeedbackSettings(Section):
 class SharedSettings(Section):
     """What many relays share."""
 
-    url: SecretUrl | None = option(
-        "redis://HOST: one send rate, one policy cache, one spool for all of them.", default=None
+    url: SharedUrl | None = option(
+        "A Redis or Valkey, redis://HOST:PORT or rediss://USER:PASSWORD@HOST:PORT for TLS: all relays that name it "
+        "share one send rate, one budget of each delegate, and what they know of policies. Without it, or while it is "
+        "away, each goes by itself.",
+        default=None,
     )

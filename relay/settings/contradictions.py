@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Final
 
 from relay.settings.authority import as_its_own, in_one_account, observing, observing_all, sealed_owners
@@ -43,6 +44,7 @@ def contradictions(settings: Settings, written: Written) -> Iterator[Finding]:
     yield from sealed_owners(settings)
     yield from policies(settings, written)
     yield from _delivery(settings, written)
+    yield from _shared(settings)
     yield from _admin(settings)
     yield from heard(settings)
 
@@ -177,6 +179,11 @@ def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
     if settings.limits.message_bytes > LARGEST:
         why = f"above {LARGEST} octets, which are 40MiB in base64 with what the relay adds: SES takes no more"
         yield Finding(("limits", "message_bytes"), why, is_warning=True)
+
+
+def _shared(settings: Settings) -> Iterator[Finding]:
+    if settings.shared.url is not None and find_spec("redis") is None:
+        yield Finding(("shared", "url"), "needs the extra redis: pip install 'ses-relay[redis]'")
 
 
 def _admin(settings: Settings) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
@@ -40,6 +40,10 @@ _ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
 
 _STANDINGS: Final = ("warn", "slow", "suspend")
 
+#: What may stand behind the question mark of a URL of Redis, in the words of its own tools.
+SHARED_PARAMETERS: Final = frozenset(
+    {"db", "prefix", "ssl_ca_certs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
+)
 #: What may sign a token: by a key pair only, for who can check a shared secret can also sign with it.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 #: What every message says for itself: an operator cannot make it known (semantics of a question).
@@ -283,6 +287,25 @@ def _read_spool_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _read_shared_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()  # never quoted: it may hold a password
+    try:
+        parts = urlsplit(text)
+        names = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+        is_url = text.isprintable() and not parts.fragment and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_url = False
+    if not is_url or parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("no URL of Redis: write redis://HOST:PORT, or rediss://HOST:PORT for TLS")
+    if not (parts.path.strip("/") if parts.scheme == "unix" else parts.hostname):
+        raise ValueError("names no server: write redis://HOST:PORT, or unix:///PATH")
+    if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,5}", parts.path):
+        raise ValueError("after the host stands the number of a database: redis://HOST:PORT/0")
+    if unknown := sorted(names - SHARED_PARAMETERS):
+        raise ValueError(f"unknown parameter {shown(unknown[0])}: known are {', '.join(sorted(SHARED_PARAMETERS))}")
+    return value
+
+
 def _read_send_rate(value: object) -> Any:
     if value == "auto":
         return value
@@ -397,7 +420,7 @@ CertificateId = Annotated[str, BeforeValidator(_read_certificate), Form("sha256:
 Algorithm = Annotated[str, BeforeValidator(_read_algorithm), Form("a signature algorithm")]
 SecretId = Annotated[str, BeforeValidator(_read_secret_id), Form("the name or ARN of a secret")]
 SpoolUrl = Annotated[SecretStr, AfterValidator(_read_spool_url), Form("a URL", "secret")]
-SecretUrl = Annotated[SecretStr, Form("a URL", "secret")]
+SharedUrl = Annotated[SecretStr, AfterValidator(_read_shared_url), Form("a URL", "secret")]
 FilePath = Annotated[Path, BeforeValidator(_read_path), Form("a path", "path")]
 SecretPath = Annotated[Path, BeforeValidator(_read_path), Form("a path to a secret", "path")]
 Endpoint = Annotated[str, BeforeValidator(_read_url), Form("a URL")]

@@ -39,11 +39,7 @@ def _harmful(names: str, feature: str, instead: str, default: Any = None, built:
     return Later(tuple(names.split(".")), feature, instead, default=default, built=built)
 
 
-_SHARED: Final = "sharing state between relays"
-
-LATER: Final = (
-    _harmless("shared.url", _SHARED, "this relay counts for itself"),
-)
+LATER: Final[tuple[Later, ...]] = ()
 
 
 def not_built(values: dict[str, Any]) -> Iterator[Finding]:

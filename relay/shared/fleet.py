@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
 from relay.sending.keys import Unusable
+from relay.sending.pace.fleet import AskQuota
 from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share
 from relay.sending.pace.speed import Speed
@@ -30,8 +31,6 @@ LOOK_SECONDS: Final = 0.5
 
 _RELAYS: Final = script_of("relays")
 _QUOTA: Final = script_of("quota")
-
-AskQuota = Callable[[str, str], Awaitable[SendQuota | Unusable]]
 
 
 class RelayFleet:
@@ -98,6 +97,37 @@ class RelayFleet:
         """Return the delegates' limits, counted over all relays."""
         return SharedShares(shares, self._days, self.limit, self._clock)
 
+    def quota(self, ask: AskQuota, named: Callable[[str], str]) -> AskQuota:
+        """Return *ask* for all relays: one of them asks SES, once a minute, and the others read what it heard."""
+
+        async def ask_once_for_all(account: str, region: str) -> SendQuota | Unusable:
+            keys = [
+                self.account_place(named(account), region).lane,
+                self.engine.key(f"pace:{named(account)}:{region}", "quota"),
+            ]
+            known = await self._quota_known(keys)
+            if known is not None:
+                return known
+            quota = await ask(account, region)
+            if isinstance(quota, SendQuota):
+                most = -1 if quota.most_a_day is None else quota.most_a_day
+                told = [quota.rate, most, quota.sent]
+                await self.engine.run(_QUOTA, keys, [FRESH_SECONDS, ASKING_SECONDS, *told])
+            return quota
+
+        return ask_once_for_all
+
+    async def _quota_known(self, keys: list[str]) -> SendQuota | None:
+        """Return what another relay was told, having waited for it; None for this one to ask."""
+        for _ in range(LOOKS):
+            answer = await self.engine.run(_QUOTA, keys, [FRESH_SECONDS, ASKING_SECONDS])
+            if isinstance(answer, list):
+                return _quota_of(answer)
+            if answer != b"wait":
+                return None
+            await asyncio.sleep(LOOK_SECONDS)
+        return None
+
     def account_place(self, account: str, region: str) -> Place:
         """Return where the lane of an account and region lies."""
         names = [self.engine.key(f"pace:{account}:{region}", part) for part in ("lane", "told", "rates")]
@@ -115,32 +145,6 @@ class RelayFleet:
         found = await self.engine.run(_RELAYS, [self.engine.key("relays")], [self.relay, 0])
         if not isinstance(found, Away):
             self.saw(int(found))
-
-
-def shared_quota(fleet: RelayFleet, ask: AskQuota, named: Callable[[str], str]) -> AskQuota:
-    """Return *ask* for all relays: one of them asks SES, once a minute, and the others read what it heard."""
-    engine = fleet.engine
-
-    async def ask_once_for_all(account: str, region: str) -> SendQuota | Unusable:
-        lane = fleet.account_place(named(account), region).lane
-        keys = [lane, engine.key(f"pace:{named(account)}:{region}", "quota")]
-        for _ in range(LOOKS):
-            answer = await engine.run(_QUOTA, keys, [FRESH_SECONDS, ASKING_SECONDS])
-            if isinstance(answer, list):
-                quota = _quota_of(answer)
-                if quota is not None:
-                    return quota
-            if answer != b"wait":
-                break
-            await asyncio.sleep(LOOK_SECONDS)
-        quota_or_not = await ask(account, region)
-        if isinstance(quota_or_not, SendQuota):
-            most = -1 if quota_or_not.most_a_day is None else quota_or_not.most_a_day
-            told = [quota_or_not.rate, most, quota_or_not.sent]
-            await engine.run(_QUOTA, keys, [FRESH_SECONDS, ASKING_SECONDS, *told])
-        return quota_or_not
-
-    return ask_once_for_all
 
 
 def _quota_of(answer: list[bytes]) -> SendQuota | None:

@@ -18,7 +18,7 @@ from relay.sending.ports import NotNow, Turn
 from relay.sending.troubles import Lane
 from relay.shared.address import read_address
 from relay.shared.engine import Engine
-from relay.shared.fleet import RelayFleet, shared_quota
+from relay.shared.fleet import RelayFleet
 from relay.words.endings import Reason
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -122,8 +122,7 @@ async def mailer(
     events: list[Event] = []
     engine = Engine(read_address(url), events.append, clock=time.monotonic)
     fleet = RelayFleet(engine, name, time.monotonic)
-    ask = shared_quota(fleet, ses.ask, str)
-    pacer = Pacer(ask, wanted=wanted, shares=shares or {}, observe=events.append, clock=time.monotonic, fleet=fleet)
+    pacer = Pacer(ses.ask, wanted=wanted, shares=shares or {}, observe=events.append, clock=time.monotonic, fleet=fleet)
     await engine.start()
     await fleet.start()
     made = Mailer(name, ses, engine, fleet, pacer, events)

@@ -1,11 +1,16 @@
 """The pace as many relays share it: what a lane and the delegates' limits ask of whatever they share it through."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeAlias
 
+from relay.sending.keys import Unusable
 from relay.sending.pace.line import Waiting
+from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share, Shares
 from relay.sending.pace.speed import Speed
+
+#: Asks SES for the quota of an account and region.
+AskQuota: TypeAlias = Callable[[str, str], Awaitable[SendQuota | Unusable]]
 
 
 class Supply(Protocol):
@@ -58,6 +63,9 @@ class Fleet(Protocol):
 
     def supply(self, account: Callable[[], str], region: str, speed: Speed) -> Supply:
         """Return the turns of an account, by the name that it has now, and region; *speed* is the lane's own."""
+
+    def quota(self, ask: AskQuota, named: Callable[[str], str]) -> AskQuota:
+        """Return *ask*, made for all: one relay asks SES and the others hear; *named* is what accounts are called."""
 
     def shares(self, shares: Mapping[str, Share]) -> Shares:
         """Return the delegates' limits, counted over all relays."""

@@ -1,14 +1,13 @@
 """The pace of one relay: every account and region at its own speed, every delegate within its share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.observe.events import Noted, Observer, SendingPaced
 from relay.sending.answers import ACCESS_DENIED
-from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Outcome, Sent
-from relay.sending.pace.fleet import Fleet
+from relay.sending.pace.fleet import AskQuota, Fleet
 from relay.sending.pace.lanes import PacedLane
 from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share, Shares
@@ -18,8 +17,6 @@ from relay.sending.troubles import OWN, Trouble, trouble_of
 
 #: Between two questions to SES about one account and region: its API bears a call a second, for everybody's tools.
 ASK_SECONDS: Final = 60.0
-
-AskQuota = Callable[[str, str], Awaitable[SendQuota | Unusable]]
 
 
 class Pacer:
@@ -46,7 +43,7 @@ class Pacer:
         clock: Callable[[], float],
         fleet: Fleet | None = None,
     ) -> None:
-        self._ask = ask
+        self._ask = ask if fleet is None else fleet.quota(ask, named)
         self._wanted = wanted
         self._named = named
         self._observe = observe

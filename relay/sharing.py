@@ -1,0 +1,56 @@
+"""What this relay shares with others through a Redis (``shared.url``), put together; nothing without one."""
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from relay.console.readiness import Check, Readiness
+from relay.observe.events import Observer
+from relay.settings.model import Settings
+
+if TYPE_CHECKING:  # redis is an extra, and takes a moment of every start
+    from relay.shared.fleet import RelayFleet
+
+
+class Sharing:
+    """
+    The engine that relays share, and what they share through it.
+
+    ``engine`` and ``fleet`` are None where nothing is shared.
+    """
+
+    def __init__(self, settings: Settings, observe: Observer) -> None:
+        url = settings.shared.url
+        self.fleet = None if url is None else _fleet_at(url.get_secret_value(), observe)
+        self.engine = None if self.fleet is None else self.fleet.engine
+
+    async def start(self) -> None:
+        """Find the engine, or go on without it until it is found."""
+        if self.engine is not None and self.fleet is not None:
+            await self.engine.start()
+            await self.fleet.start()
+
+    async def close(self) -> None:
+        """Leave the others; what this relay held is theirs."""
+        if self.engine is not None and self.fleet is not None:
+            await self.fleet.close()
+            await self.engine.close()
+
+    def check(self) -> Readiness:
+        """Tell whether the engine is there. The relay is ready all the same: it goes on by itself."""
+        if self.engine is None or self.fleet is None:
+            return ()
+        state = self.engine.state
+        if state.is_up:
+            return (Check("shared", ok=True),)
+        alone = f"this relay goes by itself, at a part of 1/{self.fleet.relays} of the pace"
+        return (Check("shared", ok=True, why=f"{self.engine.address} is away ({state.why}): {alone}"),)
+
+
+def _fleet_at(url: str, observe: Observer) -> "RelayFleet":
+    from relay.shared.address import read_address  # noqa: PLC0415 - an extra that few need
+    from relay.shared.engine import Engine  # noqa: PLC0415 - the same
+    from relay.shared.fleet import RelayFleet  # noqa: PLC0415 - the same
+
+    engine = Engine(read_address(url), observe, clock=time.monotonic)
+    return RelayFleet(engine, secrets.token_hex(8), time.monotonic)
