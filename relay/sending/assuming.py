@@ -7,8 +7,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from relay.sending.documents import read_fields
+from relay.sending.http_answers import Answer
 from relay.sending.keys import AccessKey, Unusable, checked
-from relay.sending.wire import Answer
 from relay.words.roles import AssumedRole
 
 #: What a role gives at the most to whoever is in a role's session already, as a relay in a container is

@@ -1,8 +1,8 @@
 """
 The back door: SendRawEmail, or SendEmail of v2 for large messages; signed, at most one request a call.
 
-When a call fails the question is whether SES may have the message. :mod:`relay.sending.uploads` knows: before the last
-piece was handed over the failure is Deferred, after it Ambiguous.
+When a call fails the question is whether SES may have the message. :mod:`relay.sending.connection` knows: before the
+last piece was handed over the failure is Deferred, after it Ambiguous.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from relay.sending.callers import Caller, caller_of
 from relay.sending.encoding import CONTENT_TYPES, PATHS
 from relay.sending.enquiries import Enquiries
 from relay.sending.held import Encoded, Shelf
+from relay.sending.http_answers import Answer
 from relay.sending.keys import AccessKey, KeySource, Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Mail, Outcome, Sent
 from relay.sending.pace.quota import QUESTION as HOW_MUCH
@@ -36,7 +37,7 @@ from relay.sending.roles import Roles
 from relay.sending.signer import Signer
 from relay.sending.signing import Target
 from relay.sending.troubles import OWN
-from relay.sending.wire import Answer, NoAnswer, Wire
+from relay.sending.wire import NoAnswer, Wire
 from relay.words.apis import Api
 from relay.words.endings import Reason
 from relay.words.roles import AssumedRole
@@ -160,7 +161,7 @@ class SesDoor:
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
             headers = self._signer.sign(key, target, body.digest, CONTENT_TYPES[mail.api])
-            answer = await self._wire.post(target.url, headers, body.pieces, body.size)
+            answer = await self._wire.post(target, headers, body.pieces, body.size)
             outcome = _of_silence(answer) if isinstance(answer, NoAnswer) else _of_answer(answer, mail)
             result = _result_of(outcome)
         finally:

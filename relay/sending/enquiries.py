@@ -5,10 +5,11 @@ from hashlib import sha256
 from typing import Final
 
 from relay.sending.documents import read_fields
+from relay.sending.http_answers import Answer
 from relay.sending.keys import KeySource, Unusable
 from relay.sending.signer import Signer
 from relay.sending.signing import Target
-from relay.sending.wire import Answer, NoAnswer, Wire
+from relay.sending.wire import NoAnswer, Wire
 
 #: The longest wait for an answer: nobody's mail waits for one, but what was asked may be needed soon.
 PATIENCE: Final = 10.0
@@ -29,7 +30,7 @@ class Enquiries:
         headers = self._signer.sign(key, target, sha256(question).hexdigest())
         try:
             async with asyncio.timeout(PATIENCE):
-                answer = await self._wire.post(target.url, headers, [question])
+                answer = await self._wire.post(target, headers, [question])
         except TimeoutError:
             return Unusable(f"{target.host} gave no answer in {PATIENCE:g} s", "NoAnswer")
         if isinstance(answer, NoAnswer):

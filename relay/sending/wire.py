@@ -1,21 +1,22 @@
 """
 HTTP to AWS: one POST, one answer, and when there is none, whether the request may have arrived.
 
-aiohttp by itself repeats idempotent requests only, so never a POST. Redirects are not followed, cookies not kept, the
-proxy settings of the environment not used. The one thing repeated here is the choice of a connection, when the one
-offered was found closed and nothing was written on it.
+No more of HTTP than that takes: no redirects, cookies, compression or proxies, and no request goes out twice. The one
+thing repeated is the choice of a connection, when the one offered was found closed and nothing was written on it.
 """
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
 
-import aiohttp
-
-from relay.sending.documents import LONGEST_DOCUMENT
-from relay.sending.uploads import Upload
+from relay.sending.connection import Connection
+from relay.sending.dialling import Dialler, Place
+from relay.sending.http_answers import Answer
+from relay.sending.signing import Target
 
 #: A connection idle for longer is not used again: load balancers forget theirs after 60 s, without a word.
 IDLE_SECONDS: Final = 25.0
@@ -23,19 +24,8 @@ IDLE_SECONDS: Final = 25.0
 CONNECTIONS_TRIED: Final = 3
 
 _LONGEST_WHY: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """
-    What came back. ``body`` is empty when it did not come whole, or was longer than any answer of AWS; ``error`` is the
-    kind of error that a header names, where AWS answers in JSON.
-    """
-
-    status: int
-    body: bytes
-    date: str
-    error: str = ""
+_SUCCESS: Final = 2
+_ORDINARY_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +36,17 @@ class NoAnswer:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Whom a connection is to; those to one serve all its paths."""
+
+    place: Place
+    is_tls: bool
+
+
 class Wire:
     """
-    Kept-alive connections to any number of hosts.
+    Kept-alive connections to any number of hosts. As many as there are calls at a time: callers take turns.
 
     Args:
         connect_timeout: Seconds for name, connection and TLS handshake together.
@@ -65,85 +63,134 @@ class Wire:
         self._read_timeout = read_timeout
         self._user_agent = user_agent
         self._tls = tls
-        self._http: aiohttp.ClientSession | None = None
+        self._dialler = Dialler()
+        self._is_started = False
+        self._idle: dict[_Origin, list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._sweep: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Open for business; connections are made when needed."""
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # callers take turns
-                keepalive_timeout=IDLE_SECONDS,
-                ttl_dns_cache=30,
-                ssl=self._tls or ssl.create_default_context(),
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
-            headers={"User-Agent": self._user_agent},
-            skip_auto_headers=("Accept", "Accept-Encoding"),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        self._tls = self._tls or ssl.create_default_context()
+        self._is_started = True
 
     async def close(self) -> None:
         """Close every connection. Calls that still run get no answer."""
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        self._is_started = False
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for connection in (*self._busy, *(each for idle in self._idle.values() for each in idle)):
+            connection.close()
+        self._idle.clear()
+        await asyncio.sleep(0)  # for the loop to let go of them
 
     async def post(
-        self, url: str, headers: Mapping[str, str], pieces: Iterable[bytes], size: int | None = None
+        self, target: Target, headers: Mapping[str, str], pieces: Iterable[bytes], size: int | None = None
     ) -> Answer | NoAnswer:
         """
         Send one request, at most once.
 
         Args:
-            url, headers: Where to, signed.
-            pieces: The body; walked over once a connection.
+            target, headers: Where to, signed.
+            pieces: The body, one piece or more; walked over once a connection.
             size: Its octets, where they are known already.
 
         """
-        octets = sum(map(len, pieces)) if size is None else size
-        for _ in range(CONNECTIONS_TRIED):
-            deadline = asyncio.timeout(self._connect_timeout + self._read_timeout)
-            upload = Upload(pieces, octets, self._progress_of(deadline))
-            try:
-                async with deadline:
-                    return await self._exchange(url, headers, upload)
-            except (aiohttp.ClientError, OSError) as error:
-                no_answer = NoAnswer(upload.complete, _describe(error))
-            if not upload.found_closed:
-                break
-        return no_answer
-
-    def _progress_of(self, deadline: asyncio.Timeout) -> Callable[[], None]:
-        """Return what starts *deadline* again: a large body may take its time, a peer that vanished may not."""
-        now = asyncio.get_running_loop().time
-
-        def progress() -> None:
-            if not deadline.expired():
-                deadline.reschedule(now() + self._read_timeout)
-
-        return progress
-
-    async def _exchange(self, url: str, headers: Mapping[str, str], upload: Upload) -> Answer:
-        if self._http is None:
+        if not self._is_started:
             raise RuntimeError("the wire was not started")
-        async with self._http.post(url, headers=headers, data=upload, allow_redirects=False) as response:
-            body, said = await _read_bounded(response), response.headers
-            return Answer(response.status, body, said.get("Date", ""), said.get("x-amzn-ErrorType", ""))
+        octets = sum(map(len, pieces)) if size is None else size
+        head, origin = self._head(target, headers, octets), _origin_of(target.url)
+        made = 0
+        while made < CONNECTIONS_TRIED:
+            connection = self._kept(origin)
+            if connection is None:
+                made += 1
+                try:
+                    connection = await self._new(origin)
+                except TimeoutError:
+                    return NoAnswer(maybe_arrived=False, why=f"no connection in {self._connect_timeout:g} s")
+                except OSError as error:
+                    return NoAnswer(maybe_arrived=False, why=_describe(error))
+            if connection.is_open:
+                return await self._exchange(connection, origin, head, pieces)
+            connection.close()
+        return NoAnswer(maybe_arrived=False, why=f"{made} connections were closed before the first octet")
+
+    async def _exchange(
+        self, connection: Connection, origin: _Origin, head: bytes, pieces: Iterable[bytes]
+    ) -> Answer | NoAnswer:
+        self._busy.add(connection)
+        try:
+            answer = await connection.carry(head, pieces, self._read_timeout)
+        except OSError as error:
+            return NoAnswer(connection.complete, _describe(error))
+        finally:
+            self._busy.discard(connection)
+        if not connection.complete and answer.status // 100 == _SUCCESS:
+            return NoAnswer(maybe_arrived=True, why="a success before the end of the request: another one's, perhaps")
+        self._keep(connection, origin)
+        return answer
+
+    def _head(self, target: Target, headers: Mapping[str, str], size: int) -> bytes:
+        """
+        Return the request's head.
+
+        Raises:
+            ValueError: A header would end before its end, or is not ASCII.
+        """
+        fields = {**headers, "user-agent": self._user_agent, "content-length": size}
+        text = "".join(
+            [f"POST {target.path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in fields.items())]
+        )
+        if not text.count("\r") == text.count("\n") == len(fields) + 1:
+            raise ValueError("a header of several lines")
+        return f"{text}\r\n".encode("ascii")
+
+    async def _new(self, origin: _Origin) -> Connection:
+        """Connect. Raises OSError: nobody answered in time, or not as they must."""
+        loop, host = asyncio.get_running_loop(), origin.place[0].rstrip(".") if origin.is_tls else None
+        async with asyncio.timeout(self._connect_timeout):
+            opened = await self._dialler.dial(origin.place)
+            tls = self._tls if origin.is_tls else None
+            _, connection = await loop.create_connection(Connection, sock=opened, ssl=tls, server_hostname=host)
+        if not self._is_started:  # closed meanwhile
+            connection.close()
+        return connection
+
+    def _kept(self, origin: _Origin) -> Connection | None:
+        """Return the connection that was used last: the others may then grow old."""
+        idle = self._idle.get(origin)
+        return idle.pop() if idle and not _is_old(idle[-1]) else None
+
+    def _keep(self, connection: Connection, origin: _Origin) -> None:
+        if not connection.is_closing and self._is_started:
+            self._idle.setdefault(origin, []).append(connection)
+            if self._sweep is None:
+                self._sweep = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop_the_old)
+
+    def _drop_the_old(self) -> None:
+        """Close what was not used for long, and look again as long as there is anything."""
+        self._sweep = None
+        for origin, idle in list(self._idle.items()):
+            for connection in idle:
+                if _is_old(connection):
+                    connection.close()
+            self._idle[origin] = [each for each in idle if not each.is_closing]
+            if not self._idle[origin]:
+                del self._idle[origin]
+        if self._idle:
+            self._sweep = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop_the_old)
 
 
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    """Read the body; empty when it is cut short or too long: the status alone then says what can be said."""
-    body = bytearray()
-    try:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > LONGEST_DOCUMENT:
-                return b""
-    except aiohttp.ClientError:
-        return b""
-    return bytes(body)
+@lru_cache(maxsize=256)
+def _origin_of(url: str) -> _Origin:
+    parts = urlsplit(url)
+    return _Origin((parts.hostname or "", parts.port or _ORDINARY_PORTS[parts.scheme]), parts.scheme == "https")
+
+
+def _is_old(connection: Connection) -> bool:
+    since = connection.idle_since
+    return since is not None and asyncio.get_running_loop().time() - since > IDLE_SECONDS
 
 
 def _describe(error: BaseException) -> str:

@@ -8,8 +8,8 @@ from hypothesis import given as given_from
 from hypothesis import strategies as st
 
 from relay.sending.assuming import Session, question_for, region_for, session_of
+from relay.sending.http_answers import Answer
 from relay.sending.keys import AccessKey, Unusable
-from relay.sending.wire import Answer
 from relay.words.roles import AssumedRole
 
 ROLE = AssumedRole("arn:aws:iam::111111111111:role/mail/app", "ses-relay-app", "asked+for=1")

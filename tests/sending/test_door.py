@@ -121,6 +121,20 @@ async def test_a_connection_idle_for_long_is_not_used_again(open_door, ses, monk
     assert len(ses.connections) == 2
 
 
+async def test_connections_nobody_needs_are_closed(open_door, ses, monkeypatch):
+    monkeypatch.setattr(wire, "IDLE_SECONDS", 0.05)
+    async with open_door(ses.url) as door, asyncio.timeout(5):
+        await door.send(MAIL, "us-east-1")
+        await ses.connections[0].writer.wait_closed()
+
+
+async def test_no_header_can_hold_another(open_door, ses):
+    async with open_door(ses.url, user_agent="x\r\nAuthorization: y") as door:
+        with pytest.raises(ValueError, match="several lines"):
+            await door.send(MAIL, "us-east-1")
+    assert ses.connections == []
+
+
 async def test_a_refusal_of_ses_is_an_outcome(door, ses, heard):
     ses.script = [
         answer(400, error("MessageRejected", "Bad content")),

@@ -93,6 +93,12 @@ AFTER_THE_BODY: dict[str, Step] = {
     "truncated success": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<SendRawEmailResponse><SendRa"),
     "truncated chunks": sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n<SendRaw"),
     "not HTTP": sends(b"220 mail.example ESMTP\r\n"),
+    "two lengths": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\nContent-Length: 4\r\n\r\n" + success()),
+    "a length and chunks": sends(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\nTransfer-Encoding: chunked\r\n\r\n" + success()
+    ),
+    "another protocol": sends(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"),
+    "a 100 and no more": sends(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "endless header": sends(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
     "garbage success": answer(200, b"\x00\xff garbage"),
     "success without a message id": answer(200, success(" ")),
@@ -400,5 +406,152 @@ def test_under_tls_a_reset_in_the_body_is_safe_to_repeat(play, authority):
             ses.script = [resets_in_the_body]
             assert_safe(await door.send(BIG, "us-east-1"))
             assert ses.requests == []
+
+    play(test)
+
+
+def ok(message_id: str) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(success(message_id)) + success(message_id)
+
+
+def says(*segments: bytes) -> Step:
+    """Take the message and answer in segments, each on its own way; the connection stays open."""
+
+    async def step(listener: Listener, connection: Connection) -> None:
+        listener.requests.append(await connection.request())
+        for segment in segments:
+            connection.writer.write(segment)
+            await asyncio.sleep(0.001)
+
+    return step
+
+
+def test_an_answer_cut_at_any_octet_is_ambiguous(play):
+    """Never taken for a success, never repeated."""
+    whole = ok("cut-1")
+
+    async def test():
+        async with listening() as ses, opened(ses.url, Recorder()) as door:
+            ses.script = [sends(whole[:cut]) for cut in range(len(whole))]
+            for _ in range(len(whole)):
+                assert_ambiguous(await door.send(MAIL, "us-east-1"))
+            assert len(ses.requests) == len(ses.connections) == len(whole)
+
+    play(test)
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [bytes([octet]) for octet in ok("odd-1")],
+        [b"HTTP/1.1 100 Continue\r\n\r\n", ok("odd-1")],
+        [b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok("odd-1")],
+        [
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%X\r\n%b\r\n0\r\n\r\n"
+            % (len(success("odd-1")), success("odd-1"))
+        ],
+    ],
+    ids=["octet by octet", "100 Continue", "Early Hints", "chunks"],
+)
+def test_an_answer_may_come_in_odd_ways(play, segments):
+    async def test():
+        outcome, ses, _ = await meet(says(*segments))
+        assert outcome == Sent("odd-1")
+        assert len(ses.connections) == 1
+
+    play(test)
+
+
+ENDING: dict[str, Step] = {
+    "close": answer(200, success("first"), Connection="close"),
+    "HTTP/1.0": says(ok("first").replace(b"1.1", b"1.0")),
+    "no length": sends(b"HTTP/1.1 200 OK\r\n\r\n" + success("first")),
+    "two answers in one segment": says(ok("first") + ok("forged")),
+    "one too many, later": says(ok("first"), ok("forged")),
+    "stray octets, later": says(ok("first"), b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("step", ENDING.values(), ids=ENDING.keys())
+def test_after_an_answer_that_leaves_a_doubt_the_connection_is_not_used_again(play, step):
+    """What else came on it is nobody's answer."""
+
+    async def test():
+        async with listening() as ses, opened(ses.url, Recorder()) as door:
+            ses.script = [step, answer(200, success("second"))]
+            assert await door.send(MAIL, "us-east-1") == Sent("first")
+            await asyncio.sleep(0.02)
+            assert await door.send(MAIL, "us-east-1") == Sent("second")
+            assert len(ses.connections) == 2
+
+    play(test)
+
+
+def test_an_answer_that_came_before_its_question_is_nobodys(play):
+    """It waits in the kernel where the loop has not read it yet: written now, the message would seem to be answered."""
+
+    async def test():
+        async with listening() as ses, opened(ses.url, Recorder()) as door:
+            assert isinstance(await door.send(MAIL, "us-east-1"), Sent)
+            [idle] = ses.connections
+            early = socket.socket(fileno=socket.dup(idle.writer.get_extra_info("socket").fileno()))
+            early.send(ok("forged"))  # at once, and without the loop turning
+            early.close()
+            ses.script = [answer(200, success("second"))]
+            assert await door.send(MAIL, "us-east-1") == Sent("second")
+            assert len(ses.connections) == 2
+
+    play(test)
+
+
+def test_a_success_in_the_middle_of_the_body_is_ambiguous(play):
+    """It can be no answer to a message that SES does not have."""
+
+    async def accepts_early(listener: Listener, connection: Connection) -> None:
+        await connection.head()
+        await connection.reply(200, success())
+        await listener.released.wait()
+
+    async def test():
+        outcome, ses, _ = await meet(accepts_early, BIG, read_timeout=1.0)
+        assert_ambiguous(outcome)
+        assert len(ses.connections) == 1
+
+    play(test)
+
+
+def test_the_name_is_told_and_checked_under_tls(play, authority):
+    """Each connection asks for the certificate of the host it was meant for (RFC 6066 section 3)."""
+
+    async def test():
+        names: list[str | None] = []
+        tls = server_tls(authority, "localhost")
+        tls.sni_callback = lambda _socket, name, _context: names.append(name)
+        async with listening(tls) as ses:
+            url = ses.url.replace("127.0.0.1", "localhost")
+            async with opened(url, Recorder(), tls=client_tls(authority)) as door:
+                assert isinstance(await door.send(MAIL, "us-east-1"), Sent)
+            assert_safe(await meet_at(ses.url, client_tls(authority)))
+        assert names == ["localhost", None]  # an address is no name
+
+    play(test)
+
+
+async def meet_at(url: str, tls: ssl.SSLContext) -> Outcome:
+    async with opened(url, Recorder(), tls=tls) as door:
+        return await door.send(MAIL, "us-east-1")
+
+
+def test_closing_while_a_connection_is_made_ends_the_call_as_safe_to_repeat(play):
+    """Under TLS: a peer that never shakes hands."""
+
+    async def test():
+        async with listening() as ses:
+            url = ses.url.replace("http:", "https:")
+            async with opened(url, Recorder(), connect_timeout=0.3) as door:
+                call = asyncio.create_task(door.send(MAIL, "us-east-1"))
+                await asyncio.sleep(0.05)
+                await door.close()
+                assert_safe(await call)
 
     play(test)
