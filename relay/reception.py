@@ -144,9 +144,9 @@ class Reception:
         """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
         return self._walk.mends_line_feeds(session)
 
-    async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
+    async def receive(self, session: Session, envelope: Envelope, raw: bytes, *, is_checked: bool = False) -> Ending:
         """Read, judge, rewrite, deliver: docs/architecture.md has the walk. Every refusal names the decision's id."""
-        prepared = await self._walk.prepare(session, envelope, raw)
+        prepared = await self._walk.prepare(session, envelope, raw, is_checked=is_checked)
         barred = self.barred(session.delegate)  # since MAIL, it may be: and where mail is kept, it is not kept either
         if isinstance(prepared, Ending):
             ending = prepared

@@ -21,12 +21,11 @@ from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
-from relay.mail.octets import CheckedOctets
 from relay.mail.profile import ATTEMPT, Profile
 from relay.mail.reading import Head, check_body, read_facts, read_head
 from relay.mail.received import date_time, received_field
 from relay.mail.repairs import Plan, Repaired, explained, repair
-from relay.mail.rewriting import rewrite
+from relay.mail.rewriting import rewrite_head
 from relay.observe.events import Judged, JudgementTimed, MessageRepaired, Noted, Observer, SesDisagreed
 from relay.sending.answers import disagreement
 from relay.sending.outcomes import Deferred, Mail, Refused
@@ -145,14 +144,16 @@ class Walk:
         raw: bytes,
         received_at: datetime | None = None,
         *,
+        is_checked: bool = False,
         maybe_sent: bool = False,
         batches: tuple[tuple[str, ...], ...] | None = None,
     ) -> Prepared | Ending:
         """
         Repair, read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
 
-        ``received_at`` is when it was accepted, now if None. ``maybe_sent``: SES may have it from an earlier attempt,
-        and a field of it says so. ``batches``: the recipients of each call, where they were divided already.
+        ``received_at`` is when it was accepted, now if None. ``is_checked``: the street door saw that the octets are
+        those of mail. ``maybe_sent``: SES may have it from an earlier attempt, and a field of it says so. ``batches``:
+        the recipients of each call, where they were divided already.
         """
         house = self.house
         delegate = house.delegate(session.delegate)
@@ -160,7 +161,7 @@ class Walk:
             return NOT_KNOWN
         repaired = await self._repaired(raw, envelope, delegate, received_at)
         raw, repairs = repaired.raw, {"repairs": list(repaired.made)}
-        head = await self._read(raw, house.profile)
+        head = await self._read(raw, house.profile, is_checked=is_checked and not repaired.made)
         if isinstance(head, MessageProblem):
             return _malformed(explained(head, repaired), repairs)
         facts = head.facts
@@ -170,14 +171,14 @@ class Walk:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
         received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
-        sent = rewrite(raw, facts, received, house.profile, section=head.section)
+        sent = rewrite_head(head.section, facts, received)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
         if maybe_sent:
-            sent = b"".join((f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii"), sent))
-        permit = judgement.permit
+            sent = f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii") + sent
+        permit, body = judgement.permit, memoryview(raw)[head.section.body_start :]
         known |= {"region": permit.region, "account": permit.account}
-        return Prepared(_mail(envelope, sent, permit, delegate), permit, judgement, delegate, known, raw)
+        return Prepared(_mail(envelope, sent, body, permit, delegate), permit, judgement, delegate, known, raw)
 
     async def _repaired(
         self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: datetime | None
@@ -278,10 +279,12 @@ class Walk:
             role, verdict = decision.role.value, decision.verdict.value
             self.observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
 
-    async def _read(self, raw: bytes, profile: Profile) -> Head | MessageProblem:
+    async def _read(self, raw: bytes, profile: Profile, *, is_checked: bool) -> Head | MessageProblem:
         """Read as :func:`relay.mail.reading.read_facts` does; of checked octets only a MIME structure takes long."""
-        long = 0 if isinstance(raw, CheckedOctets) else len(raw)
-        head = await self._aside(long, read_head, raw, profile)
+        if is_checked:
+            head = read_head(raw, profile, is_checked=True)
+        else:
+            head = await self._aside(len(raw), read_head, raw, profile)
         if isinstance(head, MessageProblem) or not head.has_parts:
             return head
         return await self._aside(len(raw), check_body, raw, head, profile) or head
@@ -304,7 +307,7 @@ def undecided(judgement: Judgement) -> list[IdentityArn]:
     ]
 
 
-def _mail(envelope: Envelope, raw: bytes, permit: Permit, delegate: Delegate) -> Mail:
+def _mail(envelope: Envelope, head: bytes, body: memoryview, permit: Permit, delegate: Delegate) -> Mail:
     sent_as_another = delegate.role is not None and delegate.name != NOTIFICATIONS  # that role is the operator's
     return Mail(
         source=str(permit.source),
@@ -312,13 +315,14 @@ def _mail(envelope: Envelope, raw: bytes, permit: Permit, delegate: Delegate) ->
         source_arn=permit.source_arn,
         from_arn=permit.from_arn,
         return_path_arn=permit.return_path_arn,
-        raw=raw,
+        raw=body,
         configuration_set=permit.configuration_set,
         tags=permit.tags,
         own=not (permit.sealed or sent_as_another),
         role=delegate.role,
         tenant=permit.tenant,
         api=permit.api,
+        head=head,
     )
 
 

@@ -17,19 +17,13 @@ _BOUNDS_MET: Final = Profile(
 _RECEIVED = re.compile(rb"Received:[ \t][!-~ \t]{1,980}(?:\r\n[ \t]+[!-~][!-~ \t]{0,980})*\r\n")
 
 
-def rewrite(
-    raw: bytes, facts: MessageFacts, received: str, profile: Profile = DEFAULT, *, section: Section | None = None
-) -> bytes | MessageProblem:
+def rewrite(raw: bytes, facts: MessageFacts, received: str, profile: Profile = DEFAULT) -> bytes | MessageProblem:
     """
     Return *raw* with *received* before it and without every X-SES-*, Return-Path and Bcc field.
-
-    Whole fields go, their folds with them; all other fields and the body stay octet for octet. The new header section
-    is read by the same scanner and must name the same author (rule P11).
 
     Args:
         raw, facts: A message and what :func:`relay.mail.reading.read_facts` read from it.
         received: One whole Received field, its final CRLF included.
-        section: What was read of *raw* before, if it is at hand.
 
     Returns:
         The octets to send; or the problem, when they would not be read as they were judged.
@@ -37,17 +31,41 @@ def rewrite(
     Raises:
         ValueError: *received* is not one Received field.
     """
+    try:
+        section = read_section(raw, profile)
+    except Broken as broken:
+        return broken.problem
+    head = rewrite_head(section, facts, received)
+    return head if isinstance(head, MessageProblem) else head + raw[section.body_start :]
+
+
+def rewrite_head(section: Section, facts: MessageFacts, received: str) -> bytes | MessageProblem:
+    """
+    Return the header section that is sent, with its empty line; the body stays as it is.
+
+    Whole fields go, their folds with them; all others stay octet for octet. What is sent is read by the same scanner
+    and must name the same author (rule P11).
+
+    Args:
+        section, facts: A message's header section, and what was read from it.
+        received: One whole Received field, its final CRLF included.
+
+    Returns:
+        The octets; or the problem, when they would not be read as they were judged.
+
+    Raises:
+        ValueError: *received* is not one Received field.
+    """
     trace = received.encode("ascii")
     if not _RECEIVED.fullmatch(trace):
         raise ValueError("not one Received field")
+    kept = [whole for whole, name, _ in section.fields if not is_steering(name)]
+    head = b"".join((trace, *kept, b"\r\n"))
     try:
-        section = section or read_section(raw, profile)
-        kept = [whole for whole, name, _ in section.fields if not is_steering(name)]
-        head = b"".join((trace, *kept, b"\r\n"))
         _check_same_reading(head, facts)
     except Broken as broken:
         return broken.problem
-    return b"".join((head, memoryview(raw)[section.body_start :]))
+    return head
 
 
 def _check_same_reading(head: bytes, facts: MessageFacts) -> None:

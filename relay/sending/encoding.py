@@ -49,15 +49,22 @@ def pieces(mail: Mail) -> Iterator[bytes]:
     """Yield the request body in order; a message of up to :data:`RAW_OCTETS_OF_PIECE` makes one piece."""
     is_form = mail.api is Api.RAW
     before, after = (_parameters(mail) + b"&RawMessage.Data=", b"") if is_form else _around(mail)
-    encode: Callable[[bytes], bytes] = _escaped if is_form else b64encode
-    raw, end = mail.raw, max(0, len(mail.raw) - 1) // RAW_OCTETS_OF_PIECE * RAW_OCTETS_OF_PIECE
-    for start in range(0, end, RAW_OCTETS_OF_PIECE):
-        yield before + encode(raw[start : start + RAW_OCTETS_OF_PIECE])
-        before = b""
-    yield before + encode(raw[end:]) + after
+    encode: Callable[[bytes | memoryview], bytes] = _escaped if is_form else b64encode
+    head, raw = mail.head, mail.raw
+    octets = len(head) + len(raw)
+    if octets <= RAW_OCTETS_OF_PIECE:
+        yield before + encode(b"".join((head, raw))) + after
+        return
+    raw = memoryview(raw)
+    start = max(RAW_OCTETS_OF_PIECE - len(head), -len(head) % 3)
+    end = start + max(0, len(raw) - start - 1) // RAW_OCTETS_OF_PIECE * RAW_OCTETS_OF_PIECE
+    yield before + encode(b"".join((head, raw[:start])))
+    for at in range(start, end, RAW_OCTETS_OF_PIECE):
+        yield encode(raw[at : at + RAW_OCTETS_OF_PIECE])
+    yield encode(raw[end:]) + after
 
 
-def _escaped(raw: bytes) -> bytes:
+def _escaped(raw: bytes | memoryview) -> bytes:
     return b64encode(raw).replace(b"+", b"%2B").replace(b"/", b"%2F").replace(b"=", b"%3D")
 
 

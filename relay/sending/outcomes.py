@@ -14,7 +14,8 @@ class Mail:
     """
     Everything SES is told (SES API Reference, "SendRawEmail"; v2, "SendEmail"); nothing of it is left to SES to infer.
 
-    ``source`` is the feedback address; ``destinations`` the recipients of this call; ``raw`` the message's bytes.
+    ``source`` is the feedback address; ``destinations`` the recipients of this call. The message is ``head`` and what
+    follows it, ``raw``: what is not changed is not copied.
     ``own``: SES judges the relay, whose operator is to blame for a no; else the delegate itself, and no is its answer.
     ``role``: whose session signs, and nothing else may; None for the relay's own key. ``tenant``: of SES; only the call
     of v2 has a word for it. ``api``: the call that takes it.
@@ -25,13 +26,14 @@ class Mail:
     source_arn: str
     from_arn: str
     return_path_arn: str
-    raw: bytes
+    raw: bytes | memoryview
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     own: bool = True
     role: AssumedRole | None = None
     tenant: str | None = None
     api: Api = Api.RAW
+    head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ from enum import Enum, auto
 from io import BytesIO
 from typing import Final
 
-from relay.mail.octets import CheckedOctets
-
 _END: Final = b"\r\n.\r\n"
 _CR: Final = 13
 #: A CR without its LF (of the last octet that is not known yet), or a line that begins with a dot.
@@ -88,7 +86,12 @@ class Content:
     def raw(self) -> bytes:
         """Return the message: dots un-stuffed, ending in CRLF, or empty. Call it once, at the end, without fault."""
         kept, self._kept = self._kept, BytesIO()
-        return kept.getvalue() if self._keeps_line_feeds else CheckedOctets(kept.getvalue())
+        return kept.getvalue()
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the message is known to be what :func:`relay.mail.octets.check_octets` passes."""
+        return self.fault is None and not self._keeps_line_feeds
 
     @property
     def _is_first(self) -> bool:

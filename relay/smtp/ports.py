@@ -32,13 +32,14 @@ class Reception(Protocol):
     def mends_line_feeds(self, session: Session) -> bool:
         """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
 
-    async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
+    async def receive(self, session: Session, envelope: Envelope, raw: bytes, *, is_checked: bool = False) -> Ending:
         """
         Decide and carry out. The client hears the ending's reply.
 
         Args:
             raw: The message as it came, dots un-stuffed, ending in CRLF (or empty), without bare CR and NUL, and
                 without bare LF unless they are mended. Line lengths and the header section have not been looked at.
+            is_checked: There is no bare LF either: :func:`relay.mail.octets.check_octets` would pass it.
 
         It is never cancelled because the client hung up, and bounds its own time.
         """

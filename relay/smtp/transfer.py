@@ -180,7 +180,7 @@ class Transfer(Authentication):
                 self._conclude(ending_of(*replies.OF_FAULT[content.fault]))
                 return
             self._transaction = None  # from here on the errand's to end, whatever becomes of this connection
-            errand = self._premises.run(self._hand_over(transaction, content.raw()))
+            errand = self._premises.run(self._hand_over(transaction, content.raw(), is_checked=content.is_checked))
             ending = await asyncio.shield(errand)
         finally:
             held.give_back()
@@ -220,10 +220,11 @@ class Transfer(Authentication):
             self._allow(since + limits.data_seconds + content.seen / limits.data_rate - self.loop.time())
             await self._inflow.anything()
 
-    async def _hand_over(self, transaction: Transaction, raw: bytes) -> Ending:
+    async def _hand_over(self, transaction: Transaction, raw: bytes, *, is_checked: bool) -> Ending:
         """Let the reception decide. Runs to its end, and is counted, also when the client is gone (W3)."""
         try:
-            ending = await self._premises.reception.receive(self._session(), transaction.sealed(), raw)
+            reception, session = self._premises.reception, self._session()
+            ending = await reception.receive(session, transaction.sealed(), raw, is_checked=is_checked)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again (W6)
             ending = ending_of(self._tell(error), Reason.INTERNAL)
         transaction.end(ending)

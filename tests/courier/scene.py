@@ -104,7 +104,7 @@ def taken(mail: Mail) -> Sent:
 
 def name_of(mail: Mail) -> str:
     """The queue id, from the Received field."""
-    return mail.raw.partition(b" id ")[2].partition(b";")[0].split()[0].decode()
+    return mail.head.partition(b" id ")[2].partition(b";")[0].split()[0].decode()
 
 
 def in_order(*answers: Outcome) -> Answer:

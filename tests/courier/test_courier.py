@@ -79,7 +79,7 @@ def test_what_is_due_is_sent_and_forgotten(policies: Path) -> None:
         assert one.ses.times == [0.0], "new mail does not wait for a glance"
         (_, mail) = one.ses.calls[0]
         assert mail.destinations == ("ann@example.net", "bob@example.net")
-        assert b"X-Relay-Attempt" not in mail.raw
+        assert b"X-Relay-Attempt" not in mail.head
 
     clockwork(story())
 
@@ -103,7 +103,7 @@ def test_what_surely_failed_is_tried_again_unmarked(policies: Path, trouble: Out
         assert waits.last.startswith(trouble.code)  # type: ignore[union-attr]  # none of them is Sent
         assert one.results == ["deferred", "deferred", "sent"]
         assert one.ses.sent == ["a1"]
-        assert all(b"X-Relay-Attempt" not in mail.raw for _, mail in one.ses.calls)
+        assert all(b"X-Relay-Attempt" not in mail.head for _, mail in one.ses.calls)
 
     clockwork(story())
 
@@ -122,9 +122,9 @@ def test_what_ses_may_have_waits_longer_and_is_marked(policies: Path) -> None:
         assert one.results == ["ambiguous", "sent"]
         first, second = one.ses.calls
         assert second[0] - first[0] >= 0.75 * Schedule().unsure
-        assert b"X-Relay-Attempt" not in first[1].raw
-        assert second[1].raw.startswith(MARK)
-        assert second[1].raw.count(b"X-Relay-Attempt") == 1
+        assert b"X-Relay-Attempt" not in first[1].head
+        assert second[1].head.startswith(MARK)
+        assert second[1].head.count(b"X-Relay-Attempt") == 1
 
     clockwork(story())
 
@@ -663,7 +663,7 @@ def test_a_call_that_was_handed_over_is_waited_for(policies: Path) -> None:
         assert before == (0, [])
         assert sorted(one.results) == ["ambiguous", "deferred", "refused", "sent", "sent", "sent"]
         assert sorted(one.ses.sent) == ["down", "silent"]
-        assert [name_of(mail) for _, mail in one.ses.calls if mail.raw.startswith(b"X-Relay-Attempt")] == ["silent"]
+        assert [name_of(mail) for _, mail in one.ses.calls if mail.head.startswith(b"X-Relay-Attempt")] == ["silent"]
         assert one.kept["refused"].state is State.FAILED
 
     clockwork(story())

@@ -82,6 +82,18 @@ def test_a_message_of_several_pieces_is_the_same_message(size):
     assert len(list(pieces(mail))) == len(list(pieces(large))) == max(1, -(-size // RAW_OCTETS_OF_PIECE))
 
 
+@pytest.mark.parametrize(
+    "head", [0, 1, 2, 500, RAW_OCTETS_OF_PIECE - 1, RAW_OCTETS_OF_PIECE, 2 * RAW_OCTETS_OF_PIECE + 1]
+)
+@pytest.mark.parametrize("rest", [0, 1, 1000, RAW_OCTETS_OF_PIECE, 3 * RAW_OCTETS_OF_PIECE + 2])
+def test_a_head_apart_makes_no_difference(head, rest):
+    raw = (bytes(range(256)) * ((head + rest) // 256 + 1))[: head + rest]
+    for api in Api:
+        whole = Mail("a@b.example", ("c@d.example",), "arn:s", "arn:f", "arn:r", raw, api=api)
+        apart = replace(whole, head=raw[:head], raw=memoryview(raw)[head:])
+        assert body(apart) == body(whole)
+
+
 def test_the_three_arns_are_always_said():
     mail = Mail("a@b.example", ("c@d.example", "e+f@g.example"), "arn:s", "arn:f", "arn:r", b"m", "set", (("k", "v"),))
 

@@ -71,7 +71,7 @@ class Reception:
     def mends_line_feeds(self, session: Session) -> bool:
         return self.mends
 
-    async def receive(self, session: Session, envelope: Envelope, raw: bytes) -> Ending:
+    async def receive(self, session: Session, envelope: Envelope, raw: bytes, *, is_checked: bool = False) -> Ending:
         if self.before is not None:
             await self.before()
         if b"from:" not in raw.partition(b"\r\n\r\n")[0].lower():

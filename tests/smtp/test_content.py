@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.mail.octets import CheckedOctets, check_octets
+from relay.mail.octets import check_octets
 from relay.smtp.content import Content, Fault
 
 #: Octets in which ends, false ends, stuffed dots and bare octets are likely.
@@ -66,11 +66,12 @@ def test_any_octets_in_any_pieces_are_read_alike(pieces, cuts):
         assert content.fault is None
         raw = content.raw()
         assert raw == unstuffed(message)
-        assert isinstance(raw, CheckedOctets)
-        check_octets(bytes(raw))
+        assert content.is_checked
+        check_octets(raw)
         assert content.size == len(unstuffed(message))
     else:
         assert content.fault is Fault.BARE_OCTETS
+        assert not content.is_checked
 
 
 @settings(max_examples=300, deadline=None)
