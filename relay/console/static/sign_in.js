@@ -7,7 +7,8 @@ export function signIn(done) {
   const token = input("token", { type: "password", autocomplete: "current-password", required: true, maxlength: 4096 });
   const said = h("p", { class: "note bad", role: "alert", hidden: true });
   const button = h("button", { type: "submit" }, "Sign in");
-  const form = h("form", { class: "narrow" }, field("Token", token, "One of [[admin.token]], or of admin.token_file."), h("div", { class: "actions" }, button), said);
+  const name = input("username", { autocomplete: "username", value: window.location.host, hidden: true }); // for password managers
+  const form = h("form", { class: "narrow" }, name, field("Token", token, "One of [[admin.token]], or of admin.token_file."), h("div", { class: "actions" }, button), said);
   const refuse = (words) => {
     said.replaceChildren(words);
     said.hidden = false;

@@ -23,7 +23,7 @@ function rows(told) {
     ["Reason", (row) => row.reason === "none" ? muted("none") : value(row.reason)],
     ["Messages", (row) => sum(row.counts).toLocaleString()],
     ["The hour", (row) => sparkline(row.counts, `${named(row.delegate)}, ${row.outcome}`)],
-    ["", (row) => link(place("decisions", { delegate: row.delegate, outcome: row.outcome, reason: row.reason }), "decisions", h("span", { class: "unseen" }, ` of ${named(row.delegate)}, ${row.outcome}, ${row.reason}`))],
+    ["Look at", (row) => link(place("decisions", { delegate: row.delegate, outcome: row.outcome, reason: row.reason }), "decisions", h("span", { class: "unseen" }, ` of ${named(row.delegate)}, ${row.outcome}, ${row.reason}`))],
   ], told.series, { empty: "No message in the last hour." });
 }
 
