@@ -22,8 +22,8 @@ _PEERS: Final = 1024
 #: Prefixes and failures remembered; the prefix longest untouched is forgotten first: a botnet cannot fill memory.
 _REMEMBERED: Final = 50_000
 _FAILURES: Final = 200_000
-#: Prefixes that one other door may have connections of; it has no more clients than that.
-MOST_ELSEWHERE: Final = 50_000
+#: Prefixes that other doors are remembered to have connections of, counted at each.
+MOST_ELSEWHERE: Final = 200_000
 #: Of one prefix. More than any day's budget is no use, and none where it is lifted.
 _FAILURES_OF_ONE: Final = 1000
 
@@ -53,6 +53,7 @@ class Crowd:
         self._by_prefix: Counter[Prefix] = Counter()
         self._elsewhere: dict[str, dict[Prefix, int]] = {}
         self._sums: Counter[Prefix] = Counter()
+        self._held = 0
 
     def of(self, prefix: Prefix) -> int:
         """Count the open connections of one prefix, here and elsewhere."""
@@ -92,18 +93,22 @@ class Crowd:
         """
         Learn how many connections of these prefixes are open at *source*, in place of what it said of them before.
 
-        What it holds beyond :data:`MOST_ELSEWHERE` prefixes is not counted.
+        What all sources hold beyond :data:`MOST_ELSEWHERE` prefixes is not counted.
         """
         held = self._elsewhere.setdefault(source, {})
         for prefix, count in counts.items():
-            if count <= 0 or prefix in held or len(held) < MOST_ELSEWHERE:
-                _count(self._sums, prefix, max(count, 0) - held.pop(prefix, 0))
-                if count > 0:
-                    held[prefix] = count
+            before = held.pop(prefix, 0)
+            self._held -= before > 0
+            if count > 0 and self._held < MOST_ELSEWHERE:
+                held[prefix] = count
+                self._held += 1
+            _count(self._sums, prefix, held.get(prefix, 0) - before)
 
     def without(self, source: str) -> None:
         """Forget what *source* said: it is gone, or says all of it anew."""
-        for prefix, count in self._elsewhere.pop(source, {}).items():
+        held = self._elsewhere.pop(source, {})
+        self._held -= len(held)
+        for prefix, count in held.items():
             _count(self._sums, prefix, -count)
 
 
