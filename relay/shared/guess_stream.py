@@ -114,7 +114,7 @@ class GuessStream:
             for entry, fields in entries:
                 self._last = entry.decode()
                 with suppress(*_NONSENSE):
-                    self._count(fields[1], max(0.0, (now - _order(self._last)[0]) / 1000))
+                    self._count(fields[1], max(0.0, now / 1000 - _told_at(self._last)))
             self.is_behind = self._is_overheard or len(entries) == PAGE
 
     def _missed(self) -> None:
@@ -130,7 +130,7 @@ class GuessStream:
             name, _, text = payload.partition(b" ")
             entry = name.decode("ascii")
             self._count(text, 0.0)
-            if _order(entry)[0] / 1000 < self._clock() + self._ahead + _PLAUSIBLE:
+            if _told_at(entry) < self._clock() + self._ahead + _PLAUSIBLE:
                 self._last = entry
 
     def _count(self, text: bytes, ago: float) -> None:
@@ -154,12 +154,11 @@ class GuessStream:
                 self._heard(Guess((version, prefix), mark, Tried(tried)), ago + before)
 
 
-def _order(entry: str) -> tuple[int, int]:
+def _told_at(entry: str) -> float:
     """
-    Return where an entry stands among others.
+    Return when an entry was told, by the server's clock.
 
     Raises:
         ValueError: It names none.
     """
-    time, _, number = entry.partition("-")
-    return int(time), int(number)
+    return int(entry.partition("-")[0]) / 1000
