@@ -9,7 +9,9 @@ import yaml
 from tests.docs.pages import ROOT
 
 FOLDER: Final = ROOT / "config" / "kubernetes"
-NAMES: Final = sorted(path.name for path in FOLDER.glob("*.yaml"))
+FILES: Final = sorted(path.name for path in FOLDER.glob("*.yaml"))
+#: Of those the ones with a relay; the others go beside one of them.
+NAMES: Final = [name for name in FILES if "kind: Deployment\n" in (FOLDER / name).read_text("utf-8")]
 
 
 def manifests_of(name: str) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 The part of the Kubernetes API that the manifests use, as shapes: a key that is not here is a mistake, or a line to add.
 
 A shape is a type or several, the one value there is, a list of one shape, a dict from key to shape (``!`` after a key
-that must be there), or ``{str: shape}`` for any keys. Source: Kubernetes API Reference v1.32.
+that must be there), or ``{str: shape}`` for any keys. Sources: Kubernetes API Reference v1.32; Prometheus Operator,
+API reference.
 """
 
 from typing import Any, Final
@@ -79,7 +80,41 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
             "template!": {"metadata!": {"labels!": MAP}, "spec!": POD},
         }
     },
-    "v1/Service": {"spec!": {"selector!": MAP, "ports!": [{"name!": str, "port!": int, "targetPort!": PORT}]}},
+    "v1/Service": {
+        "spec!": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": bool,
+            "selector!": MAP,
+            "ports!": [{"name!": str, "port!": int, "targetPort!": PORT}],
+        }
+    },
+    "monitoring.coreos.com/v1/ServiceMonitor": {
+        "spec!": {
+            "jobLabel": str,
+            "selector!": SELECTOR,
+            "endpoints!": [{"port!": str, "path": str, "interval": str}],
+        }
+    },
+    "autoscaling/v2/HorizontalPodAutoscaler": {
+        "spec!": {
+            "scaleTargetRef!": {"apiVersion!": str, "kind!": str, "name!": str},
+            "minReplicas": int,
+            "maxReplicas!": int,
+            "metrics!": [
+                {
+                    "type!": "Pods",
+                    "pods!": {
+                        "metric!": {"name!": str},
+                        "target!": {"type!": "AverageValue", "averageValue!": str},
+                    },
+                }
+            ],
+            "behavior": {
+                "scaleDown": {"stabilizationWindowSeconds!": int},
+                "scaleUp": {"stabilizationWindowSeconds!": int},
+            },
+        }
+    },
     "policy/v1/PodDisruptionBudget": {"spec!": {"minAvailable!": int, "selector!": SELECTOR}},
     "networking.k8s.io/v1/NetworkPolicy": {
         "spec!": {

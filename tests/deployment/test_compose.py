@@ -66,3 +66,46 @@ def test_settings_are_good(service, tmp_path):
     reading = read_settings(None, environ)
 
     assert [str(each) for each in (*reading.problems, *reading.warnings)] == []
+
+
+@pytest.fixture
+def fleet() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((CONFIG / "compose-fleet.yaml").read_text())
+    return found
+
+
+def test_a_fleet_is_three_of_the_same_that_share_one_redis(fleet, tmp_path):
+    """Their settings are good, their doors on this machine differ, and Redis keeps what it acknowledges."""
+    services = fleet["services"]
+    relays = [services[f"relay-{number}"] for number in (1, 2, 3)]
+    environ = {key: value.replace("$$", "$") for key, value in relays[0]["environment"].items()}
+    (tmp_path / "admin-token").write_text("a secret of its own\n")
+    (tmp_path / "admin-token").chmod(0o400)
+    environ["SES_RELAY__ADMIN__TOKEN_FILE"] = str(tmp_path / "admin-token")
+    environ["SES_RELAY__POLICIES__DIRECTORY"] = str(CONFIG / "demo" / "policies")
+    reading = read_settings(None, environ)
+
+    assert [str(each) for each in (*reading.problems, *reading.warnings)] == []
+    assert len({port for each in relays for port in each["ports"]}) == 6
+    assert all({**each, "ports": []} == {**relays[0], "ports": []} for each in relays)
+    assert environ["SES_RELAY__SHARED__URL"] == "redis://redis:6379"
+    redis = " ".join(services["redis"]["command"])
+    assert "--appendonly yes --appendfsync always" in redis
+    assert "--maxmemory-policy noeviction" in redis
+
+
+def test_a_fleet_is_confined_and_of_this_release(fleet):
+    """Only this machine reaches it; Prometheus scrapes every relay; what is named is there."""
+    services = fleet["services"]
+    for name, each in services.items():
+        assert all(port.startswith("127.0.0.1:") for port in each.get("ports", ())), name
+        if "build" in each or each["image"].startswith("ses-relay"):
+            assert each["image"] == f"ses-relay:{relay.__version__}"
+        assert set(each.get("depends_on", ())) <= set(services)
+    for name in ("relay-1", "ses"):
+        test_it_is_confined(services[name])
+    scrape = yaml.safe_load((CONFIG / "prometheus" / "fleet.yaml").read_text())
+    [job] = scrape["scrape_configs"]
+    assert job["job_name"] == "ses-relay"
+    assert job["static_configs"][0]["targets"] == [f"relay-{number}:8025" for number in (1, 2, 3)]
+    assert all((CONFIG / "prometheus" / name).is_file() for name in scrape["rule_files"])

@@ -10,6 +10,7 @@ from relay.policy.document import Policy, parse_policy
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
 from tests.deployment.manifests import (
+    FILES,
     NAMES,
     at_home,
     containers_of,
@@ -21,9 +22,10 @@ from tests.deployment.manifests import (
     relay_of,
 )
 from tests.deployment.shapes import misfits_of
+from tests.docs.pages import text_of
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_every_key_is_one_that_the_api_knows(name):
     assert [misfit for each in manifests_of(name) for misfit in misfits_of(each)] == []
 
@@ -136,3 +138,26 @@ def test_policies_are_policies_of_their_identity(name, tmp_path):
 
 def policies_of(name: str) -> str:
     return next(str(mount["mountPath"]) for mount in relay_of(name)["volumeMounts"] if mount["name"] == "policies")
+
+
+def test_what_scales_and_scrapes_meets_what_it_is_for():
+    """The relay of central.yaml, its admin port, metrics that it has, or that the docs make of those."""
+    beside, main = "with-prometheus.yaml", "central.yaml"
+    relays, scaler = one(main, "Deployment"), one(beside, "HorizontalPodAutoscaler")["spec"]
+    target = scaler["scaleTargetRef"]
+    assert (target["apiVersion"], target["kind"]) == (relays["apiVersion"], relays["kind"])
+    assert {each["metadata"]["namespace"] for each in manifests_of(beside)} == {relays["metadata"]["namespace"]}
+    assert target["name"] == relays["metadata"]["name"]
+    assert scaler["minReplicas"] > one(main, "PodDisruptionBudget")["spec"]["minAvailable"]
+
+    service, monitor = one(beside, "Service"), one(beside, "ServiceMonitor")["spec"]
+    assert service["spec"]["selector"] == relays["spec"]["template"]["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert service["metadata"]["labels"][monitor["jobLabel"]] == "ses-relay"
+    [endpoint], [port] = monitor["endpoints"], service["spec"]["ports"]
+    assert (endpoint["port"], port["targetPort"]) == (port["name"], "admin")
+
+    asked = {each["pods"]["metric"]["name"] for each in scaler["metrics"]}
+    reference, page = text_of("docs/reference/metrics.md"), text_of("docs/how-to/deploy-kubernetes.md")
+    for name in asked:
+        assert f"`{name}`" in reference or f"as: {name}" in page, name

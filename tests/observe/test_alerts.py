@@ -60,6 +60,7 @@ RECORDED = rules("rules.yaml")
     [
         ("check", "rules", "rules.yaml", "alerts.yaml"),
         ("check", "config", "scrape.yaml"),
+        ("check", "config", "fleet.yaml"),
         ("test", "rules", *TESTS),
     ],
     ids=" ".join,
