@@ -182,11 +182,11 @@ class Relay:
             region=settings.ses.region,
         )
         self._ses.roles.mended = self._role_mended
-        self.directory = directory_of(settings, self.observe, keeps=True)
+        self._sharing = Sharing(settings, self.observe)
+        self.directory = directory_of(settings, self.observe, keeps=True, share=self._sharing.policies)
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
-        self._sharing = Sharing(settings, self.observe)
         self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe, fleet=self._sharing.fleet)
         self._feedback = Feedback(feedback_of(settings), self.observe, sender_of=senders.find)
         self._pacer.shares.restraint = self._feedback.restraint
@@ -255,6 +255,7 @@ class Relay:
             await self._credentials.start()
         self._ses.roles.want(roles_of(self._settings))
         await asyncio.gather(self._registry.start(), self._ses.roles.start(ROLES_PATIENCE_SECONDS))
+        await self._sharing.begin(self.directory)
         await asyncio.to_thread(self.directory.refresh)
         self._trail.start()
         if self._needs_caller():
@@ -317,6 +318,7 @@ class Relay:
 
     async def _open_door(self) -> None:
         """Let clients in: to this process, or to its workers."""
+        await self._sharing.watch(self._front, self._door.crowd if self._workers is None else None)
         if self._workers is not None:
             await self._workers.open(self._orders())
             return
@@ -407,7 +409,9 @@ class Relay:
     async def _change_directory(self) -> None:
         """Read policies from where the settings now say; what is known already of the same owners stays known."""
         before = self.directory
-        directory = directory_of(self._settings, self.observe, keeps=True, before=before)
+        share = self._sharing.policies
+        directory = directory_of(self._settings, self.observe, keeps=True, before=before, share=share)
+        await self._sharing.begin(directory)
         await asyncio.to_thread(directory.refresh)
         if self._refreshing is not None:
             self._refreshing.cancel()

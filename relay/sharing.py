@@ -1,14 +1,23 @@
 """What this relay shares with others through a Redis (``shared.url``), put together; nothing without one."""
 
+import asyncio
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from relay.console.readiness import Check, Readiness
+from relay.identities.ports import Directory
+from relay.identities.ses_answers import Clocks
+from relay.identities.ses_directory import SesDirectory
+from relay.identities.several import parts_of
 from relay.observe.events import Observer
 from relay.settings.model import Settings
+from relay.smtp.budgets import Crowd
+from relay.words.freshness import Terms
 
 if TYPE_CHECKING:  # redis is an extra, and takes a moment of every start
+    from relay.shared.budgets import Door
     from relay.shared.fleet import RelayFleet
 
 
@@ -23,6 +32,37 @@ class Sharing:
         url = settings.shared.url
         self.fleet = None if url is None else _fleet_at(url.get_secret_value(), observe)
         self.engine = None if self.fleet is None else self.fleet.engine
+        self._observe = observe
+        self._running: asyncio.Task[None] | None = None
+
+    def policies(self, own: SesDirectory, terms: Terms, clocks: Clocks, endpoint: str) -> Directory:
+        """Return *own*, in step with the directories of other relays that ask the SES at *endpoint*."""
+        if self.engine is None:
+            return own
+        from relay.shared.policies import SharedDirectory  # noqa: PLC0415 - an extra that few need
+
+        return SharedDirectory(own, self.engine, terms=terms, clocks=clocks, observe=self._observe, endpoint=endpoint)
+
+    async def begin(self, directory: Directory) -> None:
+        """Let *directory* learn what other relays know, before it asks SES."""
+        if self.engine is not None:
+            from relay.shared.policies import SharedDirectory  # noqa: PLC0415 - an extra that few need
+
+            shared = [part for part in parts_of(directory) if isinstance(part, SharedDirectory)]
+            await asyncio.gather(*[part.begin() for part in shared])
+
+    async def watch(self, front: "Door", crowd: Crowd | None) -> None:
+        """
+        Let what clients do at the doors of other relays count at *front*, which is about to open.
+
+        *crowd*: its connections; None where they are not counted in this process.
+        """
+        if self.engine is not None:
+            from relay.shared.budgets import SharedBudgets  # noqa: PLC0415 - an extra that few need
+
+            budgets = SharedBudgets(self.engine, front, crowd, self._observe)
+            await budgets.begin()
+            self._running = asyncio.create_task(budgets.run(), name="budgets")
 
     async def start(self) -> None:
         """Find the engine, or go on without it until it is found."""
@@ -32,6 +72,10 @@ class Sharing:
 
     async def close(self) -> None:
         """Leave the others; what this relay held is theirs."""
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._running
         if self.engine is not None and self.fleet is not None:
             await self.fleet.close()
             await self.engine.close()

@@ -32,7 +32,7 @@ from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Owner
 from relay.identities.ses_answers import Clocks
 from relay.identities.ses_directory import Books, SesDirectory
-from relay.identities.several import SeveralDirectories
+from relay.identities.several import SeveralDirectories, parts_of
 from relay.identities.snapshot import Snapshot
 from relay.judgement.observing import NEVER, observed_until
 from relay.judgement.rules import Rules
@@ -101,12 +101,18 @@ def pinned_of(settings: Settings) -> set[str]:
 
 
 def directory_of(
-    settings: Settings, observe: Observer, *, keeps: bool = False, before: Directory | None = None
+    settings: Settings,
+    observe: Observer,
+    *,
+    keeps: bool = False,
+    before: Directory | None = None,
+    share: Callable[[SesDirectory, Terms, Clocks, str], Directory] | None = None,
 ) -> Directory:
     """
     Return the sources of policies; those of sealed owners are not looked for.
 
-    *keeps*: what is read is written where the settings say. *before*: what this directory knows is kept.
+    *keeps*: what is read is written where the settings say. *before*: what this directory knows is kept. *share*: makes
+    a directory of SES one that is in step with those of other relays.
     """
     parts: list[Directory] = [] if (folder := folder_of(settings, observe, keeps=keeps)) is None else [folder]
     places = places_of(settings)
@@ -114,19 +120,14 @@ def directory_of(
         books = Books(keeper_of(settings), snapshot_of(settings)) if keeps else Books(None, snapshot_of(settings))
         accounts = Accounts(accesses_of(settings), endpoint_url=endpoint_of(settings), pace=AtOnce(), tries=1)
         clocks = Clocks(time.time, time.monotonic, random.random)
-        older = [each for each in parts_of(before) if isinstance(each, SesDirectory)]
+        owned = [getattr(each, "own", each) for each in parts_of(before)]  # a shared one has one of its own within
+        older = [each for each in owned if isinstance(each, SesDirectory)]
         terms, kept = terms_of(settings), older[0] if older else None
-        parts.append(SesDirectory(places, accounts, terms, observe, books=books, clocks=clocks, before=kept))
+        own = SesDirectory(places, accounts, terms, observe, books=books, clocks=clocks, before=kept)
+        parts.append(own if share is None else share(own, terms, clocks, endpoint_of(settings) or "aws"))
     if not parts:
         return NoDirectory()
     return parts[0] if len(parts) == 1 else SeveralDirectories(parts)
-
-
-def parts_of(directory: Directory | None) -> tuple[Directory, ...]:
-    """Return the directories that one is made of."""
-    if directory is None:
-        return ()
-    return directory.parts if isinstance(directory, SeveralDirectories) else (directory,)
 
 
 def folder_of(settings: Settings, observe: Observer, *, keeps: bool = False) -> FolderDirectory | None:

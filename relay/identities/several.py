@@ -74,3 +74,10 @@ class SeveralDirectories:
         async with asyncio.TaskGroup() as group:
             for part in self.parts:
                 group.create_task(part.run())
+
+
+def parts_of(directory: Directory | None) -> tuple[Directory, ...]:
+    """Return the directories that one is made of."""
+    if directory is None:
+        return ()
+    return directory.parts if isinstance(directory, SeveralDirectories) else (directory,)

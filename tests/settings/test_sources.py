@@ -8,9 +8,9 @@ import pytest
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ses_directory import SesDirectory
-from relay.identities.several import SeveralDirectories
+from relay.identities.several import SeveralDirectories, parts_of
 from relay.settings import read_settings
-from relay.translation import directory_of, parts_of, places_of, snapshot_of, terms_of
+from relay.translation import directory_of, places_of, snapshot_of, terms_of
 from tests.settings.conftest import completed, good
 
 EIGHT = '[[policies.owner]]\naccount = "888888888888"\nregions = ["us-east-1"]\n'
