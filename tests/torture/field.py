@@ -240,7 +240,11 @@ def tampered(relay: RunningRelay, tool: str, calls: str, how: str) -> Iterator[N
         yield
     finally:
         tracer.terminate()
-        tracer.wait(20)
+        try:
+            tracer.wait(5)
+        except subprocess.TimeoutExpired:  # it may wait for a thread that died beside the one it killed
+            tracer.kill()
+            tracer.wait()
 
 
 def threads_of(process: int) -> list[Path]:
