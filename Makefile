@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
-.PHONY: run test lint site attacks torture bench bounds differential fuzz mutate format docs image image-test help clean
+.PHONY: run test lint site attacks torture bench bounds differential fuzz mutate format docs image image-test help clean screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ docs: .venv/.dev ## write what is generated: relay.toml.example and docs/referen
 
 site: .venv/.dev ## the documentation as a site, into .site: what CI builds, with every link and anchor held
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+screenshots: .venv/.dev ## the pictures of the console in docs/images, made anew
+	@$(BIN)/python -m tests.screenshots
 
 image: ## the container image
 	docker build -t ses-relay .

@@ -56,6 +56,7 @@ def greeting(addresses: Mapping[str, Any], program: str) -> str:
     smtp = addresses["listeners"][0]
     host, _, port = smtp.rpartition(":")
     places = {
+        f"http://{addresses['admin']}/": "the console, in a browser",
         f"http://{addresses['ses']}/_local/messages": "what reached the embedded SES",
         f"http://{addresses['admin']}/readyz?verbose": "whether mail can be sent",
         f"http://{addresses['admin']}/metrics": "what was counted",

@@ -11,8 +11,8 @@ const hatch = () => svg("defs", null, svg("pattern", { id: "hatch", width: 5, he
 
 const sum = (counts) => counts.reduce((total, each) => total + each, 0);
 
-// Messages a minute, one column each, by how they ended; what did not go is hatched as well as coloured.
-export function columns(series, since, step) {
+// Messages a minute, one column each, by how they ended; what did not go is hatched as well as coloured. With the highest.
+export function columns(series, step) {
   const spans = Math.max(1, ...series.map((row) => row.counts.length));
   const byOutcome = OUTCOMES.map((outcome) => series.filter((row) => row.outcome === outcome).map((row) => row.counts))
     .map((rows) => Array.from({ length: spans }, (_, index) => sum(rows.map((counts) => counts[index] ?? 0))));
@@ -28,8 +28,9 @@ export function columns(series, since, step) {
     });
   });
   const told = OUTCOMES.map((outcome, place) => `${sum(byOutcome[place])} ${outcome}`).join(", ");
-  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", preserveAspectRatio: "none", "aria-label": `Messages of the last ${Math.round((spans * step) / 60)} minutes: ${told}; at most ${most} a minute` },
+  const picture = svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", preserveAspectRatio: "none", "aria-label": `Messages of the last ${Math.round((spans * step) / 60)} minutes: ${told}; at most ${most} a minute` },
     hatch(), svg("line", { class: "axis", x1: 0, x2: WIDTH, y1: HEIGHT - 0.5, y2: HEIGHT - 0.5 }), bars);
+  return [picture, most];
 }
 
 // One row's hour, as small as a word.

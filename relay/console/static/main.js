@@ -98,7 +98,15 @@ async function render() {
   if (signal.aborted) return;
   main.replaceChildren(heading, ...[found].flat(Infinity).filter(Boolean));
   main.removeAttribute("aria-busy");
-  if (moved) focus(heading);
+  arrive(heading);
+}
+
+// A new page is read from its beginning, and seen from its top; the first one is where the browser has it.
+function arrive(heading) {
+  if (moved) {
+    heading.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
   moved = true;
 }
 
@@ -116,8 +124,7 @@ async function begin() {
   const heading = h("h1", { tabindex: "-1" }, "Sign in");
   document.title = "Sign in - ses-relay";
   main.replaceChildren(heading, signIn(enter));
-  if (moved) focus(heading);
-  moved = true;
+  arrive(heading);
 }
 
 async function enter(known) {

@@ -37,9 +37,10 @@ export async function show({ query, signal, go }) {
   const [chart, list, when] = [h("div"), h("div"), h("p", { class: "muted" })];
   const look = async () => {
     const told = await get(path(["api", "traffic"], { delegate: only }), signal);
-    chart.replaceChildren(totals(told.series), columns(told.series, told.since, told.step));
+    const [picture, most] = columns(told.series, told.step);
+    chart.replaceChildren(totals(told.series), picture);
     list.replaceChildren(rows(told), told.left_out ? h("p", { class: "muted" }, `and ${told.left_out} messages of others`) : "");
-    when.replaceChildren("Minute by minute since ", time(told.since), ", counted anew every five seconds.");
+    when.replaceChildren("Minute by minute since ", time(told.since), `; the highest column is ${most.toLocaleString()}. Counted anew every five seconds.`);
   };
   await look();
   every(5, () => look().catch(() => when.replaceChildren("The relay does not answer: these are the last numbers.")), signal);
