@@ -11,7 +11,9 @@ RUN python3 -m venv /opt/ses-relay
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY relay/__init__.py relay/__init__.py
 COPY config/demo config/demo
-RUN /opt/ses-relay/bin/pip install --no-cache-dir --constraint constraints.txt .
+# There is no pip in the image: what settings may ask for is there, but for oauth (tokens of delegates), whose cryptography is 16 MB.
+ARG EXTRAS=htpasswd,redis,yaml
+RUN /opt/ses-relay/bin/pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 COPY relay relay
 RUN /opt/ses-relay/bin/pip install --no-cache-dir --no-deps --force-reinstall . \
     && /opt/ses-relay/bin/pip uninstall --yes --quiet pip setuptools

@@ -26,7 +26,7 @@ def service(project: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_it_is_confined(service):
+def test_it_is_confined(service: dict[str, Any]) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
