@@ -1,7 +1,6 @@
 """Rule P1 is looked for in windows: where a window ends makes no difference."""
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from relay.mail import octets
 from relay.mail.octets import check_octets
 from relay.mail.problems import Broken
-from relay.mail.reading import read_head
-from tests.mail.letters import attacks, messages
 
 PIECES = st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"a", b"\r\n\r\n"]), max_size=12).map(b"".join)
 
@@ -40,16 +37,3 @@ def test_what_is_bare_is_found_wherever_windows_end(raw: bytes) -> None:
         assert int(named[1]) in lines
     else:
         assert bare is None
-
-
-@pytest.mark.parametrize("case", attacks() + messages(), ids=lambda case: case.get("id") or case["name"])
-def test_octets_that_were_checked_are_read_alike(case: dict[str, Any]) -> None:
-    """The street door looks at every octet as it comes; once more would change nothing, and what it passes is told."""
-    raw = case["raw"]
-    read, problem = read_head(raw), None
-    try:
-        check_octets(raw)
-    except Broken as broken:
-        problem = broken.problem
-
-    assert read == (problem or read_head(raw, is_checked=True))

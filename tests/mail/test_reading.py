@@ -1,12 +1,15 @@
 """The reader: the cases of this project, and what no case can say."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from relay.mail.facts import DisplayName, MessageFacts, MessageProblem
+from relay.mail.octets import check_octets
+from relay.mail.problems import Broken
 from relay.mail.profile import DEFAULT, Profile
-from relay.mail.reading import read_facts
+from relay.mail.reading import read_facts, read_head
 from relay.words.endings import Reason
 from tests.mail.letters import ARN, attacks, letter, messages
 
@@ -65,6 +68,17 @@ def test_message(case: dict[str, Any]):
         arns = {"x-ses-source-arn": reading.source_arn, "x-ses-from-arn": reading.from_arn}
         arns["x-ses-return-path-arn"] = reading.return_path_arn
         assert {name: value for name, value in arns.items() if value} == {case["arn"]: ARN}
+
+
+def test_octets_that_the_street_door_checked_read_the_same_without_another_look():
+    looked_at = 0
+    for case in ATTACKS + messages():
+        with suppress(Broken):
+            check_octets(case["raw"])
+            assert read_head(case["raw"], is_checked=True) == read_head(case["raw"])
+            looked_at += 1
+
+    assert looked_at > 100
 
 
 @pytest.mark.parametrize("case", ATTACKS + messages(), ids=lambda case: case.get("id") or case["name"])
