@@ -84,15 +84,12 @@ class _Message:
     session: Session
     envelope: Envelope
     prepared: Prepared
+    turn: Turn
 
     @property
     def is_divided(self) -> bool:
         """Whether it takes several calls: one reply could not tell what became of each."""
         return len(self.envelope.forward_paths) > MOST_RECIPIENTS
-
-    @property
-    def turn(self) -> Turn:
-        return Turn(self.prepared.lane, self.session.delegate, len(self.envelope.forward_paths))
 
 
 class Reception:
@@ -153,7 +150,8 @@ class Reception:
         elif barred is not None:
             ending = replace(_postponed(barred), facts=prepared.known)
         else:
-            ending = await self._deliver(_Message(session, envelope, prepared))
+            turn = Turn(prepared.lane, session.delegate, len(envelope.forward_paths))
+            ending = await self._deliver(_Message(session, envelope, prepared, turn))
         return with_decision(ending, envelope.id)
 
     async def _deliver(self, message: _Message) -> Ending:

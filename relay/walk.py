@@ -47,6 +47,8 @@ LARGE: Final = 1 << 18
 LOOK_PATIENCE: Final = 2.0
 #: Seconds in which an identity is read again no more than once for SES having refused what we allowed.
 DOUBT_PAUSE: Final = 60.0
+#: Judgements of which it is remembered what is told of them; one more, and all are forgotten.
+MOST_RETOLD: Final = 256
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
 NOT_KNOWN: Final = Ending(
     Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
@@ -82,7 +84,7 @@ class Prepared:
     What may go to SES: the call, the judgement that permits it, and what the decision record knows by now.
 
     ``mail`` is for all recipients: one call, or as many as :meth:`to` makes of it. ``known`` grows while the message
-    goes on. ``judged`` are the octets that were judged: what came, repaired.
+    goes on. ``judged`` are the octets that were judged: what came, repaired. ``lane``: the way it takes through SES.
     """
 
     mail: Mail
@@ -91,19 +93,22 @@ class Prepared:
     delegate: Delegate
     known: dict[str, Any]
     judged: bytes
-
-    @property
-    def lane(self) -> Lane:
-        """The way it takes through SES. Who lacks ``ses:SendEmail`` alone may send small messages all the same."""
-        permit, role = self.permit, self.mail.role
-        identity = permit.from_arn if permit.api is Api.RAW else f"{permit.from_arn} {permit.api}"
-        if role is None:
-            return Lane(OWN, permit.region, identity)
-        return Lane(role.account, permit.region, identity, role.principal)
+    lane: Lane
 
     def to(self, recipients: tuple[str, ...]) -> "Prepared":
         """Return the same message, as it goes to some of its recipients."""
         return replace(self, mail=replace(self.mail, destinations=recipients))
+
+
+class _Retelling:
+    """What is told of a judgement, made once for all the messages that it is remembered for."""
+
+    __slots__ = ("heard", "judgement", "roles")
+
+    def __init__(self, judgement: Judgement, delegate: Delegate) -> None:
+        self.judgement = judgement
+        self.roles = tuple(map(role_record, judgement.decisions))
+        self.heard = tuple(_heard_of(decision, judgement, delegate) for decision in judgement.decisions)
 
 
 class Walk:
@@ -115,6 +120,7 @@ class Walk:
         self.observe = observe
         self.clocks = clocks
         self._memory = Memory()
+        self._retold: dict[int, _Retelling] = {}
         self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
 
@@ -129,8 +135,8 @@ class Walk:
         judgement = self._memory.judge_early(choice, envelope.reverse_path)
         if judgement is None:
             return None
-        self._tell(judgement, delegate)
-        return with_decision(_refusal(judgement, _record_of(None, judgement, envelope)), envelope.id)
+        told = self._tell(judgement, delegate)
+        return with_decision(_refusal(judgement, _record_of(None, told, envelope)), envelope.id)
 
     def mends_line_feeds(self, session: Session) -> bool:
         """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
@@ -166,7 +172,8 @@ class Walk:
             return _malformed(explained(head, repaired), repairs)
         facts = head.facts
         judgement, seconds = await self._judged(facts, envelope, delegate, Bulk(len(raw), batches))
-        known = repairs | _record_of(facts, judgement, envelope, seconds=seconds)
+        told = self._tell(judgement, delegate)
+        known = repairs | _record_of(facts, told, envelope, seconds=seconds)
         if judgement.permit is None:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
@@ -178,7 +185,8 @@ class Walk:
             sent = f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii") + sent
         permit, body = judgement.permit, memoryview(raw)[head.section.body_start :]
         known |= {"region": permit.region, "account": permit.account}
-        return Prepared(_mail(envelope, sent, body, permit, delegate), permit, judgement, delegate, known, raw)
+        mail = _mail(envelope, sent, body, permit, delegate)
+        return Prepared(mail, permit, judgement, delegate, known, raw, _lane(permit, delegate))
 
     async def _repaired(
         self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: datetime | None
@@ -258,7 +266,6 @@ class Walk:
             if not await self.directory.look(delegate.name, unknown, patience):
                 break
             judgement, seconds = self._judge(facts, envelope, delegate, bulk)
-        self._tell(judgement, delegate)
         return judgement, seconds
 
     def _judge(
@@ -272,12 +279,16 @@ class Walk:
         self.observe(JudgementTimed(seconds, envelope.id))
         return judgement, seconds
 
-    def _tell(self, judgement: Judgement, delegate: Delegate) -> None:
+    def _tell(self, judgement: Judgement, delegate: Delegate) -> _Retelling:
         self.directory.used(delegate.name, judgement.decisions)
-        for decision in judgement.decisions:
-            identity = str(decision.identity) if decision.identity else "-"
-            role, verdict = decision.role.value, decision.verdict.value
-            self.observe(Judged(delegate.name, identity, role, verdict, judgement.mode.value))
+        told = self._retold.get(id(judgement))
+        if told is None or told.judgement is not judgement:
+            if len(self._retold) >= MOST_RETOLD:
+                self._retold.clear()
+            told = self._retold[id(judgement)] = _Retelling(judgement, delegate)
+        for each in told.heard:
+            self.observe(each)
+        return told
 
     async def _read(self, raw: bytes, profile: Profile, *, is_checked: bool) -> Head | MessageProblem:
         """Read as :func:`relay.mail.reading.read_facts` does; of checked octets only a MIME structure takes long."""
@@ -326,15 +337,28 @@ def _mail(envelope: Envelope, head: bytes, body: memoryview, permit: Permit, del
     )
 
 
+def _lane(permit: Permit, delegate: Delegate) -> Lane:
+    """Return the way through SES. Who lacks ``ses:SendEmail`` alone may send small messages all the same."""
+    identity, role = permit.from_arn if permit.api is Api.RAW else f"{permit.from_arn} {permit.api}", delegate.role
+    if role is None:
+        return Lane(OWN, permit.region, identity)
+    return Lane(role.account, permit.region, identity, role.principal)
+
+
+def _heard_of(decision: Decision, judgement: Judgement, delegate: Delegate) -> Judged:
+    identity = str(decision.identity) if decision.identity else "-"
+    return Judged(delegate.name, identity, decision.role.value, decision.verdict.value, judgement.mode.value)
+
+
 def _record_of(
-    facts: MessageFacts | None, judgement: Judgement, envelope: Envelope, *, seconds: float | None = None
+    facts: MessageFacts | None, told: _Retelling, envelope: Envelope, *, seconds: float | None = None
 ) -> dict[str, Any]:
     name = facts.display_name if facts else None
-    spared = judgement.unenforced
+    spared = told.judgement.unenforced
     return {
-        "mode": judgement.mode.value,
+        "mode": told.judgement.mode.value,
         "unenforced": None if spared is None else _reply_record(with_id(spared, envelope.id)),
-        "roles": [role_record(decision) for decision in judgement.decisions],
+        "roles": told.roles,
         "display_name": name.decoded if name else None,
         "display_name_raw": name.raw if name else None,
         "traceparent": facts.traceparent if facts else None,
