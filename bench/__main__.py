@@ -3,7 +3,7 @@
 import platform
 import sys
 
-from bench import decisions, relays, spool, start
+from bench import decisions, growth, latency, relays, spool, start
 
 
 def main() -> None:
@@ -11,6 +11,8 @@ def main() -> None:
     decisions.main()
     spool.main()
     relays.main([])
+    latency.main()
+    growth.main()
     start.main()
 
 

@@ -41,10 +41,10 @@ async def hand_over(port: int, load: Load, times: int) -> None:
 
 async def _some(port: int, load: Load, left: "object") -> None:
     data = message(load.octets) + b".\r\n"
-    client: _Client | None = None
+    client: Client | None = None
     for _ in left:  # type: ignore[attr-defined] # an iterator that all clients share
         if client is None:
-            client = await _Client.of(port, load)
+            client = await Client.of(port, load)
         await client.say(b"MAIL FROM:<billing@example.com>\r\n", b"250")
         await client.say(b"RCPT TO:<bob@example.net>\r\n", b"250")
         await client.say(b"DATA\r\n", b"354")
@@ -57,13 +57,15 @@ async def _some(port: int, load: Load, left: "object") -> None:
         client.writer.close()
 
 
-class _Client:
+class Client:
+    """One SMTP session; what is not answered as it should be ends the measurement."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     @classmethod
-    async def of(cls, port: int, load: Load) -> "_Client":
+    async def of(cls, port: int, load: Load) -> "Client":
         client = cls(*await asyncio.open_connection("127.0.0.1", port))
         await client.hears(b"220")
         await client.say(b"EHLO bench\r\n", b"250")

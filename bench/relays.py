@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,11 @@ def cpu_of(pid: int) -> float:
 
 
 @contextmanager
-def stage() -> Iterator[tuple[str, dict[str, str], Path]]:
-    """Run a sink under TLS; yield its address, the environment that trusts it, and a folder."""
+def stage(delay: float = 0) -> Iterator[tuple[str, dict[str, str], Path]]:
+    """
+    Run a sink under TLS that answers after *delay* seconds; yield its address, the environment that trusts it, and a
+    folder.
+    """
     authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
     issued = authority.issue_cert("localhost", "relay", key_type=trustme.KeyType.ECDSA)
     with tempfile.TemporaryDirectory() as name:
@@ -64,7 +67,7 @@ def stage() -> Iterator[tuple[str, dict[str, str], Path]]:
         chain.write_bytes(issued.cert_chain_pems[0].bytes())
         key.write_bytes(issued.private_key_pem.bytes())
         authority.cert_pem.write_to_path(str(trusted))
-        with listening("bench.far_side", "0", str(chain), str(key)) as (_, port):
+        with listening("bench.far_side", str(delay), str(chain), str(key)) as (_, port):
             environ = {"SSL_CERT_FILE": str(trusted), "AWS_CA_BUNDLE": str(trusted)}
             yield f"https://localhost:{port}", environ, folder
 
@@ -84,11 +87,23 @@ def listening(module: str, *arguments: str, environ: dict[str, str] | None = Non
 
 
 @contextmanager
-def relay(
-    endpoint: str, environ: dict[str, str], folder: Path, name: str, mode: str, *, journal: str = "", delegate: str = ""
+def relay(  # noqa: PLR0913 - what differs between those that are compared, all but five by name
+    endpoint: str,
+    environ: dict[str, str],
+    folder: Path,
+    name: str,
+    mode: str,
+    *,
+    journal: str = "",
+    delegate: str = "",
+    limits: str = "",
+    furnish: Callable[[House], None] = lambda _: None,
+    program: Sequence[str] = ("-m", "relay"),
 ) -> Iterator[tuple[int, int, int]]:
     """
-    Run our relay, *journal* and *delegate* in its settings; yield its process id, and the ports with and without AUTH.
+    Run our relay; yield its process id, and the ports with and without AUTH.
+
+    *journal*, *delegate* and *limits* are for its settings, *furnish* for whatever else its folder is to have.
     """
     house = House(folder / name, (folder / "c.pem", folder / "k.pem"), ses=endpoint)
     house.edit('refresh_interval = "100ms"', 'refresh_interval = "60s"')
@@ -96,11 +111,12 @@ def relay(
     house.edit('region = "us-east-1"', 'region = "us-east-1"\nmax_send_rate = 1000000')
     text = house.settings.read_text().replace("[[delegate]]", f"{OPEN}\n[[delegate]]", 1)
     text = text.replace('name = "billing"', 'name = "billing"\ntrusted_networks = ["127.0.0.1/32"]\n' + delegate, 1)
-    house.settings.write_text(f"{text}\n[limits]\nconnections_per_client = 0\n\n[journal]\n{journal}\n")
+    house.settings.write_text(f"{text}\n[limits]\nconnections_per_client = 0\n{limits}\n\n[journal]\n{journal}\n")
     if mode != "direct":
         house.keep(mode)
+    furnish(house)
     log = house.folder / "relay.log"
-    process = spawn(["serve", "-c", str(house.settings)], log, environ)
+    process = spawn(["serve", "-c", str(house.settings)], log, environ, program=program)
     try:
         yield process.pid, *ports_of(process, log)
     finally:

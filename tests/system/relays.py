@@ -299,10 +299,16 @@ def command(
     )
 
 
-def spawn(arguments: Sequence[str], log: Path, environ: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    arguments: Sequence[str],
+    log: Path,
+    environ: dict[str, str] | None = None,
+    *,
+    program: Sequence[str] = ("-m", "relay"),
+) -> subprocess.Popen[bytes]:
     with log.open("wb") as sink:
         return subprocess.Popen(
-            [sys.executable, "-m", "relay", *arguments],
+            [sys.executable, *program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
