@@ -18,6 +18,7 @@ from tests.system.relays import RunningRelay, started_demo, trusting
 from tests.system.rows import DOMAIN, ROWS, secret_of
 
 IMAGES: Final = Path(__file__).parent.parent / "docs" / "images"
+AS_THE_CEO: Final = {"role": "from", "address": "ceo@example.com"}
 WIDTH, HEIGHT = 1100, 860
 #: What an hour at a relay may look like: the demo has no past.
 HOUR: Final[Mapping[tuple[str, str, str], Callable[[int], int]]] = {
@@ -38,8 +39,9 @@ def main() -> None:
         started_browser(str(shutil.which("chromium"))) as browser,
     ):
         send_all(relay)
-        decisions = Admin(relay.addresses["admin"]).get("/api/decisions?delegate=newsletter").told["decisions"]
-        refused = next(each["id"] for each in decisions if each["reason"] == "policy-not-allowed")
+        asked = "/api/decisions?delegate=billing&reason=policy-not-allowed"
+        decisions = Admin(relay.addresses["admin"]).get(asked).told["decisions"]
+        refused = next(each["id"] for each in decisions if AS_THE_CEO.items() <= each["roles"][0].items())
         with window(browser, relay) as one:
             one.page.route("**/api/traffic", lambda route: route.fulfill(body=json.dumps(an_hour(route))))
             take(one, "traffic", "console-traffic")

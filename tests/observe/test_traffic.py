@@ -1,0 +1,63 @@
+"""What is counted by the minute, and forgotten after an hour."""
+
+import pytest
+
+from relay.observe.events import AuthTried, MessageEnded
+from relay.observe.traffic import SPANS, STEP, Traffic
+from relay.words.endings import Outcome, Reason
+
+NOON = 1_800_000_000.0
+
+
+class Watched:
+    """A traffic whose clock is turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.traffic = Traffic(lambda: self.now)
+
+    def end(self, times: int = 1, delegate: str = "billing") -> None:
+        for _ in range(times):
+            self.traffic(MessageEnded(delegate, Outcome.ACCEPTED, Reason.NONE, 1, 10, 0.1, {}))
+
+    def counts(self) -> list[tuple[int, ...]]:
+        return [row.counts for row in self.traffic.series()]
+
+
+def test_each_minute_is_counted_by_itself():
+    watched = Watched()
+    watched.end(2)
+    watched.now += STEP
+    watched.end(3)
+
+    assert watched.counts() == [(*(0,) * (SPANS - 2), 2, 3)]
+    assert watched.traffic.begin() == NOON - (SPANS - 2) * STEP
+
+
+@pytest.mark.parametrize("pause", [SPANS, 10 * SPANS, -SPANS])
+def test_what_is_an_hour_old_is_gone(pause):
+    """Also where nothing was counted meanwhile, or the clock was set back."""
+    watched = Watched()
+    watched.end()
+    watched.now += pause * STEP
+    silent = watched.counts()
+    watched.end()
+
+    assert (silent, watched.counts()) == ([], [(*(0,) * (SPANS - 1), 1)])
+    assert len(watched.traffic._spans) == 1
+
+
+def test_the_most_come_first():
+    watched = Watched()
+    watched.end(1, "a")
+    watched.end(5, "b")
+    watched.end(1, "-")
+
+    assert [(row.delegate, row.total) for row in watched.traffic.series()] == [("b", 5), ("-", 1), ("a", 1)]
+
+
+def test_nothing_but_ends_of_messages_is_heard():
+    watched = Watched()
+
+    assert watched.traffic.ear(AuthTried) is None
+    assert watched.traffic.ear(MessageEnded) is watched.traffic
