@@ -64,6 +64,7 @@ from relay.settings.units import read_duration
 from relay.sharing import Sharing
 from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
+from relay.smtp.held import Held
 from relay.smtp.limits import Limits
 from relay.spool_desk import SpoolDesk
 from relay.staffing import Supervisor, orders_of, workers_of
@@ -138,6 +139,7 @@ class Relay:
         key: AccessKey | None = None,
         observers: Sequence[Observer] = (),
         inbox: InboxPort | None = None,
+        held: Held | None = None,
     ) -> None:
         """
         Args:
@@ -145,6 +147,7 @@ class Relay:
             key: The access key to sign with; None for the standard chain.
             observers: Told of every event, beside metrics and log.
             inbox: The messages of an embedded SES, for the console.
+            held: Listening sockets that somebody opened for us.
 
         """
         self._settings = settings
@@ -207,6 +210,7 @@ class Relay:
             make_record=Recorder(clock=_wall, principal_of=self._principal_of),
             new_id=new_id,
             recipient_domains=self._domains,
+            held=held,
         )
         self._workers = workers_of(settings, self._supervisor(key))
         self._front: StreetDoor | Workers = self._workers or self._door

@@ -16,6 +16,7 @@ from relay.cli.private import keep_files_private
 from relay.observe.events import Noted
 from relay.settings.model import Settings
 from relay.settings.reading import read_settings
+from relay.smtp.held import Held, handed_over
 from relay.smtp.listeners import ListenerProblem
 from relay.spool.problems import SpoolProblem
 
@@ -72,7 +73,7 @@ async def _serve(settings: Settings, config: Path | None) -> None:
     told = told_to_stop()  # before the start: a supervisor may change its mind at any time
     reload_wanted = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_wanted.set)
-    relay = Relay(settings)
+    relay = Relay(settings, held=_handed_over(settings))
     try:
         await relay.start()
         settle()
@@ -81,6 +82,14 @@ async def _serve(settings: Settings, config: Path | None) -> None:
         reloading.cancel()
     finally:
         await relay.stop()
+
+
+def _handed_over(settings: Settings) -> Held:
+    """Take over what systemd listens on for us."""
+    held = handed_over(os.environ, os.getpid())
+    if held and settings.server.workers != 1:
+        raise ListenerProblem("sockets were handed over (LISTEN_FDS), and several workers want to open their own")
+    return held
 
 
 async def _reload_when(wanted: asyncio.Event, relay: Relay, config: Path | None) -> None:

@@ -16,6 +16,7 @@ from relay.smtp.budgets import Crowd, Guesses
 from relay.smtp.dialogue import spoken_by
 from relay.smtp.entrance import Entrance, bind
 from relay.smtp.gossip import Gossip, Guess
+from relay.smtp.held import Held
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
@@ -51,6 +52,7 @@ class StreetDoor:
         recipient_domains: RecipientDomains | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         siblings: Siblings | None = None,
+        held: Held | None = None,
     ) -> None:
         """
         Args:
@@ -59,6 +61,7 @@ class StreetDoor:
             recipient_domains: Says which recipients are refused for their domain; None lets all of them through.
             siblings: Other processes of this relay, with which the ports are shared (SO_REUSEPORT), and the counts of
                 connections and attempts; None without any.
+            held: Sockets that listen already, such as systemd's: each is taken by the listener of its address.
 
         Raises:
             ListenerProblem: A listener would be more open or more shut than its owner believes; all are named.
@@ -68,6 +71,7 @@ class StreetDoor:
             raise ListenerProblem("; ".join(problems))
         self._listeners = tuple(listeners)
         self._reuse_port = siblings is not None
+        self._held = held
         self.gossip = Gossip()
         self._premises = Premises(
             hostname=hostname,
@@ -115,12 +119,17 @@ class StreetDoor:
         self._premises.empty.set()
         try:
             for listener in self._listeners:
-                for bound in await bind(listener, self._premises.limits.backlog, reuse_port=self._reuse_port):
+                for bound in await bind(
+                    listener, self._premises.limits.backlog, reuse_port=self._reuse_port, held=self._held
+                ):
                     self._entrances.append(Entrance(self._premises, listener, bound, dialogue))
         except OSError as error:
             self._stop_listening()
             where = f"{listener.host}:{listener.port}"
             raise ListenerProblem(f"listener {listener.name}: cannot listen on {where}: {error.strerror}") from error
+        if self._held and (left := self._held.left()):
+            self._stop_listening()
+            raise ListenerProblem(f"no listener has the address of a socket that was handed over: {', '.join(left)}")
         for entrance in self._entrances:
             entrance.open()
 

@@ -15,6 +15,7 @@ from relay.observe.events import Incident, Noted, Replied
 from relay.smtp import replies
 from relay.smtp.budgets import Prefix, client_address, prefix_of
 from relay.smtp.dialogue import Dialogue
+from relay.smtp.held import Held
 from relay.smtp.listeners import Listener
 from relay.smtp.ports import ClientAddress
 from relay.smtp.premises import Premises
@@ -215,9 +216,13 @@ class Arrival:
     cut_short = cut = wind_down
 
 
-async def bind(listener: Listener, backlog: int | None, *, reuse_port: bool) -> list[socket.socket]:
+async def bind(
+    listener: Listener, backlog: int | None, *, reuse_port: bool, held: Held | None = None
+) -> list[socket.socket]:
     """
     Bind every address that the host's name stands for, and listen with *backlog*; with None, do not listen.
+
+    What is *held* for us at an address is taken as it is.
 
     Raises:
         OSError: One cannot be had; none stays bound.
@@ -229,7 +234,8 @@ async def bind(listener: Listener, backlog: int | None, *, reuse_port: bool) -> 
     bound: list[socket.socket] = []
     try:
         for family, _, _, _, address in dict.fromkeys(found):
-            bound.append(_bound_socket(family, address, backlog, reuse_port=reuse_port))
+            ready = held.take(family, *address[:2]) if held else None
+            bound.append(ready or _bound_socket(family, address, backlog, reuse_port=reuse_port))
     except OSError:
         for each in bound:
             each.close()

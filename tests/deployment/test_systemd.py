@@ -60,3 +60,21 @@ def test_drop_ins_name_keys_that_there_are(tmp_path):
     reading = read_settings(None, environ | {"SES_RELAY__DELEGATE__NAME": "billing"})
 
     assert [str(each) for each in (*reading.problems, *reading.warnings) if "FILE" in str(each)] == []
+
+
+SOCKET = UNIT.with_name("ses-relay.socket")
+
+
+def test_systemd_understands_the_socket(tmp_path):
+    """With the service that it is for."""
+    installed(tmp_path, [])
+    shutil.copy(SOCKET, tmp_path)
+    told = analyzed("verify", "--man=no", str(tmp_path / SOCKET.name))
+
+    assert (told.stderr, told.returncode) == ("", 0)
+
+
+def test_its_addresses_are_those_of_the_listeners_that_the_docs_show():
+    page = text_of("docs/how-to/deploy-systemd.md")
+
+    assert set(values_of("ListenStream", SOCKET)) == set(re.findall(r'^address = "(.+)"$', page, re.MULTILINE))
