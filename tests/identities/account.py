@@ -127,7 +127,7 @@ class World:
             each()
             waits = []
             for place in self.directory._places.values():
-                step = place.rounds.take(self.seconds)
+                step = place.next_step()
                 if isinstance(step, Wait):
                     waits.append(step.seconds)
                     continue
