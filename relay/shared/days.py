@@ -17,7 +17,7 @@ from relay.shared.scripts import script_of
 
 TELL_SECONDS: Final = 1.0
 #: How often a relay reads the days of delegates whose mail goes elsewhere.
-READ_EVERY: Final = 15
+READ_EVERY: Final = 5
 #: What is held ahead is void after this: shorter than the script's own time, for clocks that were stopped.
 HOLD_SECONDS: Final = 20.0
 DAY: Final = 86_400.0

@@ -53,6 +53,7 @@ class RedisServer:
             "daemonize": "no",
             **self.options,
         }
+        options = {key: value.replace("{port}", str(self.port)) for key, value in options.items()}
         lines = (f"{key} {value}\n" for key, value in options.items())
         (self.directory / "redis.conf").write_text("".join(lines))
         with (self.directory / "log").open("ab") as log:
@@ -81,6 +82,16 @@ class RedisServer:
             sent = b"".join(b"$%d\r\n%b\r\n" % (len(part.encode()), part.encode()) for part in parts)
             wire.sendall(b"*%d\r\n%b" % (len(parts), sent))
             return wire.makefile("rb").readline().rstrip()
+
+    def tell(self, *parts: str) -> str:
+        """Send one command whose answer is a text, and return it whole."""
+        with socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(5)
+            wire.connect(str(self.socket))
+            sent = b"".join(b"$%d\r\n%b\r\n" % (len(part.encode()), part.encode()) for part in parts)
+            wire.sendall(b"*%d\r\n%b" % (len(parts), sent))
+            file = wire.makefile("rb")
+            return file.read(int(file.readline()[1:])).decode()
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""
