@@ -131,7 +131,9 @@ class Dispatch:
         if self._upkeep is None or self._spool is None:
             return ()
         problem = self._upkeep.problem
-        return (Check("spool", problem is None, problem or self._spool.promise),)
+        # Or one Redis would take every relay of a fleet out of service, though SES takes nearly all their mail at once.
+        goes_on = self._spool.is_shared and self._options.mode != "spool"
+        return (Check("spool", problem is None or goes_on, problem or self._spool.promise),)
 
     async def _opened(self) -> Spool | None:
         options = self._options

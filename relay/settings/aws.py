@@ -205,7 +205,10 @@ class SpoolSettings(Section):
 
     url: SpoolUrl | None = option(
         "A file of this machine: sqlite:///var/lib/ses-relay/spool.db, which is also meant where delivery.mode needs a "
-        'spool and no url is given. redis://HOST for a fleet. With mode = "direct" what is still there is sent.',
+        "spool and no url is given. For a fleet a Redis, redis://HOST as in shared.url, which must sync before it "
+        "acknowledges (appendfsync always): ?durability=everysec accepts the loss of a second of mail when its machine "
+        "crashes, ?durability=unchecked asks nothing, ?replicas=1 waits for a replica. "
+        'With mode = "direct" what is still there is sent.',
         default=None,
     )
     max_age: Duration = option("Give up and notify after so long.", default="4d", ge=60, le=30 * 86400)

@@ -20,6 +20,7 @@ from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import NOTIFICATIONS
 
+_NEEDS_REDIS: Final = "needs the extra redis: pip install 'ses-relay[redis]'"
 #: Names that the log has already for those who ask the admin endpoint.
 _OWN_ASKERS: Final = {"local": "whoever is on this machine", "admin": "whoever has the token of admin.token_file"}
 
@@ -168,8 +169,6 @@ def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
     if not written.says(mode) and settings.delivery.mode == "direct":
         why = f'unset, and {DEFAULT_SPOOL.parent} cannot be written: runs as "direct", nothing is kept'
         yield Finding(mode, why, reads=(url,), is_warning=True)
-    if settings.spool.url is not None and not settings.spool.url.get_secret_value().startswith("sqlite:"):
-        yield Finding(url, "not built yet (a spool for a fleet): use sqlite:///PATH")
     if settings.spool.retry_longest < settings.spool.retry_first:
         yield Finding(("spool", "retry_longest"), "below retry_first", reads=(("spool", "retry_first"),))
     most = settings.limits.recipients
@@ -183,7 +182,10 @@ def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
 
 def _shared(settings: Settings) -> Iterator[Finding]:
     if settings.shared.url is not None and find_spec("redis") is None:
-        yield Finding(("shared", "url"), "needs the extra redis: pip install 'ses-relay[redis]'")
+        yield Finding(("shared", "url"), _NEEDS_REDIS)
+    spool = settings.spool.url
+    if spool is not None and not spool.get_secret_value().startswith("sqlite:") and find_spec("redis") is None:
+        yield Finding(("spool", "url"), _NEEDS_REDIS)
 
 
 def _admin(settings: Settings) -> Iterator[Finding]:

@@ -281,13 +281,26 @@ def _read_spool_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()  # never quoted: it may hold a password
     scheme, _, rest = text.partition("://")
     if scheme in ("redis", "rediss", "unix") and rest:
-        return value
+        return _read_promise(_read_redis_url(value, SHARED_PARAMETERS | {"durability", "replicas"}))
     if scheme != "sqlite" or not _SQLITE.fullmatch(rest) or not text.isprintable():
         raise ValueError("no spool: write sqlite:///var/lib/ses-relay/spool.db, an absolute path, or redis://HOST")
     return value
 
 
+def _read_promise(value: SecretStr) -> SecretStr:
+    asked = dict(parse_qsl(urlsplit(value.get_secret_value()).query, keep_blank_values=True))
+    if asked.get("durability", "always") not in ("always", "everysec", "unchecked"):
+        raise ValueError("durability is always, everysec or unchecked")
+    if asked.get("replicas", "0") not in ("0", "1", "2", "3", "4", "5"):
+        raise ValueError("replicas is a number up to 5")
+    return value
+
+
 def _read_shared_url(value: SecretStr) -> SecretStr:
+    return _read_redis_url(value, SHARED_PARAMETERS)
+
+
+def _read_redis_url(value: SecretStr, known: frozenset[str]) -> SecretStr:
     text = value.get_secret_value()  # never quoted: it may hold a password
     try:
         parts = urlsplit(text)
@@ -301,8 +314,8 @@ def _read_shared_url(value: SecretStr) -> SecretStr:
         raise ValueError("names no server: write redis://HOST:PORT, or unix:///PATH")
     if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,5}", parts.path):
         raise ValueError("after the host stands the number of a database: redis://HOST:PORT/0")
-    if unknown := sorted(names - SHARED_PARAMETERS):
-        raise ValueError(f"unknown parameter {shown(unknown[0])}: known are {', '.join(sorted(SHARED_PARAMETERS))}")
+    if unknown := sorted(names - known):
+        raise ValueError(f"unknown parameter {shown(unknown[0])}: known are {', '.join(sorted(known))}")
     return value
 
 

@@ -24,7 +24,7 @@ PLACES = {
     "with a slash, in place of a file": f'{DELEGATE}password_file = "{CANARY}/x"\n',
     "in place of a token file": f'[admin]\ntoken_file = "{CANARY}"\n',
     "a key in place of its file": f'[tls]\ncertificate = "files/certificate.pem"\nkey = """-----BEGIN\n{CANARY}"""\n',
-    "a URL": f'[spool]\nurl = "redis://:{CANARY}@h"\n',
+    "a URL": f'[spool]\nurl = "redis://:{CANARY}@h?durability={CANARY}"\n',
     "a URL of the wrong type": f'[shared]\nurl = ["redis://:{CANARY}@h"]\n',
     "an endpoint": f'[ses]\nendpoint_url = "http://u:{CANARY}@h"\n',
     "after a syntax error": f'{DELEGATE}password_hash = "{CANARY}\n',

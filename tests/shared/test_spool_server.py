@@ -171,7 +171,7 @@ async def test_killed_while_it_commits_it_has_all_that_it_acknowledged(own_serve
         await asyncio.gather(*clients, return_exceptions=True)
         server.start()
         async with asyncio.timeout(20):
-            while isinstance(listed := await spool.find(Wanted(), limit=1 << 20), Unavailable):
+            while isinstance(listed := await spool.find(Wanted(), limit=1 << 20), Unavailable):  # noqa: ASYNC110  # a server
                 await asyncio.sleep(0.05)
         await until(lambda: spool.room(1) is None)
         there = {one.id for one in listed}
