@@ -11,10 +11,15 @@ class SupervisorGone(Exception):
 
 
 class Asking:
-    """Questions over the wire. Answers may come in any order."""
+    """
+    Questions over the wire. Answers may come in any order.
 
-    def __init__(self, wire: Wire) -> None:
+    ``books``: another wire, for what is told and never answered; it is read from time to time.
+    """
+
+    def __init__(self, wire: Wire, books: Wire) -> None:
         self.wire = wire
+        self.books = books
         self.is_over = False
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._number = 0

@@ -12,7 +12,7 @@ from relay.sending.answers import MAYBE_SENT, TRY_LATER
 from relay.sending.gates import Gates
 from relay.sending.keys import KeySource
 from relay.sending.outcomes import Ambiguous, Outcome, Sent
-from relay.sending.ports import NOT_MADE, NotNow, Pace, Turn
+from relay.sending.ports import NotNow, Pace, Turn
 from relay.sending.roles import Roles
 from relay.spool.entries import Entry, State
 from relay.words.endings import Reason
@@ -29,6 +29,9 @@ class PaceAhead(Pace, Protocol):
 
     def ahead(self, turn: Turn) -> int:
         """Take turns in advance, of one recipient each, for more messages like that of *turn*; 0 where any is dear."""
+
+    def unused(self, turn: Turn) -> None:
+        """Take back turns that were taken in advance, as many as *turn* has recipients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class Desk:
         self._rooms.pace.told(turn, what)
 
     def _unused(self, *lane: Any) -> None:
-        self._rooms.pace.told(turn_of(*lane), NOT_MADE)
+        self._rooms.pace.unused(turn_of(*lane))
 
     def _used(self, delegate: str, decisions: bytes) -> None:
         self._rooms.identities().used(delegate, unpickled(decisions))

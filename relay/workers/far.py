@@ -69,7 +69,7 @@ class FarIdentities:
             return
         self._seen[id(decisions)] = decisions  # held, so that nothing else gets its id
         bare = [Decision(each.role, each.address, each.identity, "", each.verdict) for each in decisions]
-        self._asking.wire.mention(("used", delegate, pickled(bare)))
+        self._asking.books.mention(("used", delegate, pickled(bare)))
 
     async def look(self, delegate: str, identities: Iterable[IdentityArn], patience: float) -> bool:
         """Wait for what is not known; what became known was told before the answer."""
@@ -84,6 +84,7 @@ class FarPace:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self._ahead: dict[tuple[str, str, str], int] = {}
+        self._turns: dict[tuple[str, str, str], Turn] = {}
 
     async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds. None: send now."""
@@ -98,21 +99,26 @@ class FarPace:
             return LEAVING
         if ahead:
             self._ahead[key] = self._ahead.get(key, 0) + ahead
-            asyncio.get_running_loop().call_later(IN_ADVANCE, self._give_back, key, turn)
+            self._turns[key] = turn
+            asyncio.get_running_loop().call_later(IN_ADVANCE, self._give_back, key)
         return None if refused is None else unpickled(refused)
 
     def told(self, turn: Turn, outcome: Outcome) -> None:
         """Tell what came of a call, gates and pace at once."""
-        wire = self._asking.wire
         if isinstance(outcome, Sent):
-            wire.mention(("sent", *written(turn)))
+            self._asking.books.mention(("sent", *written(turn)))
         else:
-            wire.say("told", *written(turn), pickled(outcome))
+            self._asking.wire.say("told", *written(turn), pickled(outcome))
 
-    def _give_back(self, key: tuple[str, str, str], turn: Turn) -> None:
-        left = self._ahead.pop(key, 0)
-        if left:
-            self._asking.wire.mention(("unused", *written(turn)[:-1], left))
+    def renew(self) -> None:
+        """Ask again for every message: what is scarce may have changed."""
+        for key in tuple(self._ahead):
+            self._give_back(key)
+
+    def _give_back(self, key: tuple[str, str, str]) -> None:
+        left, turn = self._ahead.pop(key, 0), self._turns.pop(key, None)
+        if left and turn is not None:
+            self._asking.books.mention(("unused", *written(turn)[:-1], left))
 
 
 def written(turn: Turn) -> Message:

@@ -17,6 +17,8 @@ from relay.workers.wire import Message, Wire
 
 #: Octets that the kernel may hold of what one end said: thousands of messages' events.
 _HELD: Final = 1 << 20
+#: Seconds between two readings of what workers tell for the books.
+RESTING: Final = 0.01
 #: Seconds in which a worker that was told to go is gone, before it is killed.
 LAST_WORDS: Final = 3.0
 
@@ -25,7 +27,8 @@ class Post:
     """
     One place among the workers, with whoever holds it now.
 
-    ``is_serving``: its door is open. ``heard_at``: when it was heard of last, in monotonic seconds.
+    ``is_serving``: its door is open; ``is_told``: it hears what all are told. ``gone``: it has ended, and all that it
+    told was heard. ``heard_at``: when it was heard of last, in monotonic seconds.
     """
 
     def __init__(self, number: int, books: Books, heard: Callable[["Post", Message], None]) -> None:
@@ -39,10 +42,11 @@ class Post:
         self._heard = heard
         self._reader = Reader()
         ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _HELD)
-        self.wire = Wire(ours, self._hear, self.gone.set)
-        self._theirs = theirs
+        self.wire = Wire(ours, self._hear, self.hang_up)
+        books_ours, books_theirs = socket.socketpair()
+        books_theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _HELD)
+        self._book_wire = Wire(books_ours, self._hear, self.gone.set, rest=RESTING)
+        self._theirs = (theirs, books_theirs)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *inherited: int) -> None:
@@ -52,14 +56,16 @@ class Post:
         Raises:
             OSError: The system has no process for us.
         """
-        with self._theirs as theirs:
+        theirs, books = self._theirs
+        with theirs, books:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "relay.cli.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "relay.cli.worker", str(theirs.fileno()), str(books.fileno())],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *inherited),
+                pass_fds=(theirs.fileno(), books.fileno(), *inherited),
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
         self.wire.open()
+        self._book_wire.open()
 
     @property
     def pid(self) -> int:
@@ -71,16 +77,22 @@ class Post:
         self.wire.say(*message)
 
     def kill(self) -> None:
-        """End it at once: nothing else helps."""
-        if self.process is not None:
+        """End it at once, if it has not ended."""
+        if self.process is not None and not self.gone.is_set():
             self.process.kill()
 
-    async def ended(self, patience: float = LAST_WORDS) -> int | None:
-        """Hang up, wait until its process has ended, kill it after *patience* seconds; return its exit code."""
+    def hang_up(self) -> None:
+        """Speak with it no more: it ends when it hears that, or is killed after :data:`LAST_WORDS` seconds."""
         self.wire.close()
+        asyncio.get_running_loop().call_later(LAST_WORDS, self.kill)
+
+    async def ended(self) -> int | None:
+        """Wait until all that it told was heard and its process has ended; return its exit code."""
         if self.process is None:
             return None
-        return await asyncio.to_thread(_reaped, self.process, patience)
+        await self.gone.wait()
+        self.wire.close()
+        return await asyncio.to_thread(self.process.wait)
 
     def _hear(self, message: Message) -> None:
         self.heard_at = time.monotonic()
@@ -88,11 +100,3 @@ class Post:
             self._tell(self._reader.read(message))
         else:
             self._heard(self, message)
-
-
-def _reaped(process: "subprocess.Popen[bytes]", patience: float) -> int:
-    try:
-        return process.wait(patience)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()

@@ -139,8 +139,7 @@ class Workers:
         """Let all go, and wait until they have gone. Also half opened."""
         self._is_closing = True
         for post in tuple(self._posts.values()):
-            post.wire.close()
-            post.gone.set()
+            post.hang_up()
         keeping = self._tasks[: self._staff.number]
         for task in self._tasks[self._staff.number :]:
             task.cancel()
@@ -199,7 +198,6 @@ class Workers:
         try:
             post.start(memory.descriptor)
             await self._greet(post, memory)
-            await post.gone.wait()
         finally:
             code = await post.ended()
             self._bury(post, memory, code)

@@ -28,6 +28,8 @@ _OCTETS: Final = 4
 #: Connections, then attempts.
 _KINDS: Final = 2
 _COLUMN: Final = _KINDS * _CELLS
+#: Prefixes whose cells are remembered; more, and all are forgotten.
+_MOST_KNOWN: Final = 4096
 #: Seconds for which a wrong password counts as an attempt still, while the other workers are told of it.
 TELLING: Final = 0.25
 
@@ -48,6 +50,7 @@ class Memory:
         self.workers = workers
         self.cells = memoryview(mmap.mmap(descriptor, octets)).cast("I")
         self._key = key
+        self._known: dict[Prefix, tuple[int, ...]] = {}
 
     def empty(self, worker: int) -> None:
         """Forget what *worker* counted: it is gone, and so is all that it held."""
@@ -60,6 +63,14 @@ class Memory:
 
     def places(self, prefix: Prefix) -> tuple[int, ...]:
         """Name the cells that count *prefix*, one of each row."""
+        found = self._known.get(prefix)
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            found = self._known[prefix] = self._places(prefix)
+        return found
+
+    def _places(self, prefix: Prefix) -> tuple[int, ...]:
         version, address = prefix
         digest = blake2b(address.to_bytes(8) + bytes((version,)), key=self._key, digest_size=2 * _ROWS).digest()
         return tuple(

@@ -17,9 +17,9 @@ from typing import Any, Final, TypeAlias
 Message: TypeAlias = tuple[Any, ...]
 
 #: Seconds that what is not urgent waits for company.
-GATHERING: Final = 0.005
+GATHERING: Final = 0.02
 _HEAD: Final = struct.Struct("!IB")
-_READ: Final = 1 << 18
+_READ: Final = 1 << 16
 _MARSHALLED, _PICKLED = 0, 1
 #: Of marshal's format: without the search for values that occur twice.
 _VERSION: Final = 2
@@ -34,14 +34,18 @@ class Wire:
     Args:
         heard: Called with each message, in the event loop.
         gone: Called once, when the other end is gone and all that it said has been heard.
+        rest: Seconds without listening after something was heard: much is heard at once then, for less.
 
     """
 
-    def __init__(self, end: socket.socket, heard: Callable[[Message], None], gone: Callable[[], None]) -> None:
+    def __init__(
+        self, end: socket.socket, heard: Callable[[Message], None], gone: Callable[[], None], *, rest: float = 0.0
+    ) -> None:
         end.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._end = end
         self._heard = heard
         self._gone = gone
+        self._rest = rest
         self._loop = asyncio.get_running_loop()
         self._batch: list[Message] = []
         self._outgoing = bytearray()
@@ -59,10 +63,10 @@ class Wire:
         self.hurry()
 
     def mention(self, message: Message) -> None:
-        """Say it within 5 ms, or together with what is said before."""
+        """Say it within 20 ms, or together with what is said before."""
         self._batch.append(message)
-        if self._later is None and not self._is_soon:
-            self._later = self._loop.call_later(GATHERING, self.flush)
+        if self._later is None:
+            self._later = self._loop.call_later(GATHERING, self._is_late)
 
     def hurry(self) -> None:
         """Let what waits be said at the end of this turn of the loop."""
@@ -72,9 +76,6 @@ class Wire:
 
     def flush(self) -> None:
         """Hand all that waits to the kernel now; what it does not take follows as soon as it does."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
         self._is_soon = False
         batch, self._batch = self._batch, []
         if not batch or self._is_closed:
@@ -87,6 +88,10 @@ class Wire:
         if sent < len(octets) and not self._is_closed:
             self._outgoing += memoryview(octets)[sent:]
             self._loop.add_writer(self._end.fileno(), self._write)
+
+    def _is_late(self) -> None:
+        self._later = None
+        self.flush()
 
     def close(self) -> None:
         """Hang up, and hear nothing more; what was said is still heard by the other end."""
@@ -107,18 +112,28 @@ class Wire:
             self._loop.remove_writer(self._end.fileno())
 
     def _read(self) -> None:
-        try:
-            octets = self._end.recv(_READ)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            octets = b""
-        if not octets:
-            self._end_it()
-            self._gone()
-            return
-        self._incoming += octets
-        self._hear()
+        while True:
+            try:
+                octets = self._end.recv(_READ)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                octets = b""
+            if not octets:
+                self._end_it()
+                self._gone()
+                return
+            self._incoming += octets
+            self._hear()
+            if len(octets) < _READ:
+                break
+        if self._rest and not self._is_closed:
+            self._loop.remove_reader(self._end.fileno())
+            self._loop.call_later(self._rest, self._listen_again)
+
+    def _listen_again(self) -> None:
+        if not self._is_closed:
+            self.open()
 
     def _hear(self) -> None:
         start, incoming = 0, self._incoming

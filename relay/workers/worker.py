@@ -31,10 +31,11 @@ ORPHAN_SECONDS: Final = 5.0
 class Worker:
     """One worker, at its end of the wire. :meth:`run` returns when it has done its work."""
 
-    def __init__(self, end: socket.socket, when_open: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, end: socket.socket, books: socket.socket, when_open: Callable[[], None] = lambda: None) -> None:
         self._when_open = when_open
         self._wire = Wire(end, self._hear, self._orphaned)
-        self._asking = Asking(self._wire)
+        self._books = Wire(books, _nothing, lambda: None)
+        self._asking = Asking(self._wire, self._books)
         self._far = FarRooms(
             self._asking,
             FarIdentities(self._asking),
@@ -73,6 +74,8 @@ class Worker:
         lag.cancel()
         if self._house is not None:
             await self._house.close()
+        self._books.close()
+        self._wire.close()
         put_back()
 
     # What the supervisor says
@@ -127,6 +130,7 @@ class Worker:
         try:
             if self._house is not None:
                 await self._house.renew(orders)
+            self._far.pace.renew()
         except Exception as error:  # noqa: BLE001 - what could not be taken over is told, the old goes on
             self._wire.say("renewed", f"{type(error).__name__}: {error}")
         else:
@@ -150,9 +154,9 @@ class Worker:
 
     def _observe(self, event: Event) -> None:
         """Tell the supervisor. The end of a message is on its way before its client hears of it."""
-        self._wire.mention(written(event))
+        self._books.mention(written(event))
         if type(event) is MessageEnded:
-            self._wire.hurry()
+            self._books.hurry()
 
     def _tell_guess(self, guess: Guess) -> None:
         self._wire.say("guess", *guess.prefix, guess.mark, guess.tried.value)
@@ -161,6 +165,10 @@ class Worker:
         task = asyncio.get_running_loop().create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+
+def _nothing(message: Message) -> None:
+    """Nobody speaks on the wire for the books but this worker."""
 
 
 class _Tells:

@@ -74,6 +74,10 @@ class Pacer:
         """Take turns in advance, of one recipient each, for more messages like that of *turn*; 0 where any is dear."""
         return 0 if self.shares.bind(turn.delegate) else self._lane(turn).ahead()
 
+    def unused(self, turn: Turn) -> None:
+        """Take back turns that were taken in advance, as many as *turn* has recipients."""
+        self._lane(turn).sent_since -= turn.recipients
+
     def told(self, turn: Turn, outcome: Outcome) -> None:
         """Hear what came of a call: throttled means slower; what SES did not take does not count for the day."""
         lane, now = self._lane(turn), self._clock()

@@ -1,0 +1,172 @@
+"""Whoever dies, no mail that was answered 250 is lost, every message has ended once, and somebody serves on."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.system.houses import House
+from tests.system.relays import Client, EmbeddedSes, RunningRelay, command
+from tests.system.rows import secret_of
+from tests.workers.staff import MINE, hand_over, of_each, send, with_workers, workers_of
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+CLIENTS = 8
+
+
+class Load:
+    """Clients that send until they are told to stop, and remember which message was answered 250."""
+
+    def __init__(self, relay: RunningRelay) -> None:
+        self._relay = relay
+        self._enough = threading.Event()
+        self.taken: list[str] = []
+
+    def one(self, number: int) -> None:
+        count = 0
+        while not self._enough.is_set():
+            with (
+                suppress(OSError, AssertionError),
+                self._relay.client(MINE.delegate, secret_of(MINE.delegate)) as client,
+            ):
+                while not self._enough.is_set():
+                    count += 1
+                    name = f"load-{number}-{count}"
+                    reply = hand_over(client, replace(MINE, name=name))
+                    if reply == "CLOSED":
+                        break
+                    if reply.startswith("250"):
+                        self.taken.append(name)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            ends = [pool.submit(self.one, number) for number in range(CLIENTS)]
+            try:
+                yield
+            finally:
+                self._enough.set()
+                for end in ends:
+                    end.result(60)
+
+
+@pytest.mark.parametrize("mode", ["direct", "fallback", "spool"])
+def test_a_killed_worker_costs_no_mail(house: House, ses: EmbeddedSes, mode: str) -> None:
+    """
+    Under load, again and again: what was answered 250 is at SES, sooner or later; received and ended are the same;
+    another worker takes its place.
+    """
+    if mode != "direct":
+        house.keep(mode, budget="100ms")
+        ses.suffer({"delay": "300ms", "times": 20})
+    with with_workers(house).serve() as relay:
+        load = Load(relay)
+        with load.running():
+            for _ in range(2):
+                time.sleep(0.5)
+                before = len(relay.lines("worker.serving"))
+                os.kill(workers_of(relay)[0], signal.SIGKILL)
+                relay.wait_for("worker.serving", after=before)
+        relay.wait_until(lambda: relay.count("ses_relay_sessions") == 0, "no session")
+        relay.wait_until(
+            lambda: (
+                relay.count("ses_relay_spool_messages", state="due") == 0
+                and relay.count("ses_relay_spool_messages", state="sending") == 0
+            ),
+            "an empty spool",
+            60,
+        )
+        sent = {subject_of(message["raw"]) for message in ses.messages()}
+        assert load.taken
+        assert set(load.taken) <= sent, sorted(set(load.taken) - sent)
+        assert relay.count("ses_relay_messages_received_total") == relay.count("ses_relay_messages_total")
+        ended = [line for line in relay.lines("message") if line["outcome"] in ("accepted", "queued")]
+        assert len(ended) >= len(load.taken)
+        assert len({line["id"] for line in relay.lines("message")}) == len(relay.lines("message"))
+        assert len(relay.lines("worker.died")) == 2
+        assert len(workers_of(relay)) == 2
+        assert relay.is_ready()
+
+
+def subject_of(raw: bytes) -> str:
+    return next(line for line in raw.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
+
+
+def test_a_worker_that_keeps_dying_is_started_ever_more_seldom(house: House) -> None:
+    """The other one serves meanwhile, and who looks sees it: in the log, in /readyz?verbose and in the metrics."""
+    with with_workers(house).serve() as relay:
+        for number in range(3):
+            relay.wait_for("worker.serving", after=1 + number)
+            os.kill(workers_of(relay)[-1], signal.SIGKILL)
+            relay.wait_for("worker.died", after=number)
+        assert "ok workers: worker " in relay.readiness()
+        assert "killed by signal 9, to be started again in 1 s" in relay.readiness()
+        assert relay.count("ses_relay_workers") == 1
+        assert send(relay).startswith("250")
+        relay.wait_until(lambda: relay.count("ses_relay_workers") == 2, "both")
+        assert "ok workers\n" in relay.readiness()
+
+
+def test_a_drain_answers_whoever_waits_for_ses(house: House, ses: EmbeddedSes) -> None:
+    """At all workers: the running transactions finish, who is idle hears 421, and nobody is let in any more."""
+    ses.suffer({"delay": "700ms", "times": 2})
+    with with_workers(house).serve() as relay, of_each(relay) as clients, of_each(relay) as idle:
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [pool.submit(hand_over, client) for client in clients]
+            relay.wait_until(lambda: relay.count("ses_relay_messages_received_total") == 2, "both at SES")
+            relay.process.send_signal(signal.SIGTERM)
+            assert all(each.result(20).startswith("250 2.0.0 Ok ") for each in waiting)
+        assert {client.reply()[:9] for client in idle} == {"421 4.3.2"}
+        assert relay.process.wait(20) == 0
+        assert relay.lines("relay.stopped")[0]["quiet"] is True
+    assert [line["outcome"] for line in relay.lines("message")] == ["accepted", "accepted"]
+    assert len(ses.messages()) == 2
+
+
+def test_signals_for_the_whole_group_are_the_supervisors(house: House) -> None:
+    """As systemd sends them to all processes of a service: workers leave when the supervisor lets them."""
+    with with_workers(house).serve() as relay, of_each(relay) as clients:
+        for pid in workers_of(relay):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                os.kill(pid, number)
+        assert all(hand_over(client).startswith("250") for client in clients)
+        assert not relay.lines("worker.died")
+
+
+def test_workers_end_with_their_supervisor(house: House) -> None:
+    """At once: nobody is let in by a relay whose books nobody keeps."""
+    with with_workers(house).serve() as relay, of_each(relay) as clients:
+        workers = workers_of(relay)
+        relay.process.kill()
+        relay.process.wait()
+        began = time.monotonic()
+        while any(Path(f"/proc/{pid}/cmdline").exists() and _lives(pid) for pid in workers):
+            assert time.monotonic() - began < 20
+            time.sleep(0.05)
+        assert all(client.reply()[:3] in ("421", "CLO") for client in clients)
+        with pytest.raises(ConnectionRefusedError):
+            Client(relay.smtp)
+
+
+def _lives(pid: int) -> bool:
+    with suppress(OSError):
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
+def test_an_address_that_somebody_else_has_keeps_the_relay_from_starting(house: House) -> None:
+    """Said in the words of a relay of one process, and no worker is left behind."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        house.edit('address = "127.0.0.1:0"', f'address = "127.0.0.1:{taken.getsockname()[1]}"')
+        done = command("serve", "-c", str(with_workers(house).settings))
+    assert done.returncode == 1
+    assert b"cannot listen on 127.0.0.1:" in done.stderr
