@@ -84,11 +84,10 @@ class Sharing:
         """Tell whether the engine is there. The relay is ready all the same: it goes on by itself."""
         if self.engine is None or self.fleet is None:
             return ()
-        state = self.engine.state
-        if state.is_up:
-            return (Check("shared", ok=True),)
-        alone = f"this relay goes by itself, at a part of 1/{self.fleet.relays} of the pace"
-        return (Check("shared", ok=True, why=f"{self.engine.address} is away ({state.why}): {alone}"),)
+        why = self.engine.trouble
+        if not self.engine.state.is_up:
+            why += f"; this relay goes by itself, at 1/{self.fleet.relays} of the pace"
+        return (Check("shared", ok=True, why=why),)
 
 
 def _fleet_at(url: str, observe: Observer) -> "RelayFleet":

@@ -10,7 +10,7 @@ from typing import Final
 from redis import exceptions
 
 #: Errors after which the server is of no use to any call: it loads, follows another, or has lost its cluster.
-USELESS: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "WRONGPASS"})
+USELESS: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "NOAUTH", "WRONGPASS"})
 
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]+(?= |$)")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")

@@ -188,8 +188,10 @@ class SharedDays:
         number = 0 if day.news is None else day.news.number
         args = (self._relay, number, day.most, need, 2 * used, *pairs)
         answer = await self._engine.run(_DAY, [self._engine.key(f"day:{day.name}", "day")], args)
-        if isinstance(answer, Away):
+        try:
+            held, total, seconds = map(int, () if isinstance(answer, Away) else answer)
+        except (TypeError, ValueError):
             return False
-        day.held, day.total, day.seconds, day.told_at = int(answer[0]), int(answer[1]), float(answer[2]), now
+        day.held, day.total, day.seconds, day.told_at = held, total, float(seconds), now
         day.news = None
         return True

@@ -9,6 +9,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +30,10 @@ PROBE_SECONDS: Final = 2.0
 #: Between probes of an engine that is away; and of one that is there, when nothing else asks it.
 PROBE_PAUSES: Final = (0.1, 0.25, 0.5, 1.0)
 CHECK_SECONDS: Final = 5.0
+HANG_UP_SECONDS: Final = 0.2
+#: Errors that are the operator's to mend, and for how long they are told after the last.
+ORDERS: Final = frozenset({"NOPERM", "OOM", "MISCONF", "CROSSSLOT"})
+DECLINED_SECONDS: Final = 60.0
 OLDEST: Final = (6, 2)
 
 Part: TypeAlias = bytes | str | int | float
@@ -86,6 +91,7 @@ class Engine:
         self._listeners: list[Callable[[State], None]] = []
         self._troubled = asyncio.Event()
         self._heard_at = clock()
+        self._declined: dict[str, float] = {}
         self.state = State(is_up=False, why="not asked yet", since=clock())
 
     async def start(self) -> None:
@@ -156,6 +162,15 @@ class Engine:
         """Tell of every change of the state."""
         self._listeners.append(tell)
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong, for people: that it is away, or what it declined lately; empty for nothing."""
+        if not self.state.is_up:
+            return f"{self.address} is away: {self.state.why}"
+        now = self._clock()
+        lately = sorted(code for code, at in self._declined.items() if now - at < DECLINED_SECONDS)
+        return f"{self.address} declines what it is asked: {', '.join(lately)}" if lately else ""
+
     async def time(self) -> float | Away:
         """Return the server's clock, in seconds since the epoch: the one clock that all relays agree on."""
         answer = await self.command("TIME")
@@ -175,18 +190,35 @@ class Engine:
             away = away_of(error, limit)
             if away.is_useless:
                 self._note(away)
+            elif away.code in ORDERS:
+                self._tell_declined(away)
             return away
         self._heard_at = self._clock()
         return answer
 
+    def _tell_declined(self, away: Away) -> None:
+        now = self._clock()
+        if now - self._declined.get(away.code, -DECLINED_SECONDS) >= DECLINED_SECONDS:
+            told = {"use": self._use, "at": str(self.address), "why": away.why}
+            self._observe(Noted("warning", "shared.declined", told))
+        self._declined[away.code] = now
+
     async def _probe(self) -> str | Away:
         """Return what the server is, having seen that it does all we need."""
+        if not self.state.is_up:
+            await self._hang_up()
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._client.eval(_PROBE.text, 1, self.key("probe"))
                 return await self._version()
         except _FAULTS as error:
             return away_of(error, PROBE_SECONDS)
+
+    async def _hang_up(self) -> None:
+        """Let go of connections: its name may lead to another server by now, of which it may be a replica."""
+        with suppress(*_FAULTS):
+            async with asyncio.timeout(HANG_UP_SECONDS):
+                await self._client.connection_pool.disconnect(inuse_connections=True)
 
     async def _version(self) -> str | Away:
         """Return name and version; empty where the server does not tell us."""

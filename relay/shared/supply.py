@@ -146,8 +146,10 @@ class LaneSupply:
         self._stock.give_back(0.0, self._clock())
         self._ask()
 
-    def learned(self, rate: float) -> None:  # noqa: ARG002 - the lane's speed has it
+    def learned(self, rate: float) -> None:
         """Hear what SES told."""
+        if self._last is None:
+            self._speed.part = max(LEAST, rate / self._relays(1))
         self._sent_at_learning, self._own_since = self._sent, 0
         if self._accepted:
             self._own_since = -self._accepted  # SES counted these; they are told later
