@@ -9,13 +9,14 @@ from pathlib import Path
 
 from bench.clock import head, row
 from relay.spool.entries import Batch, Entry
-from relay.spool.sqlite import SqliteSpool, open_spool
+from relay.spool.ports import Spool
+from relay.spool.sqlite import open_spool
 from relay.words.addresses import parse_address
 from relay.words.transactions import Envelope, Session
 
 RAW = os.urandom(5 * 1024)
 NOW = 1_760_000_000.0
-Life = Callable[[SqliteSpool, str], Awaitable[None]]
+Life = Callable[[Spool, str], Awaitable[None]]
 
 
 def entry(name: str, delegate: str = "billing") -> Entry:
@@ -24,11 +25,11 @@ def entry(name: str, delegate: str = "billing") -> Entry:
     return Entry(name, session, envelope, NOW, len(RAW), (Batch(("ann@example.net",)),), due_at=NOW)
 
 
-async def commit(spool: SqliteSpool, name: str) -> None:
+async def commit(spool: Spool, name: str) -> None:
     assert await spool.commit(entry(name), RAW) is None
 
 
-async def live(spool: SqliteSpool, name: str) -> None:
+async def live(spool: Spool, name: str) -> None:
     """Committed, registered, read, removed: what mode "spool" does with each message."""
     assert await spool.commit(one := entry(name), RAW) is None
     assert isinstance(begun := await spool.begin(one, NOW), Entry)
@@ -36,24 +37,30 @@ async def live(spool: SqliteSpool, name: str) -> None:
     assert await spool.remove(begun) is None
 
 
+async def played(spool: Spool, life: Life, at_once: int, seconds: float, name: str) -> int:
+    """Let so many clients do it for so long, and say what it cost; answers how often it was done."""
+    waits: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def client(number: int) -> None:
+        count = 0
+        while (start := time.perf_counter()) < end:
+            await life(spool, f"{life.__name__}-{number}-{count}")
+            waits.append(time.perf_counter() - start)
+            count += 1
+
+    cpu, start = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(client(number) for number in range(at_once)))
+    cpu, elapsed = time.process_time() - cpu, time.perf_counter() - start
+    said(name, waits, elapsed, cpu)
+    return len(waits)
+
+
 async def measured(life: Life, at_once: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         spool = await open_spool(Path(folder) / "spool.db", max_bytes=1 << 34)
-        waits: list[float] = []
-        end = time.perf_counter() + seconds
-
-        async def client(number: int) -> None:
-            count = 0
-            while (start := time.perf_counter()) < end:
-                await life(spool, f"{number}-{count}")
-                waits.append(time.perf_counter() - start)
-                count += 1
-
-        cpu, start = time.process_time(), time.perf_counter()
-        await asyncio.gather(*(client(number) for number in range(at_once)))
-        cpu, elapsed = time.process_time() - cpu, time.perf_counter() - start
+        await played(spool, life, at_once, seconds, f"{life.__name__}, {at_once} at once")
         await spool.close()
-    said(f"{life.__name__}, {at_once} at once", waits, elapsed, cpu)
 
 
 def disk(times: int = 500) -> None:

@@ -14,6 +14,8 @@
 --   ROOT:holders     sorted set: who has the spool open, by the end of the lease
 local root = KEYS[1]
 local STATES = {'due', 'sending', 'held', 'failed', 'quarantined'}
+local OCTETS = {}
+for place, state in ipairs(STATES) do OCTETS[place] = 'octets:' .. state end
 local COLUMNS = {'state', 'delegate', 'due_at', 'accepted_at', 'size', 'version', 'entry', 'digest', 'seal'}
 
 local function key(kind, name)
@@ -37,9 +39,7 @@ end
 
 local function totals()
   local octets = 0
-  for _, state in ipairs(STATES) do
-    octets = octets + tonumber(redis.call('HGET', root, 'octets:' .. state) or 0)
-  end
+  for _, kept in ipairs(redis.call('HMGET', root, unpack(OCTETS))) do octets = octets + tonumber(kept or 0) end
   return octets, redis.call('ZCARD', key('ids'))
 end
 
@@ -49,20 +49,25 @@ local function octets_of(size)
   return number and number >= 0 and number < 2 ^ 40 and math.floor(number) or 0
 end
 
--- Takes an entry out of every index of its state, also where a column of it was changed behind our back.
+-- Takes an entry out of the indexes of a state; tells whether it was there.
+local function leave_state(state, id, delegate, size)
+  if redis.call('ZREM', key('state', state), id) == 0 then return false end
+  redis.call('HINCRBY', root, 'octets:' .. state, 0 - octets_of(size))
+  if state == 'due' then
+    redis.call('HDEL', key('reserved'), id)
+    redis.call('ZREM', key('due', delegate), id)
+    if redis.call('EXISTS', key('due', delegate)) == 0 then redis.call('ZREM', key('delegates'), delegate) end
+  elseif state == 'failed' then
+    redis.call('ZREM', key('until'), id)
+  end
+  return true
+end
+
+-- Takes an entry out of the indexes of the state it is in, also where that was changed behind our back.
 local function leave(id)
-  local old = redis.call('HMGET', key('e', id), 'delegate', 'size')
-  for _, state in ipairs(STATES) do
-    if redis.call('ZREM', key('state', state), id) == 1 then
-      redis.call('HINCRBY', root, 'octets:' .. state, 0 - octets_of(old[2]))
-    end
-  end
-  if old[1] then
-    redis.call('ZREM', key('due', old[1]), id)
-    if redis.call('EXISTS', key('due', old[1])) == 0 then redis.call('ZREM', key('delegates'), old[1]) end
-  end
-  redis.call('ZREM', key('until'), id)
-  redis.call('HDEL', key('reserved'), id)
+  local state, delegate, size = unpack(redis.call('HMGET', key('e', id), 'state', 'delegate', 'size'))
+  if leave_state(state or '', id, delegate or '', size) then return end
+  for _, other in ipairs(STATES) do leave_state(other, id, delegate or '', size) end
 end
 
 -- Puts an entry into the indexes of the state that its hash says it is in.
