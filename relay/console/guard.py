@@ -38,7 +38,7 @@ def refusal(request: web.Request, *, has_token: bool) -> tuple[int, str] | None:
     """Return the status and the reason for which *request* is turned away at the API or at signing in, or None."""
     if not request.path.startswith(API) and request.path != SESSION:
         return None
-    if request.path != SESSION and not has_token and not is_loopback(name_of(request.host)):
+    if request.path != SESSION and not has_token and not names_this_machine(request):
         return 403, "without a token the Host field must name this machine: localhost, 127.0.0.1 or [::1]"
     if request.method in _READING:
         return None
@@ -47,6 +47,11 @@ def refusal(request: web.Request, *, has_token: bool) -> tuple[int, str] | None:
     if not _comes_from_here(request):
         return 403, "a change must not come from a page of another site"
     return None
+
+
+def names_this_machine(request: web.Request) -> bool:
+    """Whether *request* says that it is for the machine itself, and not for a name that somebody lets resolve to it."""
+    return is_loopback(name_of(request.host))
 
 
 def may(asker: Asker, path: str, route: Route | None) -> bool:

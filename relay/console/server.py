@@ -160,7 +160,7 @@ class AdminServer:
         if (turned_away := guard.refusal(request, has_token=owner is not None)) is not None:
             return door.said(*turned_away)
         asker = owner or LOCAL
-        if owner is not None or not self._needs_token(guard.API):
+        if owner is not None or (not self._needs_token(guard.API) and guard.names_this_machine(request)):
             request[ASKER] = asker
         resource = request.match_info.route.resource
         route = route_of(request.method, None if resource is None else resource.canonical)

@@ -12,7 +12,7 @@ from relay.console import door
 from relay.console.askers import ASKER, Asker, Tokens, fingerprint_of
 from relay.console.bodies import object_of
 from relay.console.guard import SESSION
-from relay.console.sessions import Failures, Sessions, cookie_name, is_plain
+from relay.console.sessions import Failures, Sessions, cookie_name, needs_tls
 from relay.observe.events import Noted, Observer
 
 LONGEST_TOKEN: Final = 4096
@@ -85,7 +85,7 @@ class SessionPages:
         name = self._sessions.begin(fingerprint_of(token.strip().encode("utf-8", "surrogateescape")))
         self._tell("info", "admin.signed-in", client=address, token=asker.name)
         answer = web.json_response({"name": asker.name})
-        secure = not is_plain(request)
+        secure = needs_tls(request)
         answer.set_cookie(cookie_name(request), name, path="/", httponly=True, samesite="Strict", secure=secure)
         return answer
 
@@ -95,7 +95,7 @@ class SessionPages:
         if asker is not None:
             self._tell("info", "admin.signed-out", client=request.remote or "", token=asker.name)
         answer = web.json_response({})
-        secure = not is_plain(request)
+        secure = needs_tls(request)
         answer.del_cookie(cookie_name(request), path="/", httponly=True, samesite="Strict", secure=secure)
         return answer
 

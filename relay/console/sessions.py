@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from relay.console.askers import Asker, Tokens
-from relay.console.guard import is_loopback, name_of
+from relay.console.guard import names_this_machine
 
 #: Seconds after which one signs in again, and how many sessions there are; of more the oldest ends.
 LIFETIME: Final = 12 * 3600.0
@@ -79,9 +79,9 @@ class Failures:
             self._times.popitem(last=False)
 
 
-def is_plain(request: web.Request) -> bool:
-    """Whether the browser speaks plain HTTP to its own machine: the one place where a cookie needs no TLS."""
-    return is_loopback(name_of(request.host))
+def needs_tls(request: web.Request) -> bool:
+    """Whether the cookie must not travel in the clear: anywhere but from a browser to its own machine."""
+    return not names_this_machine(request)
 
 
 def cookie_name(request: web.Request) -> str:
@@ -90,7 +90,7 @@ def cookie_name(request: web.Request) -> str:
 
     ``__Host-``: browsers take it from here alone, over TLS (RFC 6265bis section 4.1.3.2).
     """
-    if not is_plain(request):
+    if needs_tls(request):
         return "__Host-ses-relay"
     port = request.host.rpartition(":")[2]
     return f"ses-relay-{port if port.isascii() and port.isdecimal() else 80}"

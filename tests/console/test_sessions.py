@@ -12,7 +12,7 @@ from relay.console import sessions
 from relay.console.askers import Asker, Token
 from relay.console.server import AdminServer
 from relay.observe.events import Event, Noted
-from tests.console.test_admin import Endpoint
+from tests.console.test_admin import Endpoint, running
 
 JSON = {"Content-Type": "application/json"}
 OPERATOR = Token("an-operator-5d5d", Asker("ops", may_change=True))
@@ -131,6 +131,20 @@ async def test_nobody_without_a_cookie_learns_more_than_that(place):
 
     assert (status, json.loads(text)) == (200, {"asker": None})
     assert (await place.ask("/api/delegates", headers={"Cookie": "ses-relay-80=x; __Host-ses-relay="}))[0] == 401
+
+
+async def test_a_name_of_somebody_elses_is_told_of_nobody():
+    """On loopback no token is needed; a page of strangers whose name resolves to it does not even learn the version."""
+    async with running() as endpoint:
+        here = json.loads((await endpoint.ask("/session"))[1])
+        strange = json.loads((await endpoint.ask("/session", headers={"Host": "evil.example"}))[1])
+
+    assert (here["asker"], here["signed_in"], here["features"]) == (
+        {"name": "local", "may_change": True, "delegates": None},
+        False,
+        [],
+    )
+    assert strange == {"asker": None}
 
 
 async def test_signing_out_ends_it(place):

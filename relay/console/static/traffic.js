@@ -43,6 +43,10 @@ export async function show({ query, signal, go }) {
     when.replaceChildren("Minute by minute since ", time(told.since), `; the highest column is ${most.toLocaleString()}. Counted anew every five seconds.`);
   };
   await look();
-  every(5, () => look().catch(() => when.replaceChildren("The relay does not answer: these are the last numbers.")), signal);
+  const doubt = (problem) => {
+    if (problem.status === 401) window.location.reload(); // to where one signs in
+    else when.replaceChildren("The relay does not answer: these are the last numbers.");
+  };
+  every(5, () => look().catch(doubt), signal);
   return [h("div", { class: "narrow" }, field("Delegate", select)), panel("The last hour", chart, when), panel(null, list)];
 }
