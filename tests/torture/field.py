@@ -45,7 +45,7 @@ regions = ["us-east-1"]
 [ses]
 endpoint_url = "{ses}"
 region = "us-east-1"
-read_timeout = "5s"
+read_timeout = "{read_timeout}"
 {ses_options}
 [delivery]
 mode = "{mode}"
@@ -104,18 +104,20 @@ class Field:
     """A folder with settings, policies and a spool that outlives the relays which are started on it."""
 
     def __init__(self, folder: Path, ses: Ses, mode: str = "spool", **options: Any) -> None:
-        """*options*: ``budget``, ``ses_options`` (lines of ``[ses]``), and further keys of ``[spool]``."""
+        """*options*: ``budget``, ``read_timeout``, ``ses_options`` (lines of ``[ses]``), and keys of ``[spool]``."""
         self.folder, self.ses = folder, ses
         (folder / "spool").mkdir(parents=True)
         shutil.copytree(DEMO / "policies", folder / "policies")
         ses_options = options.pop("ses_options", "")
         budget = options.pop("budget", "2s")
+        read_timeout = options.pop("read_timeout", "5s")
         keys = {"retry_first": "100ms", "retry_longest": "1s", "retry_unsure": "300ms", **options}
         text = SETTINGS.format(
             folder=folder,
             ses=ses.url,
             mode=mode,
             budget=budget,
+            read_timeout=read_timeout,
             delegates="".join(DELEGATE.format(name=name, address=at) for name, at in DELEGATES.items()),
             ses_options=ses_options,
             spool_options="".join(f'{key} = "{value}"\n' for key, value in keys.items()),
