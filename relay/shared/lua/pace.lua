@@ -66,7 +66,8 @@ if ARGV[5] == '1' and not (lane.throttled_at and now - lane.throttled_at < ONE_M
 end
 local speed = speed_now()
 if not lane.wanted then speed = math.min(speed, math.max(FIRST, MORE * (lane.most_through or 0))) end
-local most = math.max(1, speed * burst)
+-- While there is too little for all, what answers that came late did not use is not lost: nobody has used it at SES.
+local most = math.max(1, speed * (lane.scarce == 1 and math.max(burst, SAVED) or burst))
 if lane.speed and speed < lane.speed * 0.7 then
   -- What was granted at a greater speed is no debt at this one: SES refused it, or takes it as a burst.
   lane.room, lane.slowed_at = 0, now
