@@ -18,12 +18,13 @@ async def open_at(
     max_bytes: int = 1 << 30,
     lease: float = LEASE,
     visiting: bool = False,
+    url: str | None = None,
     parameters: str = "",
     observe: Callable[[Event], None] = lambda _: None,
 ) -> RedisSpool:
     """Open the spool at *server*."""
     return await open_redis_spool(
-        f"{server.url}{parameters}", max_bytes=max_bytes, observe=observe, lease_seconds=lease, visiting=visiting
+        f"{url or server.url}{parameters}", max_bytes=max_bytes, observe=observe, lease_seconds=lease, visiting=visiting
     )
 
 
