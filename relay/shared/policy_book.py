@@ -24,9 +24,11 @@ from relay.shared.policy_rows import LONGEST, Gone, Listed, Row, RowProblem, rea
 from relay.shared.scripts import script_of
 from relay.shared.server_clock import ServerClock
 
-#: Of one reading or writing: rows, octets of a reading, and the seconds it may take.
+#: Of one reading or writing: rows and octets, and of one where everything is read; and the seconds it may take.
 ROWS: Final = 64
 OCTETS: Final = 64 * 1024
+ROWS_OF_ALL: Final = 256
+OCTETS_OF_ALL: Final = 256 * 1024
 PATIENCE: Final = 1.0
 #: Seconds for which it is kept that an identity is gone; who was cut off for as long reads everything again.
 GONE_KEPT: Final = 3600.0
@@ -99,7 +101,8 @@ class PolicyBook:
         while upto is None or self._last < upto:
             asked_at = self._clocks.monotonic()
             keys = [self.key(name) for name in ("meta", "known", "order")]
-            answer = await self._engine.run(_SINCE, keys, [self._last, ROWS, OCTETS], deadline=PATIENCE)
+            most = (ROWS, OCTETS) if self._seen is None else (ROWS_OF_ALL, OCTETS_OF_ALL)
+            answer = await self._engine.run(_SINCE, keys, [self._last, *most], deadline=PATIENCE)
             if isinstance(answer, Away):
                 return False
             now, epoch, upto, reached, found = answer
