@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ARGUMENTS: Final = [
     "--headless",
@@ -21,6 +21,7 @@ ARGUMENTS: Final = [
 WIDE, NARROW = 1280, 360
 AXE: Final = Path(__file__).parents[2] / ".venv" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE: Final = 20_000
+expect.set_options(timeout=PATIENCE)
 #: Elements that stick out of the window, whether or not the page lets itself be scrolled there.
 STICKING_OUT = """() => [...document.querySelectorAll("body *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth + 1 && each.checkVisibility()

@@ -250,6 +250,39 @@ def test_what_strangers_write_stays_text(browser: Browser, demo: Demo, width: in
 Guarded = tuple[RunningRelay, str]
 
 
+COUNTS = {"sent": 200, "delivered": 180, "bounced": 20, "complained": 1, "rejected": 0}
+RATES = {"bounce_rate": 0.1, "complaint_rate": None}
+SUSPENDED = {
+    "standing": "suspended",
+    "since": "2026-11-21T11:00:00Z",
+    "until": None,
+    "why": "10.0% bounced in 24h",
+    "windows": {"1h": {**COUNTS, **RATES}, "24h": {**COUNTS, **RATES}},
+}
+
+
+def test_a_delegate_that_is_suspended_is_resumed(browser: Browser, demo: Demo) -> None:
+    """Its bounces are told, the button asks first, and what the relay says to it is said."""
+
+    def answer(route: Route) -> None:
+        real = route.fetch()
+        told = real.json()
+        told["delegates"][0]["feedback"] = SUSPENDED
+        route.fulfill(response=real, json=told)
+
+    with window(browser, demo.relay, width=NARROW) as one:
+        one.page.route("**/api/delegates?**", answer)
+        one.open("delegates")
+        card = one.page.locator(".cards > .panel").first
+        expect(card).to_contain_text("10.0% bounced in 24h")
+        expect(card.get_by_role("cell", name="20 (10.00 %)").first).to_be_visible()
+        assert (one.sticking_out(), one.barriers()) == ([], [])
+        card.get_by_role("button", name="Let it send as ever").click()
+        one.page.locator("dialog").get_by_role("button", name="Let it send").click()
+        expect(one.page.locator("#said")).to_contain_text("That was refused: no feedback is read")
+        assert one.complaints.pop().startswith("Failed to load resource: the server responded with a status of 409")
+
+
 @pytest.fixture(scope="module")
 def guarded(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A relay with a token of every kind, and a message that is held."""
@@ -297,12 +330,12 @@ def test_a_viewer_looks_and_an_operator_acts(browser: Browser, guarded: Guarded)
         sign_in(one, "desk")
         assert one.page.get_by_role("link", name="Identities").count() == 0
         one.page.get_by_role("button", name="Release").click()
-        one.page.get_by_role("button", name="No", exact=True).click()
+        one.page.get_by_role("button", name="Leave it").click()
         expect(one.page.locator("dialog")).to_have_count(0)
         assert not changes(relay)
         one.page.get_by_role("button", name="Release").click()
         assert one.barriers() == []
-        one.page.get_by_role("button", name="Yes", exact=True).click()
+        one.page.locator("dialog").get_by_role("button", name="Release").click()
         expect(one.page.locator("#said")).to_have_text("Done.")
         expect(one.page.locator("main .badge").first).not_to_contain_text("held")
         told = relay.wait_until(lambda: changes(relay), "a line of it")

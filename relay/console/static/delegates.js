@@ -13,7 +13,9 @@ function standing(each, session, confirmed) {
   if (!feedback) return null;
   const windows = Object.entries(feedback.windows ?? {});
   const button = session.asker.may_change && feedback.standing !== "good" && h("button", { type: "button" }, "Let it send as ever");
-  if (button) button.addEventListener("click", () => confirmed(`Let ${each.name} send as ever?`, "What its mail did before is forgiven. It is judged by what it sends from now on.", () => post(path(["api", "delegates", each.name, "resume"]))));
+  const consequence = "What its mail did before is forgiven. It is judged by what it sends from now on.";
+  const act = () => post(path(["api", "delegates", each.name, "resume"]));
+  if (button) button.addEventListener("click", () => confirmed({ label: "Let it send", question: `Let ${each.name} send as ever?`, consequence, act }));
   return [
     h("h3", null, "Feedback of SES"),
     facts([["Standing", badge(feedback.standing)], ["Since", feedback.since && time(feedback.since)], ["Until", feedback.until && time(feedback.until)], ["Because", feedback.why]]),

@@ -62,11 +62,11 @@ const focus = (element) => {
 // Tell how something ended that was asked for.
 const said = (doing, words) => doing.then(() => say(words), (problem) => say(`That was refused: ${problem.message}`));
 
-// Ask first, do it then, and show the page anew.
-function confirmed(question, consequence, act, done) {
-  const yes = h("button", { type: "submit", value: "yes", class: "grave" }, "Yes");
+// Ask first, do it then, and show the page anew. The button that does it is called what it does.
+function confirmed({ label, question, consequence, act, done }) {
+  const yes = h("button", { type: "submit", value: "yes", class: "grave" }, label);
   const box = h("dialog", { "aria-labelledby": "question" }, h("form", { method: "dialog" }, h("h2", { id: "question" }, question), h("p", null, consequence),
-    h("div", { class: "actions" }, h("button", { type: "submit", value: "no", autofocus: true }, "No"), yes)));
+    h("div", { class: "actions" }, h("button", { type: "submit", value: "no", autofocus: true }, "Leave it"), yes)));
   box.addEventListener("close", async () => {
     box.remove();
     if (box.returnValue !== "yes") return;

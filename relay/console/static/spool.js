@@ -59,7 +59,8 @@ function actions(entry, { session, confirmed, go }) {
     const [action, body] = name === "notify" ? ["delete", { notify: true }] : [name, {}];
     const one = h("button", { type: "button", class: action === "delete" ? "grave" : null }, label);
     const gone = name === "delete" ? () => go(place("spool")) : null;
-    one.addEventListener("click", () => confirmed(`${label}: ${entry.id}?`, consequence, () => post(path(["api", "spool", entry.id, action]), body), gone));
+    const act = () => post(path(["api", "spool", entry.id, action]), body);
+    one.addEventListener("click", () => confirmed({ label, question: `${label}: ${entry.id}?`, consequence, act, done: gone }));
     return one;
   };
   return h("div", { class: "actions" }, Object.entries(ACTIONS).map(button));
