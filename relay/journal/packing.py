@@ -45,11 +45,13 @@ _FIRST: Final = (
 )
 _DICTIONARIES: Final = {1: _FIRST}
 _NEWEST: Final = 1
+#: To be copied for each record: the dictionary is read once, and not for every one.
+_FRESH: Final = zlib.compressobj(_FAST, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=_DICTIONARIES[_NEWEST])
 
 
 def pack(text: str) -> bytes:
     """Pack the JSON *text* of a record."""
-    squeezed = zlib.compressobj(_FAST, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=_DICTIONARIES[_NEWEST])
+    squeezed = _FRESH.copy()
     return b"".join((bytes((_NEWEST,)), squeezed.compress(text.encode()), squeezed.flush()))
 
 

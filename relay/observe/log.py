@@ -17,6 +17,7 @@ from relay.words.endings import Outcome
 
 Level = Literal["debug", "info", "warning", "error"]
 
+_RISING: Final[tuple[Level, ...]] = ("debug", "info", "warning", "error")
 #: Octets. A decision record of a thousand recipients stays below.
 LONGEST_LINE: Final = 512 * 1024
 #: Of each message; told at this level and no other.
@@ -63,6 +64,7 @@ class Log:
     ) -> None:
         self._write_line = write
         self._level = options.level
+        self._left_out = frozenset(_RISING[: _RISING.index(options.level)])
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
         self.records = RecordTexts(self._hashes)
@@ -108,6 +110,8 @@ class Log:
 
     def line(self, level: Level, event: str, fields: Mapping[str, object]) -> None:
         """Write one line *event* with *fields*, whatever they hold: they are bounded here."""
+        if level in self._left_out:
+            return
         kept = bounded(fields)
         if not _OWN.isdisjoint(kept):
             kept = {f"{name}_" if name in _OWN else name: value for name, value in kept.items()}

@@ -1,7 +1,7 @@
 """The JSON of decision records as they are told: made once, for the log and the journal alike."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from relay.observe.privacy import AddressHashes
@@ -11,6 +11,27 @@ to_json: Final = json.JSONEncoder(
     default=lambda value: f"<{type(value).__name__}>", separators=(",", ":"), check_circular=False
 ).encode
 _NONE: Final[Mapping[str, Any]] = {}
+
+
+class CommonRows(list[dict[str, Any]]):
+    """The rows of ``roles`` that many records have in common; ``text`` is their JSON once somebody asked for it."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = ()) -> None:
+        super().__init__(rows)
+        self.text = ""
+
+
+def text_of(record: Mapping[str, Any]) -> str:
+    """Return the JSON of *record*, its time first. Most of it are the roles: what is known is not made again."""
+    roles = record.get("roles")
+    if not isinstance(roles, CommonRows):
+        return to_json({"time": record.get("time"), **record})
+    roles.text = roles.text or to_json(roles)
+    # The first that looks so is the key: before it there are but texts, and in a text each quote has a backslash.
+    before, _, after = to_json({"time": record.get("time"), **record, "roles": 0}).partition('"roles":0')
+    return f'{before}"roles":{roles.text}{after}'
 
 
 class RecordTexts:
@@ -34,5 +55,5 @@ class RecordTexts:
         """Return the JSON of what is told of *record*, its time first."""
         told = self.told(record)
         if not self._text:
-            self._text = to_json({"time": told.get("time"), **told})
+            self._text = text_of(told)
         return self._text

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeGuard
 
 from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe.labels import REPAIRS
+from relay.observe.record_texts import CommonRows
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
@@ -18,6 +19,8 @@ SCHEMA_VERSION: Final = 3
 LONGEST_TEXT: Final = 4096
 LONGEST_LIST: Final = 1000
 MOST_ROLES: Final = 8
+#: Tuples of roles that are not read again; one more, and all are forgotten.
+MOST_READ: Final = 256
 #: Seconds: a year. Anything longer, or no number at all, is a mistake of the clock.
 LONGEST_SPAN: Final = 31_622_400
 APIS: Final = frozenset({"ses:SendRawEmail", "ses:SendEmail"})
@@ -181,7 +184,32 @@ def _is_timing(name: object) -> bool:
 def _roles(value: object) -> list[dict[str, Any]]:
     if not value or not _is_list(value):
         return []
-    return [_role(row) for row in value[:MOST_ROLES] if _is_mapping(row) and _is_role(row)]
+    return _READ.of(value) if type(value) is tuple else _roles_of(value)
+
+
+def _roles_of(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    return [_role(row) for row in rows[:MOST_ROLES] if _is_mapping(row) and _is_role(row)]
+
+
+class _Read:
+    """Rows of roles that were read before: the walk makes one tuple for all messages of a remembered judgement."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, tuple[tuple[Any, ...], CommonRows]] = {}
+
+    def of(self, rows: tuple[Any, ...]) -> CommonRows:
+        """Return what is read of *rows*, the same list for the same tuple; nobody changes it."""
+        known = self._read.get(id(rows))
+        if known is not None:
+            return known[1]
+        if len(self._read) >= MOST_READ:
+            self._read.clear()
+        read = CommonRows(_roles_of(rows))
+        self._read[id(rows)] = rows, read  # kept with its list: its number stays its own
+        return read
+
+
+_READ: Final = _Read()
 
 
 def _is_role(row: Mapping[str, Any]) -> bool:

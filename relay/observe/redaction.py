@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from relay.observe.record_texts import RecordTexts, to_json
+from relay.observe.record_texts import RecordTexts, text_of
 
 #: The fields of a record that each word of ``journal.redact`` empties.
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -38,7 +38,7 @@ class RedactedTexts(RecordTexts):
         """Return the JSON of what is told, its time first."""
         told = self.told(record)
         if not self._text:
-            self._text = to_json({"time": told.get("time"), **told})
+            self._text = text_of(told)
         return self._text
 
 

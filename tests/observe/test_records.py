@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe import records
+from relay.observe.record_texts import text_of
 from relay.observe.records import Recorder
 from relay.words.addresses import Address, NullPath
 from relay.words.endings import Outcome, Reason
@@ -254,6 +255,33 @@ def test_every_record_is_valid(**given):
     Whatever a message was and however it ended, its record is one of the schema.
     """
     assert_valid(record(**given))
+
+
+@settings(deadline=None)
+@given(
+    ending=ENDINGS,
+    rows=st.lists(ROWS | JSON, min_size=1, max_size=3),
+    recipients=st.lists(st.sampled_from(['"roles":0', 'a","roles":0,"b', "\\"]) | SURROGATES_TOO, max_size=3),
+)
+def test_rows_that_records_have_in_common_are_told_like_any(ending, rows, recipients):
+    """
+    The JSON of roles that the walk tells again and again is put together with the rest of each record.
+    """
+    common = replace(ending, facts={**ending.facts, "roles": tuple(rows)})
+    each = replace(ending, facts={**ending.facts, "roles": rows})
+    for _ in range(2):
+        assert text_of(record(common, recipients=recipients)) == text_of(record(each, recipients=recipients))
+    assert json.loads(text_of(record(common, recipients=recipients))) == record(each, recipients=recipients)
+
+
+def test_rows_are_read_once_for_the_tuple_that_they_are_and_for_no_other():
+    rows = tuple(SENT.facts["roles"])
+    first, again = (record(replace(SENT, facts={"roles": rows}))["roles"] for _ in range(2))
+    assert first is again
+    for _ in range(3 * records.MOST_READ):
+        other = (dict(rows[0], address="other@example.com"),)
+        assert record(replace(SENT, facts={"roles": other}))["roles"][0]["address"] == "other@example.com"
+    assert record(replace(SENT, facts={"roles": rows}))["roles"] == first
 
 
 def test_of_what_kind_a_list_or_a_table_is_makes_no_difference():
