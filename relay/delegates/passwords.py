@@ -115,7 +115,7 @@ class Checkpoint:
     def digest(self, *parts: bytes) -> bytes:
         """Digest *parts* with this process's key: of a secret it tells nothing to who reads our memory later."""
         message = b"".join(len(part).to_bytes(4) + part for part in parts)
-        return hmac.digest(self._key, message, hashlib.sha256)
+        return hashlib.blake2b(message, digest_size=32, key=self._key).digest()  # a third of the price of an HMAC
 
     async def is_right(
         self, name: str, password: str, hashes: Sequence[str], *, in_vain: bool = False

@@ -11,7 +11,6 @@ Kept are digests under a key of this process, never a password.
 """
 
 import hashlib
-import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -119,4 +118,4 @@ class Regulars:
     def _digest(self, *texts: str) -> bytes:
         octets = [text.encode("utf-8", "surrogatepass") for text in texts]
         message = b"".join(len(each).to_bytes(4) + each for each in octets)
-        return hmac.digest(self._key, message, hashlib.sha256)[:_DIGEST]
+        return hashlib.blake2b(message, digest_size=_DIGEST, key=self._key).digest()  # a third of the price of an HMAC
