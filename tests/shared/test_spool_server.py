@@ -138,6 +138,9 @@ async def test_on_a_full_server_what_is_kept_is_settled(own_server: Make, opened
     assert await spool.remove(sending[2]) is None
     assert len(await spool.sweep(NOON * 2)) == 2
     assert (await counted(spool)).messages[State.DUE] == 2
+    spool._engine._note(Away("the connection was lost"))
+    await until(lambda: spool._engine.state.is_up)
+    assert await spool.remove(entry("n3")) is None
 
 
 async def test_killed_while_it_commits_it_has_all_that_it_acknowledged(own_server: Make, opened: Opened):
