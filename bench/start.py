@@ -3,6 +3,8 @@
 
 The program is the one that is installed beside this Python; the relay is the demo's, with a spool, before the embedded
 SES. CPU time is that of the processes; the time until ready is on a clock, so it says something of the machine as well.
+
+The floor is a bare Python that imports what the relay imports of others, and does nothing.
 """
 
 import os
@@ -25,6 +27,22 @@ from tests.system.relays import clean_environ, started_ses
 ROUNDS: Final = 7
 PROGRAM: Final = str(Path(sys.executable).with_name("ses-relay"))
 IDLE_SECONDS: Final = 3
+#: Prints the modules of others that the relay loads, in the order in which they are.
+OF_OTHERS: Final = """
+import sys, relay.cli.serve, uvloop
+ours = {*sys.stdlib_module_names, "relay", "__main__"}
+print(*(name for name in sys.modules if name.partition(".")[0] not in ours))
+"""
+#: Imports them and prints CPU seconds and resident KiB. Some are names that only their own package can import.
+BARE: Final = """
+import contextlib, importlib, resource, sys
+for name in sys.argv[1:]:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
+used = resource.getrusage(resource.RUSAGE_SELF)
+resident = open("/proc/self/status").read().partition("VmRSS:")[2].split()[0]
+print(used.ru_utime + used.ru_stime, resident)
+"""
 
 
 def main() -> None:
@@ -40,12 +58,32 @@ def main() -> None:
                     probe = cpu_of_command("healthcheck", "--admin", relay.addresses["admin"])
                     time.sleep(IDLE_SECONDS)
                 resident.append(resident_of(relay.process.pid))
-        head("Starting", "median")
+        cpu, memory = floor()
+        head("Starting", "median", "of the floor")
+        row("the floor: what it imports of others, CPU", f"{cpu:.2f} s")
+        row(
+            "the relay: until it is ready, CPU",
+            f"{statistics.median(spent):.2f} s",
+            f"{statistics.median(spent) / cpu:.1f}",
+        )
         row("the relay: until it is ready, on a clock", f"{statistics.median(ready):.2f} s")
-        row("the relay: until it is ready, CPU", f"{statistics.median(spent):.2f} s")
-        row("the relay: resident while idle", f"{statistics.median(resident) / 1024:.0f} MiB")
+        row("the floor: resident", f"{memory / 1024:.0f} MiB")
+        more = (statistics.median(resident) - memory) / 1024
+        row("the relay: resident while idle", f"{statistics.median(resident) / 1024:.0f} MiB", f"+ {more:.0f} MiB")
         row("ses-relay healthcheck, CPU", f"{probe * 1000:.0f} ms")
         row("ses-relay --version, CPU", f"{cpu_of_command('--version') * 1000:.0f} ms")
+
+
+def floor() -> tuple[float, int]:
+    """CPU seconds and resident KiB, medians, of a Python that imports what the relay does of others."""
+    names = _printed(OF_OTHERS).split()
+    cpu, resident = zip(*(map(float, _printed(BARE, *names).split()) for _ in range(ROUNDS)), strict=True)
+    return statistics.median(cpu), int(statistics.median(resident))
+
+
+def _printed(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
