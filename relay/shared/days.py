@@ -16,8 +16,9 @@ from relay.shared.engine import Engine
 from relay.shared.scripts import script_of
 
 TELL_SECONDS: Final = 1.0
-#: How often a relay reads the days of delegates whose mail goes elsewhere.
+#: After how many seconds a relay reads the days of delegates whose mail goes elsewhere, and how many a second it reads.
 READ_EVERY: Final = 5
+READ_A_SECOND: Final = 20
 #: What is held ahead is void after this: shorter than the script's own time, for clocks that were stopped.
 HOLD_SECONDS: Final = 20.0
 DAY: Final = 86_400.0
@@ -36,10 +37,15 @@ class _News:
 
 @dataclass(slots=True)
 class SharedDay:
-    """One delegate's day. ``most``: its limit, None for a day that is only known from before."""
+    """
+    One delegate's day. Times are monotonic seconds.
+
+    ``most``: its limit. ``held``: what may go without asking. ``total``: what the engine has counted. ``counted``: what
+    it has not heard of, by when; ``news``: what it was told and may have heard. ``seconds``: until there is room.
+    """
 
     name: str
-    most: int | None
+    most: int
     held: int = 0
     total: int = 0
     seconds: float = 1.0
@@ -77,8 +83,6 @@ class SharedDay:
 
     def alone(self, relays: int, now: float) -> int:
         """How many may go while the engine is away: this relay's part of what was left when it was last heard."""
-        if self.most is None:
-            return 0
         age = 0.0 if self.told_at is None else now - self.told_at
         left = self.most - self.total * max(0.0, 1 - age / DAY)
         recent = sum(each for piece, each in self.counted.items() if now - piece < DAY)
@@ -131,12 +135,13 @@ class SharedDays:
         turns = 0
         while True:
             limits = self.limits()
+            rarely = max(READ_EVERY, len(limits) // READ_A_SECOND)
             for name, most in limits.items():
                 self._days.setdefault(name, SharedDay(name, most)).most = most
             for name, day in tuple(self._days.items()):
                 if name not in limits and not day.untold:
                     del self._days[name]
-                elif day.untold or day.held or day.used or turns % READ_EVERY == 0:
+                elif day.untold or day.held or day.used or turns % rarely == 0:
                     async with day.lock:
                         await self._tell(day)
             turns += 1
@@ -173,8 +178,6 @@ class SharedDays:
 
     async def _tell(self, day: SharedDay, need: int = 0) -> bool:
         """Tell what was counted and hold some ahead; False when the engine is away. Nothing is taken meanwhile."""
-        if day.most is None:
-            return False
         if day.news is None and any(day.counted.values()):
             day.number += 1
             day.news, day.counted = _News(day.number, day.counted), {}

@@ -130,7 +130,7 @@ NEEDS = st.lists(
 @given(needs=NEEDS, rate=st.floats(1, 2000), seed=st.integers(0, 2**32))
 def test_never_more_than_the_pace_whatever_is_asked(server, needs, rate, seed):
     """
-    In any span of time no more is granted than the pace, what was saved up, what is given ahead, a message of each relay.
+    In any span no more is granted than the pace, what was saved up, what is given ahead, and a message of each relay.
     """
     with Scene(server, wanted=rate) as scene:
         for each in needs:
