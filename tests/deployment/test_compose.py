@@ -88,7 +88,7 @@ def test_a_fleet_is_three_of_the_same_that_share_one_redis(fleet, tmp_path):
     assert [str(each) for each in (*reading.problems, *reading.warnings)] == []
     assert len({port for each in relays for port in each["ports"]}) == 6
     assert all({**each, "ports": []} == {**relays[0], "ports": []} for each in relays)
-    assert environ["SES_RELAY__SHARED__URL"] == "redis://redis:6379"
+    assert {environ["SES_RELAY__SHARED__URL"], environ["SES_RELAY__SPOOL__URL"]} == {"redis://redis:6379"}
     redis = " ".join(services["redis"]["command"])
     assert "--appendonly yes --appendfsync always" in redis
     assert "--maxmemory-policy noeviction" in redis
