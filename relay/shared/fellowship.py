@@ -159,6 +159,7 @@ class Fellowship:
         self._hear_used(held.used)
         if parcel.asked and not held.is_mine:
             await self._engine.publish(self._tag, "asked")
+        is_more = False
         if not held.is_mine:
             self._follow()
             await self._book.read_on(held.last)
@@ -166,9 +167,9 @@ class Fellowship:
         elif self._is_leading or await self._book.read_on(held.last):
             self._lead()
             self._hear_asked(held.asked)
-            await self._book.write()
+            is_more = await self._book.write()
             await self._tell_vain()
-        if self._outbox.is_full:
+        if is_more or not self._outbox.is_empty:
             self._stir()
 
     async def _hold(self, parcel: Parcel) -> Held | None:

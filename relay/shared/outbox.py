@@ -92,6 +92,6 @@ class Outbox:
         self._asked |= dict.fromkeys(parcel.asked)
 
     @property
-    def is_full(self) -> bool:
-        """Whether more than one call is needed."""
-        return bool(self._used) or bool(self._asked)
+    def is_empty(self) -> bool:
+        """Whether all that goes with a call was taken."""
+        return not self._used and not self._asked

@@ -30,6 +30,8 @@ OCTETS: Final = 64 * 1024
 ROWS_OF_ALL: Final = 256
 OCTETS_OF_ALL: Final = 256 * 1024
 PATIENCE: Final = 1.0
+#: Seconds of one writing: a lease is to be renewed in time.
+WRITING: Final = 1.0
 #: Seconds for which it is kept that an identity is gone; who was cut off for as long reads everything again.
 GONE_KEPT: Final = 3600.0
 #: Seconds between two lines of the log about rows that cannot be read.
@@ -173,23 +175,28 @@ class PolicyBook:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    async def write(self) -> None:
-        """Tell what was read here, the list when all that it brought was told."""
-        names = self._outbox.learned_names
+    async def write(self) -> bool:
+        """
+        Tell what was read here, the list when all that it brought was told; of very much, some.
+
+        Returns whether there is more that will be taken.
+        """
+        names, began = self._outbox.learned_names, self._clocks.monotonic()
         while names:
             some = list(islice(names, ROWS))
             for name in some:
                 del names[name]
             if not await self._put([self._written(name) for name in some]):
                 names |= dict.fromkeys(some)
-                return
+                return False
+            if names and self._clocks.monotonic() - began > WRITING:
+                return True
         if self._outbox.has_list:
             self._outbox.has_list = False
-            if not await self._put([self._written_list()]):
-                self._outbox.has_list = True
-                return
-            self.has_list = True
+            self.has_list = await self._put([self._written_list()])
+            self._outbox.has_list = self._outbox.has_list or not self.has_list
         await self._clear()
+        return False
 
     async def _put(self, rows: Sequence[tuple[str, int, bytes]]) -> bool:
         parts: list[Part] = [self._me, self.epoch, self._engine.channel(self._tag)]

@@ -29,7 +29,7 @@ def arn(name: str) -> IdentityArn:
 
 
 class Relay:
-    """One relay; ``ahead``: how many seconds its clock is before the others'."""
+    """One relay; ``ahead``: how many seconds its clock is before the others'; ``before``: it under older settings."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Relay:
         terms: Terms = TERMS,
         snapshot: Snapshot | None = None,
         endpoint: str = "aws",
+        before: "Relay | None" = None,
     ) -> None:
         self.accounts = accounts
         self.engine = engine
@@ -53,9 +54,10 @@ class Relay:
             self.events.append,
             books=Books(snapshot=snapshot),
             clocks=clocks,
+            before=None if before is None else before.directory.own,
         )
         (self.place,) = own.all_places
-        self.directory = SharedDirectory(
+        self.directory: SharedDirectory = SharedDirectory(
             own, engine, terms=terms, clocks=clocks, observe=self.events.append, endpoint=endpoint
         )
         self._running: asyncio.Task[None] | None = None

@@ -189,6 +189,33 @@ async def test_a_relay_that_leaves_hands_over_at_once(start: Start):
         await until(lambda: other.leads)
 
 
+async def test_a_reload_asks_nothing_anew_and_goes_on_leading(start: Start, accounts: FakeAccounts):
+    before = await start(terms=RARELY)
+    await allowed(before)
+    asked = len(accounts.asked)
+    after = await start(terms=Terms(500.0, 3600.0, 40.0), before=before)
+    assert after.verdict() is Verdict.ALLOWED
+    assert not after.leads
+    await before.stop()
+    async with asyncio.timeout(2):
+        await until(lambda: after.leads)
+
+    assert len(accounts.asked) == asked
+
+
+async def test_very_much_is_told_in_several_turns(
+    start: Start, accounts: FakeAccounts, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    """So that the lease of the one that tells does not end meanwhile."""
+    monkeypatch.setattr("relay.shared.policy_book.WRITING", 0.0)
+    for number in range(500):
+        accounts.put(f"{number}.example")
+    leader = await start(terms=RARELY)
+    await until(lambda: redis_server.ask("HLEN", KNOWN) == b":502")
+
+    assert leader.leads
+
+
 async def test_without_redis_each_goes_on_with_a_share_of_the_calls_and_comes_back_in_step(
     own_server: Callable[..., RedisServer], start: Start, accounts: FakeAccounts, monkeypatch: pytest.MonkeyPatch
 ):
