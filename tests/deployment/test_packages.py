@@ -106,6 +106,9 @@ def test_the_wheel_runs_by_itself(dist, tmp_path):
     assert relay.__version__ in told.stdout.splitlines()[1]
     assert (tmp_path / "installed" / "relay" / "demo" / "relay.toml").is_file()
     assert (tmp_path / "installed" / "relay" / "py.typed").is_file()
+    console = Path("relay", "console", "static")
+    installed, ours = ({path.name for path in (root / console).iterdir()} for root in (tmp_path / "installed", ROOT))
+    assert installed == ours
 
 
 def bill() -> dict[str, object]:
