@@ -20,10 +20,11 @@ from relay.smtp.budgets import Crowd, Prefix
 COALESCED: Final = 0.2
 PRESENT: Final = 3.0
 SILENCE: Final = 10.0
-#: Clients in one word, its octets, and relays that are listened to.
+#: Clients in one word, its octets, the relays that are listened to, and the longest name of one.
 AT_ONCE: Final = 500
 LONGEST: Final = 65_536
 MOST_RELAYS: Final = 2000
+LONGEST_NAME: Final = 64
 _MOST: Final = 1_000_000
 
 
@@ -113,7 +114,7 @@ class Crowds:
         with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             told = json.loads(payload) if len(payload) <= LONGEST else {"by": self._me}
             relay = told["by"]
-            if type(relay) is str and relay != self._me:
+            if type(relay) is str and relay != self._me and len(relay) <= LONGEST_NAME:
                 self._take(relay, told)
 
     def _take(self, relay: str, told: dict[str, Any]) -> None:

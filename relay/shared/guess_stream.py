@@ -22,8 +22,9 @@ AT_ONCE: Final = 100
 PAGE: Final = 200
 MOST_KEPT: Final = 100_000
 MOST_WAITING: Final = 10_000
-#: Relays whose numbers are remembered; octets of an entry.
+#: Relays whose numbers are remembered, and the longest name of one; octets of an entry.
 MOST_RELAYS: Final = 10_000
+LONGEST_NAME: Final = 64
 LONGEST: Final = 16_384
 _MARKS: Final = 1 << 24
 _DAY: Final = 86_400.0
@@ -141,7 +142,7 @@ class GuessStream:
             ValueError, TypeError, IndexError, RecursionError: It is none.
         """
         relay, number, guesses = json.loads(text[:LONGEST])
-        if type(relay) is not str or type(number) is not int or relay == self._me:
+        if type(relay) is not str or type(number) is not int or relay == self._me or len(relay) > LONGEST_NAME:
             return
         if number <= self._numbers.get(relay, 0):
             return
