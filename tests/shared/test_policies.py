@@ -77,44 +77,46 @@ async def test_one_relay_asks_and_all_know(start: Start, accounts: FakeAccounts)
 
 
 async def test_four_relays_make_the_calls_of_one(start: Start, accounts: FakeAccounts):
-    async def calls_of(count: int) -> int:
+    async def calls_a_second_of(count: int) -> float:
         relays = [await start() for _ in range(count)]
         await allowed(*relays)
-        before = len(accounts.asked)
-        for _ in range(20):
+        before, began = len(accounts.asked), time.monotonic()
+        for _ in range(25):
             await asyncio.sleep(0.1)
             for relay in relays:
                 relay.verdict()
-        calls = len(accounts.asked) - before
+        calls, seconds = len(accounts.asked) - before, time.monotonic() - began
         for relay in relays:
             await relay.stop()
-        return calls
+        return calls / seconds
 
-    assert abs(await calls_of(1) - await calls_of(4)) <= 1
+    one, four = await calls_a_second_of(1), await calls_a_second_of(4)
+    assert 0 < four < 2 * one + 0.5  # by themselves, four would make four times as many
 
 
-async def test_a_relay_that_starts_decides_at_once_by_what_others_know(start: Start, accounts: FakeAccounts):
-    first = await start()
+async def test_a_relay_that_starts_decides_at_once_by_what_others_know(
+    start: Start, accounts: FakeAccounts, redis_server: RedisServer
+):
+    first = await start(terms=RARELY)
     await allowed(first)
+    await told_all(redis_server)
     asked = len(accounts.asked)
-    second = await start(accounts=FakeAccounts())
+    second = await start(terms=RARELY, accounts=FakeAccounts())
 
     assert second.verdict() is Verdict.ALLOWED
     assert second.accounts.asked == []
-    assert len(accounts.asked) <= asked + 2
+    assert len(accounts.asked) == asked
 
 
-async def test_what_is_invalidated_at_one_relay_is_read_again_for_all_within_a_second(
-    start: Start, accounts: FakeAccounts
-):
+async def test_what_is_invalidated_at_one_relay_is_read_again_for_all_at_once(start: Start, accounts: FakeAccounts):
     relays = [await start(terms=RARELY) for _ in range(3)]
     await allowed(*relays)
     accounts.put("example.com", deny())
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         relays[2].directory.invalidate(arn("example.com"))
         await until(lambda: all(relay.verdict() is Verdict.DENIED for relay in relays))
     accounts.put("example.com", allow())
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         relays[1].directory.refresh_soon()
         await allowed(*relays)
 
@@ -165,9 +167,8 @@ async def test_what_is_in_use_at_any_relay_is_read_again_first(start: Start, acc
     leader, follower = await start(terms=RARELY), await start(terms=RARELY)
     await until(lambda: len(follower.place.shelf.ages) == 31)
     follower.verdict("app@7.example")
-    await until(lambda: "7.example" in leader.place.rounds.in_use)
-
-    assert set(leader.place.rounds.in_use) == {"7.example", "example.com"}  # of the author, and of the envelope
+    both = {"7.example", "example.com"}  # of the author, and of the envelope
+    await until(lambda: set(leader.place.rounds.in_use) == both)
 
 
 async def test_another_relay_asks_within_seconds_when_the_one_that_does_is_gone(start: Start, accounts: FakeAccounts):
@@ -175,7 +176,7 @@ async def test_another_relay_asks_within_seconds_when_the_one_that_does_is_gone(
     await allowed(leader, *others)
     await leader.die()
     accounts.put("example.com", deny())
-    async with asyncio.timeout(LEASE + FOLLOWING_TURN + 3):
+    async with asyncio.timeout(LEASE + FOLLOWING_TURN + 10):
         await until(lambda: all(relay.verdict() is Verdict.DENIED for relay in others))
 
     assert sum(relay.leads for relay in others) == 1
@@ -185,7 +186,7 @@ async def test_a_relay_that_leaves_hands_over_at_once(start: Start):
     leader, other = await start(), await start()
     await allowed(leader, other)
     await leader.stop()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(LEASE - 0.5):
         await until(lambda: other.leads)
 
 
@@ -197,7 +198,7 @@ async def test_a_reload_asks_nothing_anew_and_goes_on_leading(start: Start, acco
     assert after.verdict() is Verdict.ALLOWED
     assert not after.leads
     await before.stop()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LEASE - 0.5):
         await until(lambda: after.leads)
 
     assert len(accounts.asked) == asked
@@ -283,18 +284,20 @@ async def test_ages_are_right_whatever_a_relays_clock_says(start: Start, ahead: 
     assert leader.age() <= follower.age() < leader.age() + 2.0
 
 
-async def test_what_is_too_old_at_the_one_is_too_old_at_all(start: Start, accounts: FakeAccounts):
+async def test_what_is_too_old_at_the_one_is_too_old_at_all(
+    start: Start, accounts: FakeAccounts, redis_server: RedisServer
+):
     leader = await start(terms=RARELY)
     await allowed(leader)
     accounts.trouble = lambda _name: away()
     old = replace(leader.place.shelf.known["example.com"], read_at=leader.now - 3601)
     leader.place.shelf.put(old)
     leader.place.fellows.learned(["example.com"])
-    await asyncio.sleep(0.2)
+    await told_all(redis_server)
     follower = await start(terms=RARELY)
 
     assert follower.verdict() is Verdict.UNDECIDED
-    assert 3601 <= follower.age() < 3604
+    assert 3601 <= follower.age() < 3620
 
 
 async def test_a_server_whose_clock_is_set_back_makes_nothing_younger(
