@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -23,11 +22,11 @@ from relay.shared.scripts import Script
 from relay.shared.spool_lease import Lease
 from relay.shared.spool_promise import Wish
 from relay.shared.spool_room import BESIDE, ServerRoom
-from relay.spool import rows
+from relay.shared.spool_rows import ServerRows
 from relay.spool.entries import Entry, Kind, State
 from relay.spool.message_files import is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
-from relay.spool.rows import Unreadable, row_of
+from relay.spool.rows import row_of
 from relay.words.unavailable import Unavailable
 
 _T = TypeVar("_T")
@@ -36,11 +35,9 @@ _T = TypeVar("_T")
 RESERVED_SECONDS: Final = 6.0
 #: Seconds for which a write whose answer never came is looked for: it may lie in a connection that hangs.
 DOUBT_SECONDS: Final = 60.0
-_DIGESTS: Final = 8192  # of messages seen lately
 _PAGE: Final = 500  # entries in an answer, at most
 _FAR: Final = 2000  # entries that one script looks at, at most
 _MOST_SWEPT: Final = 500
-_FINDINGS: Final = 1000
 _REPLICAS_MS: Final = 2000
 _TO_BE_SENT: Final = (State.DUE, State.SENDING)
 
@@ -71,7 +68,8 @@ class RedisSpool:
         self._engine = engine
         self._root = root_of(engine)
         self._room = ServerRoom(max_bytes)
-        self._findings: list[str] = []
+        self._rows = ServerRows(engine, self._root)
+        self._run = self._rows.run
         self.lease = Lease(
             engine,
             self._root,
@@ -79,12 +77,11 @@ class RedisSpool:
             seconds=lease_seconds,
             wish=wish,
             room=self._room,
-            found=self._note,
+            found=self._rows.note,
             tidy=self._settle_doubts,
         )
         self._wish = wish
         self._last_delegate = ""
-        self._digests: OrderedDict[str, bytes] = OrderedDict()
         self._doubts: dict[str, _Doubt] = {}
         self._has_recovered = False
         self._is_closed = False
@@ -139,7 +136,7 @@ class RedisSpool:
         outcome, octets, messages = answer
         self._room.count(octets, messages)
         if outcome == b"kept":
-            self._remember(entry.id, digest)
+            self._rows.remember(entry.id, digest)
             return None
         if brought is not None:
             await spool_bodies.drop(self._engine, self._root, brought)
@@ -176,7 +173,7 @@ class RedisSpool:
             if isinstance(removed, Away):
                 return _unavailable(removed)
             self._room.count(*removed[1:])
-            self._digests.pop(entry.id, None)
+            self._rows.forget(entry.id)
             return None
 
         return await self._whole(forget())
@@ -196,7 +193,7 @@ class RedisSpool:
             return _unavailable(found)
         self.lease.renewed_at(began)
         self._has_recovered = self._has_recovered or not found
-        return sorted(await self._readable(found), key=lambda entry: (entry.due_at, entry.id))
+        return await self._rows.readable(found)
 
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
@@ -207,7 +204,7 @@ class RedisSpool:
         if isinstance(found, Away):
             return _unavailable(found)
         self._last_delegate = found[0].decode(errors="surrogateescape")
-        return sorted(await self._readable(found[1:]), key=lambda entry: (entry.due_at, entry.id))
+        return await self._rows.readable(found[1:])
 
     async def next_due(self, now: float) -> float | Unavailable | None:
         """Tell when the next entry that is not due yet becomes so."""
@@ -220,20 +217,28 @@ class RedisSpool:
         """Register an attempt: *sending*, ``attempts`` one more, ours until our lease ends."""
         begun = replace(entry, state=State.SENDING, attempts=entry.attempts + 1)
         began = time.monotonic()
-        written = await self._write(begun, _TO_BE_SENT, begins=True)
+        written = await self._rows.write(begun, _TO_BE_SENT, by=self.lease.holder, lease=self.lease.seconds)
         if isinstance(written, Entry):
             self.lease.renewed_at(began)
-        return written
+        elif isinstance(written, Away) and written.maybe:
+            waits = replace(begun, state=State.DUE, version=begun.version + 1)
+            self._doubt(entry, lambda: self._put_back(waits))
+        return _unavailable(written) if isinstance(written, Away) else written
+
+    async def _put_back(self, waits: Entry) -> bool:
+        """Undo the registration of an attempt that nobody makes."""
+        return isinstance(await self._rows.write(waits), Entry)
 
     async def change(self, entry: Entry) -> Entry | Unavailable | None:
         """Write *entry* as it stands, if its ``version`` is still the stored one."""
-        return await self._write(entry)
+        written = await self._rows.write(entry)
+        return _unavailable(written) if isinstance(written, Away) else written
 
     async def body(self, entry: Entry) -> bytes | Damaged | Unavailable:
         """Read the message, checked against its digest; what fails the check is quarantined."""
         if entry.state is State.SENDING and self.lease.holder and not self.lease.is_held:
             return Unavailable("the spool: our lease has ended, and another relay may be sending it")
-        found = await self._command("HMGET", f"{self._root}:e:{entry.id}", "digest", "raw")
+        found = await self._engine.command("HMGET", f"{self._root}:e:{entry.id}", "digest", "raw")
         if isinstance(found, Away):
             return _unavailable(found)
         digest, raw = found
@@ -244,7 +249,7 @@ class RedisSpool:
             if isinstance(raw, Away):
                 return _unavailable(raw)
         if await _sha256(raw) != digest:
-            return await self._quarantined(entry.id, "its message is not what was committed")
+            return await self._rows.quarantined(entry.id, "its message is not what was committed")
         return bytes(raw)
 
     # ---- for people ----
@@ -259,7 +264,7 @@ class RedisSpool:
                 told = await self._run(scripts.FIND, place, most, _FAR, json.dumps(some))
                 if isinstance(told, Away):
                     return _unavailable(told)
-                found += [await self._found(row) for row in told[1:]]
+                found += [await self._rows.found(row) for row in told[1:]]
                 place = told[0].decode()
                 if not place:
                     break
@@ -278,8 +283,8 @@ class RedisSpool:
 
     async def sweep(self, now: float) -> Sequence[str | Damaged]:
         """Remove *failed* entries past their retention, or too many; tell of that and of what was found damaged."""
-        told: list[str | Damaged] = [Damaged(why) for why in self._findings]
-        self._findings.clear()
+        told: list[str | Damaged] = [Damaged(why) for why in self._rows.findings]
+        self._rows.findings.clear()
         swept = await self._run(scripts.SWEEP, repr(now), self._room.max_bytes // 4, _MOST_SWEPT)
         if isinstance(swept, Away):
             return [*told, Damaged(_unavailable(swept).why)]
@@ -298,92 +303,7 @@ class RedisSpool:
         await self.lease.end()
         await self._engine.close()
 
-    # ---- rows ----
-
-    async def _write(
-        self, entry: Entry, states: Sequence[State] = (), *, begins: bool = False
-    ) -> Entry | Unavailable | None:
-        """Write *entry* over its version, if that is the stored one and in one of *states*, where some are given."""
-        written = replace(entry, version=entry.version + 1)
-        allowed = f" {' '.join(states)} " if states else ""
-        by = self.lease.holder if begins else ""
-        while True:
-            digest = await self._digest(entry.id)
-            if digest is None or isinstance(digest, Unavailable):
-                return digest
-            fields = scripts.fields_of(row_of(written, digest))
-            args = (entry.id, entry.version, allowed, by, self.lease.seconds, digest)
-            answer = await self._run(scripts.WRITE, *args, *fields)
-            if isinstance(answer, Away):
-                if begins and answer.maybe:
-                    self._doubt(entry, lambda: self._not_begun(written))
-                return _unavailable(answer)
-            if not isinstance(answer, list):
-                return None if answer else written
-            self._remember(entry.id, answer[0])  # another message under the same id, since we saw it
-
-    async def _not_begun(self, begun: Entry) -> bool:
-        """Undo an attempt that nobody makes, if it was registered."""
-        return isinstance(await self._write(replace(begun, state=State.DUE)), Entry)
-
-    async def _digest(self, entry_id: str) -> bytes | Unavailable | None:
-        known = self._digests.get(entry_id)
-        if known is not None:
-            return known
-        found: Any = await self._command("HGET", f"{self._root}:e:{entry_id}", "digest")
-        if isinstance(found, Away):
-            return _unavailable(found)
-        if found is not None:
-            self._remember(entry_id, found)
-        return None if found is None else bytes(found)
-
-    def _remember(self, entry_id: str, digest: bytes) -> None:
-        """The seal of a row covers its message's digest, which no entry carries."""
-        self._digests[entry_id] = digest
-        self._digests.move_to_end(entry_id)
-        if len(self._digests) > _DIGESTS:
-            self._digests.popitem(last=False)
-
-    async def _readable(self, told: Sequence[Sequence[Any]]) -> list[Entry]:
-        """Read rows, and set those aside that cannot be read."""
-        found = [await self._found(each) for each in told]
-        return [entry for entry in found if entry.version >= 0]
-
-    async def _found(self, told: Sequence[Any]) -> Entry:
-        row = scripts.columns_of(told)
-        entry = rows.read(row)
-        if isinstance(entry, Unreadable):
-            await self._quarantined(entry.id, entry.why)
-            return rows.stand_in(row, entry.why)
-        self._remember(entry.id, row[-2])
-        return entry
-
-    async def _quarantined(self, entry_id: str, why: str) -> Damaged:
-        """Set an entry aside, readable or not."""
-        told = await self._run(scripts.FIND, "", 1, 1, json.dumps({"ids": [entry_id]}))
-        if isinstance(told, Away) or len(told) < 2:
-            return Damaged(why)
-        entry = rows.read(scripts.columns_of(told[1]))
-        if isinstance(entry, Unreadable):
-            done = await self._run(scripts.SET_ASIDE, entry_id, why) == 1
-        else:
-            aside = replace(entry, state=State.QUARANTINED, last=why)
-            done = entry.state is not State.QUARANTINED and isinstance(await self._write(aside), Entry)
-        if done:
-            self._note(f"{entry_id}: quarantined, {why}")
-        return Damaged(why)
-
-    def _note(self, finding: str) -> None:
-        if len(self._findings) < _FINDINGS:
-            self._findings.append(finding)
-
     # ---- calls ----
-
-    async def _run(self, script: Script, *args: Part) -> Any | Away:
-        return await self._engine.run(script, [self._root], args)
-
-    async def _command(self, *parts: Part) -> Any | Away:
-        return await self._engine.command(*parts)
 
     def _doubt(self, entry: Entry, undo: Callable[[], Awaitable[bool]]) -> None:
         """A write that was not acknowledged is no write: look for it, as long as it may yet arrive, and undo it."""

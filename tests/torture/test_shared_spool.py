@@ -1,7 +1,7 @@
 """
 Several relays at one spool at Redis, killed, paused and deprived of it; Redis itself killed under load.
 
-The spool's lease is as short as settings let it be: seven seconds and a half.
+The spool's lease is as short as settings let it be: eleven seconds and a half.
 """
 
 import random
@@ -38,7 +38,7 @@ def shared_field(make_field: MakeField, server: RedisServer, mode: str = "spool"
     """A field whose relays have one spool, at *server*."""
     field = make_field(mode, ses_options=QUICK, **options)
     field.edit(f'url = "sqlite://{field.folder}/spool/spool.db"', f'url = "{server.url}"')
-    field.edit('read_timeout = "5s"', 'read_timeout = "1s"')
+    field.edit('read_timeout = "5s"', 'read_timeout = "3s"')
     return field
 
 
