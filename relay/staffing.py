@@ -17,7 +17,7 @@ from relay.sending.ports import NotNow
 from relay.settings.model import Settings
 from relay.smtp.limits import Limits
 from relay.smtp.ports import MakeRecord
-from relay.spool.ports import Full
+from relay.spool.ports import Full, Intake
 from relay.translation import (
     USER_AGENT,
     dispatch_of,
@@ -28,6 +28,7 @@ from relay.translation import (
     listeners_of,
     rules_of,
 )
+from relay.words.apis import LARGEST
 from relay.words.roles import AssumedRole
 from relay.workers.desk import Rooms
 from relay.workers.mirror import Sights
@@ -71,11 +72,26 @@ def _sights_of(house: Supervisor) -> Sights:
         own: dict[AssumedRole | None, AccessKey | Unusable] = {None: house.key.state}
         return own | house.ses.roles.states()
 
-    def full() -> Full | None:
+    def refused() -> tuple[int, Full] | None:
         keeping = house.keeping()
-        return None if keeping is None else keeping.spool.room(0)
+        return None if keeping is None else _refused_from(keeping.spool)
 
-    return Sights(lambda: house.directory().catalog, house.gates.shut, barred, keys, full)
+    return Sights(lambda: house.directory().catalog, house.gates.shut, barred, keys, refused)
+
+
+def _refused_from(spool: Intake) -> tuple[int, Full] | None:
+    """Return the least size of a message that finds no room, and why; None where the largest finds some."""
+    full = spool.room(LARGEST)
+    if full is None:
+        return None
+    fits, refused = -1, LARGEST
+    while refused - fits > 1:
+        between = (fits + refused) // 2
+        if (why := spool.room(between)) is None:
+            fits = between
+        else:
+            refused, full = between, why
+    return refused, full
 
 
 async def _nothing() -> None:

@@ -211,15 +211,15 @@ async def _nobody_assumes(role: AssumedRole) -> Unusable:
 
 
 class FarSpool:
-    """The spool; a :class:`relay.spool.ports.Intake`. ``full``: what it says to messages for now."""
+    """The spool; a :class:`relay.spool.ports.Intake`. ``refused``: from which size on it has no room now, and why."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self.full: Full | None = None
+        self.refused: tuple[int, Full] | None = None
 
-    def room(self, octets: int) -> Full | None:  # noqa: ARG002 - the supervisor looks at the message itself
-        """Tell whether there was room a moment ago."""
-        return self.full
+    def room(self, octets: int) -> Full | None:
+        """Tell whether there was room a moment ago, as far as is known."""
+        return self.refused[1] if self.refused is not None and octets >= self.refused[0] else None
 
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         """Have it kept, and wait until it is."""

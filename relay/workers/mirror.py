@@ -26,13 +26,16 @@ Say: TypeAlias = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Sights:
-    """Where the supervisor looks; each costs next to nothing. ``keys``: None stands for the relay's own."""
+    """
+    Where the supervisor looks; each costs next to nothing. ``keys``: None stands for
+    the relay's own. ``refused``: from which size on messages find no room in the spool, and why.
+    """
 
     catalog: Callable[[], Catalog]
     shut: Callable[[], Mapping[Key, Reason]]
     barred: Callable[[], Mapping[str, NotNow]]
     keys: Callable[[], Mapping[AssumedRole | None, State]]
-    full: Callable[[], Full | None]
+    refused: Callable[[], tuple[int, Full] | None]
 
 
 class Mirror:
@@ -60,7 +63,7 @@ class Mirror:
             if catalog is not self._catalog:
                 before, self._catalog = self._catalog, catalog
                 await self._tell_catalog(before, catalog, self._tell)
-            for what in ("shut", "barred", "keys", "full"):
+            for what in ("shut", "barred", "keys", "refused"):
                 value = getattr(self._sights, what)()
                 if value != self._told.get(what):
                     self._told[what] = value

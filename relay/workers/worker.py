@@ -58,7 +58,7 @@ class Worker:
             "shut": self._take_shut,
             "barred": self._take_barred,
             "keys": self._take_keys,
-            "full": self._take_full,
+            "refused": self._take_refused,
             "guess": self._take_guess,
             "open": lambda beginning, orders: self._run(self._open(unpickled(beginning), unpickled(orders))),
             "renew": lambda orders: self._run(self._renew(unpickled(orders))),
@@ -100,8 +100,8 @@ class Worker:
             self._far.key.take(own)
         self._far.roles.take(keys)
 
-    def _take_full(self, full: bytes) -> None:
-        self._far.spool.full = unpickled(full)
+    def _take_refused(self, refused: bytes) -> None:
+        self._far.spool.refused = unpickled(refused)
 
     def _take_guess(self, *guess: Any) -> None:
         if self._house is None:

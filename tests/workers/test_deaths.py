@@ -34,10 +34,9 @@ class Load:
     def one(self, number: int) -> None:
         count = 0
         while not self._enough.is_set():
-            with (
-                suppress(OSError, AssertionError),
-                self._relay.client(MINE.delegate, secret_of(MINE.delegate)) as client,
-            ):
+            with suppress(OSError, AssertionError), Client(self._relay.smtp) as client:
+                client.start_tls()
+                client.log_in(MINE.delegate, secret_of(MINE.delegate))
                 while not self._enough.is_set():
                     count += 1
                     name = f"load-{number}-{count}"
@@ -130,16 +129,6 @@ def test_a_drain_answers_whoever_waits_for_ses(house: House, ses: EmbeddedSes) -
         assert relay.lines("relay.stopped")[0]["quiet"] is True
     assert [line["outcome"] for line in relay.lines("message")] == ["accepted", "accepted"]
     assert len(ses.messages()) == 2
-
-
-def test_signals_for_the_whole_group_are_the_supervisors(house: House) -> None:
-    """As systemd sends them to all processes of a service: workers leave when the supervisor lets them."""
-    with with_workers(house).serve() as relay, of_each(relay) as clients:
-        for pid in workers_of(relay):
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                os.kill(pid, number)
-        assert all(hand_over(client).startswith("250") for client in clients)
-        assert not relay.lines("worker.died")
 
 
 def test_workers_end_with_their_supervisor(house: House) -> None:

@@ -1,5 +1,7 @@
 """Two workers are one relay: its limits, its settings, its policies and its counts."""
 
+import os
+import signal
 import socket
 import time
 from collections import Counter
@@ -121,6 +123,16 @@ def test_a_delegate_has_one_share_at_all_workers(edited: tuple[House, RunningRel
     with ThreadPoolExecutor(4) as pool:
         assert {reply[:3] for reply in pool.map(lambda _: send(relay, NEWS), range(4))} == {"250"}
     assert time.monotonic() - began > 2.5  # the first at once, each further one a second later
+
+
+def test_signals_for_the_whole_group_are_the_supervisors(staffed: tuple[House, RunningRelay]) -> None:
+    """As systemd sends them to all processes of a service: workers leave when the supervisor lets them."""
+    _, relay = staffed
+    with of_each(relay) as clients:
+        for pid in workers_of(relay):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                os.kill(pid, number)
+        assert all(hand_over(client).startswith("250") for client in clients)
 
 
 def test_everything_is_counted_once(staffed: tuple[House, RunningRelay]) -> None:
