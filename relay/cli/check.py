@@ -12,7 +12,6 @@ import click
 from relay.cli.configuration import config_option, path_of
 from relay.cli.own_account import warnings_of
 from relay.settings.example import example
-from relay.settings.later import features_to_come
 from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Reading
@@ -58,7 +57,6 @@ def _as_json(reading: Reading) -> dict[str, Any]:
         "problems": [asdict(problem) for problem in reading.problems],
         "warnings": [asdict(warning) for warning in reading.warnings],
         "summary": dict(_summary(reading.settings)) if reading.settings else None,
-        "not_built_yet": list(features_to_come()),
     }
 
 
@@ -72,14 +70,8 @@ def _as_text(path: Path | None, reading: Reading) -> str:
     lines.append(f"{click.style('good', fg='green')}: {name}")
     for title, values in _summary(reading.settings):
         lines += [f"  {title if row == 0 else '':<12}{value}" for row, value in enumerate(values or ["none"])]
-    lines += _wrapped("not built", ", ".join(features_to_come()))
     lines.append(f"  {'next':<12}ses-relay doctor looks at everything else: AWS, files, addresses, identities")
     return "\n".join(lines)
-
-
-def _wrapped(title: str, text: str) -> list[str]:
-    rows = click.wrap_text(text, width=100).split("\n")
-    return [f"  {title if row == 0 else '':<12}{line}" for row, line in enumerate(rows)]
 
 
 def _summary(settings: Settings) -> list[tuple[str, list[str]]]:

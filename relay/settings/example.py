@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from relay.settings.keys import field_at, fields_of, form_of, table_of, tables
-from relay.settings.later import LATER
 from relay.settings.model import Settings
 
 _HEAD: Final = """\
@@ -123,7 +122,7 @@ def _table(path: tuple[str, ...], model: type[BaseModel]) -> str:
 
 
 def _key(full: str, key: str, field: FieldInfo) -> Iterator[str]:
-    notes = f"{field.description} ({form_of(field).text}{_status(full)})"
+    notes = f"{field.description} ({form_of(field).text})"
     yield from _prose(notes)
     if full in _SET:
         yield f"{key} = {toml(_SET[full])}"
@@ -136,15 +135,6 @@ def sample_of(full: str, field: FieldInfo) -> Any:
     if field.is_required():
         return field.examples[0] if field.examples else None
     return SAMPLES.get(full, field.default)
-
-
-def _status(full: str) -> str:
-    default = next((later for later in LATER if ".".join(later.names) == full), None)
-    if default is None:
-        return ""
-    if default.built:
-        return f"; built so far: {', '.join(toml(value) for value in default.built)}"
-    return "; not built yet"
 
 
 def _prose(text: str) -> Iterator[str]:

@@ -12,7 +12,6 @@ from relay.settings.door import RECIPIENTS_WITH_SPOOL
 from relay.settings.environment import overlay
 from relay.settings.files import can_be_written, look_at_files
 from relay.settings.keys import KeyPath
-from relay.settings.later import not_built
 from relay.settings.lines import lines_of
 from relay.settings.model import Settings
 from relay.settings.problems import Finding, Origin, Problem, Reading, Written, value_at
@@ -99,7 +98,7 @@ def _check(written: Written) -> Reading:
     broken = [finding.path for finding in findings]
     if settings is not None:
         settings = _settled(settings)
-        further = (*not_built(written.values), *contradictions(settings, written), *look_at_files(settings))
+        further = (*contradictions(settings, written), *look_at_files(settings))
         findings += [finding for finding in further if not _follows_from(finding, broken)]
     problems = _placed(written, (finding for finding in findings if not finding.is_warning))
     warnings = _placed(written, (finding for finding in findings if finding.is_warning))

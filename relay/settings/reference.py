@@ -7,7 +7,6 @@ from pydantic.fields import FieldInfo
 
 from relay.settings.example import toml
 from relay.settings.keys import Form, field_at, fields_of, form_of, table_of, tables
-from relay.settings.later import LATER
 from relay.settings.model import Settings
 from relay.settings.units import write_duration, write_size
 
@@ -46,17 +45,15 @@ def _table(path: tuple[str, ...], model: type[BaseModel]) -> str:
     below = table_of(field) if field else None
     header = f"[[{name}]]" if below and below[1] else f"[{name}]"
     about = " ".join((model.__doc__ or "").split())
-    rows = [
-        _row(f"{name}.{key}", key, declared) for key, declared in fields_of(model).items() if table_of(declared) is None
-    ]
+    rows = [_row(key, declared) for key, declared in fields_of(model).items() if table_of(declared) is None]
     lines = ["", f"## `{header}`", "", about, "", "| key | value | default | what for |", "|---|---|---|---|", *rows]
     return "\n".join(lines) + "\n"
 
 
-def _row(full: str, key: str, field: FieldInfo) -> str:
+def _row(key: str, field: FieldInfo) -> str:
     form = form_of(field)
     value = f"{form.text}{_bounds(field, form)}"
-    reason = (field.description or "") + _status(full)
+    reason = field.description or ""
     return f"| `{key}` | {_cell(value)} | {_default(field)} | {_cell(reason)} |"
 
 
@@ -78,15 +75,6 @@ def _written(bound: Any, form: Form) -> str:
     if form.kind == "duration":
         return write_duration(bound)
     return write_size(bound) if form.kind == "size" else str(bound)
-
-
-def _status(full: str) -> str:
-    later = next((later for later in LATER if ".".join(later.names) == full), None)
-    if later is None:
-        return ""
-    if later.built:
-        return f" *Built so far: {', '.join(f'`{toml(value)}`' for value in later.built)}.*"
-    return " *Not built yet.*"
 
 
 def _cell(text: str) -> str:

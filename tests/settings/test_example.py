@@ -8,7 +8,6 @@ import pytest
 from relay.settings import read_settings
 from relay.settings.example import example, sample_of, toml
 from relay.settings.keys import fields_of, table_of, tables
-from relay.settings.later import LATER
 from relay.settings.model import Settings
 from relay.settings.reference import reference_markdown
 from relay.settings.validation import validate
@@ -97,18 +96,3 @@ def section(path: tuple[str, ...]) -> str:
     name = ".".join(path)
     header = next(text for text in (f"[[{name}]]\n", f"[{name}]\n") if text in example())
     return example().partition(header)[2].partition("\n\n\n")[0] + "\n"
-
-
-def test_every_key_of_the_future_is_a_key():
-    """The table of what is not built yet names only what there is."""
-    declared = {".".join(path) for path in KEYS} | {"admin.token"}
-    assert [later.names for later in LATER if ".".join(later.names) not in declared] == []
-
-
-def test_every_default_of_the_future_is_the_default():
-    """What counts as changing nothing is what the key has when nothing is written."""
-    by_name = {".".join(path): field for path, field in KEYS.items()}
-    fields = [
-        (later, by_name[name]) for later in LATER if (name := ".".join(later.names)) in by_name and not later.built
-    ]
-    assert [later.names for later, field in fields if field.default != later.default] == []
