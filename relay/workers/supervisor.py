@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from relay.observe.events import Noted, Observer, WorkersCounted
+from relay.observe.events import Incident, Noted, Observer, WorkersCounted
 from relay.smtp.entrance import bind
 from relay.smtp.gossip import Gossip, Guess, Tried
 from relay.smtp.listeners import Listener, ListenerProblem
@@ -76,7 +76,7 @@ class Workers:
         self._tasks: list[asyncio.Task[None]] = []
         self._answers: dict[tuple[int, str], asyncio.Future[Any]] = {}
         self._troubles: dict[int, str] = {}
-        self._is_closing = False
+        self._closing = asyncio.Event()
         self.gossip = Gossip()
         self.addresses: dict[str, list[tuple[str, int]]] = {}
 
@@ -116,16 +116,16 @@ class Workers:
         renewed = [self._expect(post.number, "renewed") for post in told]
         for post in told:
             post.say("renew", pickled(self._orders))
-        await asyncio.wait(renewed, timeout=RENEWAL_PATIENCE) if renewed else None
+        if renewed:
+            await asyncio.wait(renewed, timeout=RENEWAL_PATIENCE)
         for post, answer in zip(told, renewed, strict=True):
             problem = answer.result() if answer.done() else f"no answer within {RENEWAL_PATIENCE:.0f} s"
             if problem:
-                told_of = {"worker": post.number, "why": problem}
-                self._observe(Noted("error", "worker.not-renewed", told_of))
+                self._observe(Noted("error", "worker.not-renewed", {"worker": post.number, "why": problem}))
 
     async def drain(self, patience: float) -> bool:
         """Let all finish what runs, in *patience* seconds; return whether all came to its own end."""
-        self._is_closing = True
+        self._closing.set()
         posts = [post for post in self._posts.values() if post.is_serving]
         drained = [self._expect(post.number, "drained") for post in posts]
         for post in posts:
@@ -137,14 +137,12 @@ class Workers:
 
     async def close(self) -> None:
         """Let all go, and wait until they have gone. Also half opened."""
-        self._is_closing = True
+        self._closing.set()
         for post in tuple(self._posts.values()):
             post.hang_up()
-        keeping = self._tasks[: self._staff.number]
-        for task in self._tasks[self._staff.number :]:
+        for task in self._tasks[self._staff.number :]:  # those before it end with their workers
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        del keeping
         for each in self._bound:
             each.close()
         if self._memory is not None:
@@ -174,18 +172,19 @@ class Workers:
     async def _keep(self, number: int) -> None:
         """Keep a place filled: start a worker, wait for its end, put its books in order, start another."""
         pause = 0.0
-        while not self._is_closing:
+        while not self._closing.is_set():
             began = time.monotonic()
             code = await self._one_life(number)
-            if self._is_closing:
+            if self._closing.is_set():
                 return
             lived = time.monotonic() - began
             pause = 0.0 if lived >= LIVED else min(PAUSES[1], max(PAUSES[0], pause * 2))
             why = f"ended with {code}" if code is None or code >= 0 else f"killed by signal {-code}"
             self._troubles[number] = f"{why}, to be started again in {pause:g} s" if pause else f"{why}, starting again"
             self._count()
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
 
     async def _one_life(self, number: int) -> int | None:
         books = Books(self._observe, self._staff.make_record, self._staff.new_id)
@@ -198,9 +197,11 @@ class Workers:
         try:
             post.start(memory.descriptor)
             await self._greet(post, memory)
-        finally:
-            code = await post.ended()
-            self._bury(post, memory, code)
+        except Exception as error:  # noqa: BLE001 - no process to be had, or a fault of ours: the next one may do
+            self._observe(Incident(f"worker-{number}", "-", error))
+            post.hang_up()
+        code = await post.ended()
+        self._bury(post, memory, code)
         return code
 
     async def _greet(self, post: Post, memory: Memory) -> None:
@@ -225,7 +226,7 @@ class Workers:
         sessions, messages = post.books.close()
         for what, value in (("serving", f"worker {post.number} ended with {code}"), ("drained", ""), ("renewed", "")):
             self._answered(post.number, what, value)
-        if not self._is_closing:
+        if not self._closing.is_set():
             told = {"worker": post.number, "pid": post.pid, "code": code, "was_serving": was_serving}
             told |= {"sessions": sessions, "messages": messages}
             self._observe(Noted("error", "worker.died", told))
