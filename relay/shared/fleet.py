@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
+from weakref import WeakSet
 
 from relay.sending.keys import Unusable
 from relay.sending.pace.fleet import AskQuota
@@ -16,7 +17,7 @@ from relay.shared.days import SharedDays
 from relay.shared.engine import Engine
 from relay.shared.scripts import script_of
 from relay.shared.shares import SharedShares
-from relay.shared.supply import LaneSupply, Place
+from relay.shared.supply import SLOWER, LaneSupply, Place
 
 PRESENCE_SECONDS: Final = 5.0
 SEEN_SECONDS: Final = 30.0
@@ -50,6 +51,8 @@ class RelayFleet:
         self._seen: deque[tuple[float, int]] = deque()
         self._days = SharedDays(engine, relay, lambda: self.relays, clock)
         self._tasks: list[asyncio.Task[None]] = []
+        self._supplies: WeakSet[LaneSupply] = WeakSet()
+        self._deafen: Callable[[], None] = lambda: None
 
     @property
     def relays(self) -> int:
@@ -68,6 +71,7 @@ class RelayFleet:
     async def start(self) -> None:
         """Be one of them, from now on."""
         await self._be_there()
+        self._deafen = self.engine.subscribe(SLOWER, self._slower, lambda: None)
         self._tasks = [
             asyncio.create_task(self._stay(), name="fleet"),
             asyncio.create_task(self._days.run(), name="fleet-days"),
@@ -80,6 +84,7 @@ class RelayFleet:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        self._deafen()
         await self._days.close()
         await self.engine.run(_RELAYS, [self.engine.key("relays")], [self.relay, 1])
 
@@ -134,7 +139,13 @@ class RelayFleet:
         return Place(names[0], names[1], names[2], ACCOUNT_BURST)
 
     def _supply(self, place: Callable[[], Place], speed: Speed) -> LaneSupply:
-        return LaneSupply(self.engine, self.relay, place, speed, self.saw, self._clock)
+        supply = LaneSupply(self.engine, self.relay, place, speed, self.saw, self._clock)
+        self._supplies.add(supply)
+        return supply
+
+    def _slower(self, lane: bytes) -> None:
+        for each in tuple(self._supplies):
+            each.slower(lane.decode(errors="replace"))
 
     async def _stay(self) -> None:
         while True:

@@ -27,6 +27,9 @@ JOIN_SECONDS: Final = 1.5
 MOST_NAMES: Final = 50
 REST: Final = ""
 
+#: Where relays hear that a lane is slower: its name.
+SLOWER: Final = "slower"
+
 _PACE: Final = script_of("pace")
 
 
@@ -90,7 +93,7 @@ class LaneSupply:
         self._went: dict[str, int] = {}
         self._flow: dict[str, float] = {}
         self._accepted = 0
-        self._is_throttled = False
+        self._is_throttled = self._is_slower = False
         self._asked_at = self._went_at = clock()
         self._away_until = -math.inf
         self._sent: int | None = None
@@ -143,6 +146,15 @@ class LaneSupply:
     def throttled(self) -> None:
         """Hear that SES had enough: all relays go slower at once."""
         self._is_throttled = True
+        self._begin_anew()
+
+    def slower(self, lane: str) -> None:
+        """Hear that SES had enough of another relay: what was granted to this one at the lane's old speed is void."""
+        if lane == self._place().lane and self._asking is not None and not self._asking.done():
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._is_slower = True
         self._stock.give_back(0.0, self._clock())
         self._ask()
 
@@ -201,7 +213,7 @@ class LaneSupply:
         with suppress(TimeoutError):
             async with asyncio.timeout(answer.pause):
                 await self._short.wait()
-                while answer.is_scarce and not self._is_throttled:
+                while answer.is_scarce and not self._is_slower:
                     self._short.clear()
                     await self._short.wait()
         await asyncio.sleep(max(0.0, self._asked_at + GAP_SECONDS - self._clock()))
@@ -214,6 +226,7 @@ class LaneSupply:
         back = self._stock.give_back(wanted, now)
         accepted, self._accepted = self._accepted, 0
         throttled, self._is_throttled = self._is_throttled, False
+        self._is_slower = False
         self._asked_at = now
         args = (
             self._relay,
@@ -231,7 +244,9 @@ class LaneSupply:
         answer = await self._engine.run(_PACE, (place.lane, place.told, place.rates), args)
         grant = answer if isinstance(answer, Away) else grant_of(answer)
         if isinstance(grant, Grant):
-            self._take_over(grant, now, accepted)
+            before, _ = self._last, self._take_over(grant, now, accepted)
+            if throttled and before is not None and grant.rate_of_all < before.rate_of_all:
+                await self._engine.publish(SLOWER, place.lane)
         return grant
 
     def _take_over(self, grant: Grant, asked_at: float, accepted: int) -> None:

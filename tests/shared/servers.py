@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 
@@ -18,11 +18,18 @@ class RedisServer:
     One server in a directory of its own.
 
     ``options``: of redis.conf, such as ``{"appendonly": "yes", "appendfsync": "always"}``. ``port``: 0 for the socket
-    only, None for a free one.
+    only, None for a free one. ``wrapper``: what its command runs behind.
     """
 
-    def __init__(self, program: str, options: Mapping[str, str] | None = None, *, port: int | None = 0) -> None:
-        self._program = program
+    def __init__(
+        self,
+        program: str,
+        options: Mapping[str, str] | None = None,
+        *,
+        port: int | None = 0,
+        wrapper: Sequence[str] = (),
+    ) -> None:
+        self._command = (*wrapper, program)
         # Its own directory: the path of a Unix socket has 107 octets at most, and pytest's are long.
         self.directory = Path(tempfile.mkdtemp(prefix="redis-"))
         self.socket = self.directory / "redis.sock"
@@ -58,7 +65,7 @@ class RedisServer:
         (self.directory / "redis.conf").write_text("".join(lines))
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, str(self.directory / "redis.conf")], stdout=log, stderr=subprocess.STDOUT
+                [*self._command, str(self.directory / "redis.conf")], stdout=log, stderr=subprocess.STDOUT
             )
         until = time.monotonic() + START_SECONDS
         while not self.is_answering():

@@ -242,7 +242,7 @@ def test_a_fleet_that_was_told_nothing_begins_slowly(server):
         asker = scene.join(a=100_000)
         scene.ask(asker)
         assert scene.of_all == 100
-        scene.run(2.0)
+        scene.run(6.0)
         assert scene.of_all > 1000
 
 

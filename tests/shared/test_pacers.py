@@ -60,6 +60,22 @@ async def test_four_relays_at_full_load_send_what_ses_allows_and_no_more(redis_s
     assert scripts < len(ses.between(begin, end)) / 5
 
 
+async def test_a_limit_far_below_what_ses_tells_costs_few_calls_and_is_kept_to(
+    redis_server: RedisServer, relays: Relays
+):
+    """SES tells fifty times what it bears: four relays meet the limit once, hard, and hardly ever again."""
+    ses = HardSes(200.0, told=10_000.0)
+    four = await relays(redis_server, ses, 4)
+    for each in four:
+        each.send_all_the_time()
+    await asyncio.sleep(8)
+    end = time.monotonic()
+
+    assert 0 < len(ses.throttled) < 60
+    assert len([at for at in ses.throttled if at > end - 4]) < 10
+    assert 200 * 0.9 <= ses.rate_between(end - 4, end) <= 200 * 1.1
+
+
 async def test_delegates_have_equal_shares_wherever_their_mail_comes_in(redis_server: RedisServer, relays: Relays):
     """One delegate floods three relays, another sends through one of them: each gets a half."""
     ses = HardSes(RATE)
@@ -122,7 +138,7 @@ async def test_without_redis_each_keeps_to_its_part_and_nothing_bursts_when_it_i
     three = await relays(server, ses, 3)
     for each in three:
         each.send_all_the_time()
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(3.0)
     away = time.monotonic()
     getattr(server, fall)()
     await asyncio.sleep(2.5)

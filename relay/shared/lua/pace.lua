@@ -8,8 +8,9 @@
 -- Returns JSON: granted, a second for this relay, 1 if there is too little for all, relays, a second for all,
 -- when to come again (seconds), recipients that SES ever took, [[name, a second], ...] of this relay's delegates.
 --
--- The speed follows relay/sending/pace/speed.py, with what got through at all relays.
-local FIRST, MORE, SLOT, HEADROOM, CUT, GOT_THROUGH = 100, 2, 0.2, 0.98, 0.8, 0.95
+-- The speed follows relay/sending/pace/speed.py, with what got through at all relays. It begins more carefully: many
+-- relays have many calls under way when the limit is met, and the lane is remembered when relays are started again.
+local FIRST, MORE, SLOT, HEADROOM, CUT, GOT_THROUGH, SAVED_UP = 100, 1.5, 0.2, 0.98, 0.8, 0.95, 1
 local NEARLY, QUICKLY, SLOWLY, ONE_MOMENT, LEAST, UNTOLD, SLOTS = 0.95, 0.1, 0.01, 0.5, 0.5, 1e6, 5
 -- How long a relay goes without a word, and what it may save up, in seconds.
 local SILENCE, SAVED = 1.5, 0.3
@@ -44,7 +45,9 @@ end
 local slot = math.floor(now / SLOT)
 if not lane.slot then lane.slot = slot end
 if lane.slot < slot then
-  lane.most_through = math.max(lane.most_through or 0, (lane.through0 or 0) / SLOT)
+  local last = 0
+  for place = 0, SLOTS - 1 do last = last + (lane['through' .. place] or 0) end
+  lane.most_through = math.max(lane.most_through or 0, last / (SLOT * SLOTS))
   local passed = math.min(slot - lane.slot, SLOTS)
   for place = SLOTS - 1, 0, -1 do
     lane['through' .. place] = place >= passed and (lane['through' .. (place - passed)] or 0) or 0
@@ -60,7 +63,9 @@ if ARGV[5] == '1' and not (lane.throttled_at and now - lane.throttled_at < ONE_M
   for place = 0, SLOTS - 1 do through = through + (lane['through' .. place] or 0) end
   through = through / (SLOT * (SLOTS - 1) + now % SLOT)
   local is_known = through >= LEAST
-  lane.cut_to = math.max(LEAST, is_known and math.min(speed * CUT, through * GOT_THROUGH) or speed * CUT)
+  -- Before the first limit that is met, what got through in a second is what SES bears and what it had saved up.
+  local borne = lane.throttled_at and through or through / (1 + SAVED_UP)
+  lane.cut_to = math.max(LEAST, is_known and math.min(speed * CUT, borne * GOT_THROUGH) or speed * CUT)
   lane.too_much = math.max(lane.cut_to, is_known and math.min(speed, through) or speed * CUT)
   lane.throttled_at = now
 end
