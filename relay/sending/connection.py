@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._watch.cancel()
             self._reader, self.idle_since = None, self._loop.time()
-            if not (reader.keeps and self.complete):
+            if reader.answer is None or not (reader.keeps and self.complete):
                 self.close()
 
     async def _write_out(self, head: bytes, pieces: Iterable[bytes], reader: AnswerReader) -> None:

@@ -64,7 +64,7 @@ class Wire:
         self._user_agent = user_agent
         self._tls = tls
         self._dialler = Dialler()
-        self._is_started = False
+        self._is_started = self._is_closed = False
         self._idle: dict[_Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -72,13 +72,14 @@ class Wire:
     async def start(self) -> None:
         """Open for business; connections are made when needed."""
         self._tls = self._tls or ssl.create_default_context()
-        self._is_started = True
+        self._is_started, self._is_closed = True, False
 
     async def close(self) -> None:
-        """Close every connection. Calls that still run get no answer."""
-        self._is_started = False
+        """Close every connection. Calls that still run get no answer, and those to come make no connection."""
+        self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
+            self._sweep = None
         for connection in (*self._busy, *(each for idle in self._idle.values() for each in idle)):
             connection.close()
         self._idle.clear()
@@ -101,7 +102,7 @@ class Wire:
         octets = sum(map(len, pieces)) if size is None else size
         head, origin = self._head(target, headers, octets), _origin_of(target.url)
         made = 0
-        while made < CONNECTIONS_TRIED:
+        while made < CONNECTIONS_TRIED and not self._is_closed:
             connection = self._kept(origin)
             if connection is None:
                 made += 1
@@ -114,7 +115,8 @@ class Wire:
             if connection.is_open:
                 return await self._exchange(connection, origin, head, pieces)
             connection.close()
-        return NoAnswer(maybe_arrived=False, why=f"{made} connections were closed before the first octet")
+        why = "closed here" if self._is_closed else f"{made} connections were closed before the first octet"
+        return NoAnswer(maybe_arrived=False, why=why)
 
     async def _exchange(
         self, connection: Connection, origin: _Origin, head: bytes, pieces: Iterable[bytes]
@@ -153,7 +155,7 @@ class Wire:
             opened = await self._dialler.dial(origin.place)
             tls = self._tls if origin.is_tls else None
             _, connection = await loop.create_connection(Connection, sock=opened, ssl=tls, server_hostname=host)
-        if not self._is_started:  # closed meanwhile
+        if self._is_closed:  # meanwhile
             connection.close()
         return connection
 
@@ -163,7 +165,7 @@ class Wire:
         return idle.pop() if idle and not _is_old(idle[-1]) else None
 
     def _keep(self, connection: Connection, origin: _Origin) -> None:
-        if not connection.is_closing and self._is_started:
+        if not connection.is_closing and not self._is_closed:
             self._idle.setdefault(origin, []).append(connection)
             if self._sweep is None:
                 self._sweep = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop_the_old)

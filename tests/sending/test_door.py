@@ -1,10 +1,9 @@
 import asyncio
-import gc
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-import aiohttp
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -338,9 +337,27 @@ async def test_a_door_that_was_not_opened_is_our_mistake():
         await door.send(MAIL, "us-east-1")
 
 
-async def test_closing_twice_leaves_no_session_open(ses, open_door):
+async def test_closing_ends_who_waits_for_a_turn_as_safe_to_repeat(open_door, ses):
+    """Nothing of it has left; and it opens no connection any more."""
+    ses.script = [hangs]
+    async with open_door(ses.url, max_connections=1) as door:
+        calls = [asyncio.create_task(door.send(MAIL, "us-east-1")) for _ in range(2)]
+        await ses.arrived.wait()
+        await door.close()
+        first, second = await asyncio.gather(*calls)
+
+    assert isinstance(first, Ambiguous)
+    assert isinstance(second, Deferred)
+    assert second.reason == "ses-unavailable"
+    assert len(ses.connections) == 1
+
+
+async def test_closing_twice_leaves_no_connection_open(ses, open_door):
     async with open_door(ses.url) as door:
         await door.send(MAIL, "us-east-1")
         await door.close()
 
-    assert not [o for o in gc.get_objects() if isinstance(o, aiohttp.ClientSession) and not o.closed]
+    [connection] = ses.connections
+    async with asyncio.timeout(2):
+        with contextlib.suppress(ConnectionError):
+            await connection.writer.wait_closed()

@@ -1,6 +1,7 @@
 """What can go wrong on the way, on real sockets, on both event loops. The server counts: no request goes out twice."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -553,5 +554,33 @@ def test_closing_while_a_connection_is_made_ends_the_call_as_safe_to_repeat(play
                 await asyncio.sleep(0.05)
                 await door.close()
                 assert_safe(await call)
+
+    play(test)
+
+
+def test_a_call_that_is_cancelled_within_its_answer_leaves_no_connection(play):
+    """The peer sees it closed: who waits for the rest of an answer no longer would hold a socket for each."""
+
+    async def test():
+        closed = asyncio.Event()
+
+        async def stalls_within(listener: Listener, connection: Connection) -> None:
+            await connection.request()
+            connection.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n<SendRaw")
+            await connection.writer.drain()
+            listener.arrived.set()
+            with contextlib.suppress(ConnectionError):
+                await connection.reader.read()
+            closed.set()
+
+        async with listening() as ses, opened(ses.url, Recorder()) as door:
+            ses.script = [stalls_within]
+            call = asyncio.create_task(door.send(MAIL, "us-east-1"))
+            await ses.arrived.wait()
+            await asyncio.sleep(0.02)  # until the beginning of the answer was read
+            call.cancel()
+            await asyncio.wait([call])
+            async with asyncio.timeout(2):
+                await closed.wait()
 
     play(test)
