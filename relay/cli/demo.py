@@ -1,6 +1,7 @@
 """``ses-relay demo``: relay, embedded SES and admin endpoint on loopback, with sample delegates and policies."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -20,7 +21,7 @@ from relay.cli.demo_certificate import make_certificate
 from relay.cli.demo_words import greeting
 from relay.cli.frugality import run
 from relay.cli.private import keep_files_private
-from relay.cli.serve import START_PROBLEMS, told_to_stop
+from relay.cli.serve import START_PROBLEMS, in_words, told_to_stop
 from relay.inbox_desk import InboxDesk
 from relay.localses.app import LocalSes
 from relay.localses.identities import FolderIdentities
@@ -71,14 +72,16 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             run(_demo(folder.absolute(), smtp=smtp, admin=admin, ses=ses_at))
         except START_PROBLEMS as error:
-            raise click.ClickException(f"the demo could not start: {error}; --help has the options") from error
+            raise click.ClickException(
+                f"the demo could not start: {in_words(error)}; --help has the options"
+            ) from error
 
 
 async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) -> None:
     told = told_to_stop(signal.SIGHUP)  # a terminal that is closed ends the demo, too
     make_certificate(folder)
     local_ses = LocalSes(DEMO_KEYS, identities=FolderIdentities(folder / "policies"))
-    ses_address = address(*await local_ses.start(*ses))
+    ses_address = address(*await _started(local_ses, ses))
     is_new = _copy_samples(folder)
     settings = _settings(folder, smtp=smtp, admin=admin, ses=ses_address)
     relay = Relay(settings, key=_relay_key(), inbox=InboxDesk(local_ses.store))
@@ -94,6 +97,13 @@ async def _demo(folder: Path, *, smtp: str, admin: str, ses: tuple[str, int]) ->
     finally:
         await relay.stop()
         await local_ses.stop()
+
+
+async def _started(local_ses: LocalSes, at: tuple[str, int]) -> tuple[str, int]:
+    try:
+        return await local_ses.start(*at)
+    except OSError as error:
+        raise OSError(f"the embedded SES: cannot listen on {address(*at)}: {os.strerror(error.errno or 0)}") from error
 
 
 def _copy_samples(folder: Path) -> bool:

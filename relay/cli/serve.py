@@ -1,6 +1,7 @@
 """``ses-relay serve``: the relay, until SIGTERM."""
 
 import asyncio
+import errno
 import os
 import signal
 import ssl
@@ -44,7 +45,14 @@ def command(config: Path | None) -> None:
     try:
         run(_serve(settings, config))
     except START_PROBLEMS as error:
-        raise click.ClickException(f"the relay could not start: {error}") from error
+        raise click.ClickException(f"the relay could not start: {in_words(error)}") from error
+
+
+def in_words(problem: Exception) -> str:
+    """Say what kept something from starting; where a port is taken, how to find who has it."""
+    causes = (problem, problem.__cause__)
+    is_taken = any(isinstance(each, OSError) and each.errno == errno.EADDRINUSE for each in causes)
+    return f"{problem}; ss -ltnp names who has it" if is_taken else str(problem)
 
 
 def told_to_stop(*numbers: signal.Signals) -> asyncio.Event:

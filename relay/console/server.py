@@ -1,6 +1,7 @@
 """The admin HTTP endpoint: probes, metrics, the API, and the console. It shares the loop with the mail."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -111,7 +112,7 @@ class AdminServer:
             The address that is bound.
 
         Raises:
-            OSError: It cannot be bound.
+            OSError: It cannot be bound; the text names it.
         """
         self._guarded = not is_loopback(host)
         await self._runner.setup()
@@ -127,9 +128,10 @@ class AdminServer:
                 host,
                 port,
             )
-        except OSError:
+        except OSError as error:
             await self.stop()
-            raise
+            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            raise OSError(f"admin: cannot listen on {host}:{port}: {why}") from error
         bound = self._server.sockets[0].getsockname()
         return bound[0], bound[1]
 

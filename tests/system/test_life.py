@@ -362,8 +362,10 @@ def test_a_signal_during_the_start_is_not_lost(house: House) -> None:
     assert "Traceback" not in relay.text
 
 
-@pytest.mark.parametrize("which", ["127.0.0.1:0", "admin"])
-def test_a_port_in_use_is_said_in_one_line(which: str, house: House) -> None:
+@pytest.mark.parametrize("which", ["listener", "admin"])
+def test_a_port_in_use_is_said_in_one_line_with_whose_it_is_and_how_to_find_who_has_it(
+    which: str, house: House
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         if which == "admin":
@@ -372,9 +374,9 @@ def test_a_port_in_use_is_said_in_one_line(which: str, house: House) -> None:
             house.edit('"127.0.0.1:0"', f'"127.0.0.1:{port}"')
         done = command("serve", "-c", str(house.settings))
     assert done.returncode == 1
-    assert done.stderr.startswith(b"Error: the relay could not start: ")
-    assert str(port).encode() in done.stderr
-    assert b"in use" in done.stderr
+    assert done.stderr.startswith(f"Error: the relay could not start: {which}".encode())
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use; ss -ltnp ".encode() in done.stderr
+    assert b"Errno" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert [json.loads(line)["level"] for line in done.stdout.splitlines()]  # the log is on standard output, JSON all
 
