@@ -26,7 +26,6 @@ JOIN_SECONDS: Final = 1.5
 #: Delegates that are told by name; the rest are told as one of so much weight.
 MOST_NAMES: Final = 50
 REST: Final = ""
-
 #: Where relays hear that a lane is slower: its name.
 SLOWER: Final = "slower"
 
@@ -244,8 +243,9 @@ class LaneSupply:
         answer = await self._engine.run(_PACE, (place.lane, place.told, place.rates), args)
         grant = answer if isinstance(answer, Away) else grant_of(answer)
         if isinstance(grant, Grant):
-            before, _ = self._last, self._take_over(grant, now, accepted)
-            if throttled and before is not None and grant.rate_of_all < before.rate_of_all:
+            is_slower = self._last is not None and grant.rate_of_all < self._last.rate_of_all
+            self._take_over(grant, now, accepted)
+            if throttled and is_slower:
                 await self._engine.publish(SLOWER, place.lane)
         return grant
 

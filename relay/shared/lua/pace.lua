@@ -63,8 +63,9 @@ if ARGV[5] == '1' and not (lane.throttled_at and now - lane.throttled_at < ONE_M
   for place = 0, SLOTS - 1 do through = through + (lane['through' .. place] or 0) end
   through = through / (SLOT * (SLOTS - 1) + now % SLOT)
   local is_known = through >= LEAST
-  -- Before the first limit that is met, what got through in a second is what SES bears and what it had saved up.
-  local borne = lane.throttled_at and through or through / (1 + SAVED_UP)
+  -- As long as it goes ever faster, what got through in a second is what SES bears and what it had saved up.
+  local is_new = not lane.throttled_at and not lane.wanted and math.max(FIRST, MORE * (lane.most_through or 0)) < speed
+  local borne = is_new and through / (1 + SAVED_UP) or through
   lane.cut_to = math.max(LEAST, is_known and math.min(speed * CUT, borne * GOT_THROUGH) or speed * CUT)
   lane.too_much = math.max(lane.cut_to, is_known and math.min(speed, through) or speed * CUT)
   lane.throttled_at = now
