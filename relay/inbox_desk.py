@@ -1,9 +1,11 @@
 """The messages of the demo's embedded SES, for the admin endpoint, which does not know it."""
 
 import asyncio
+import codecs
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 from email.parser import BytesParser
@@ -21,6 +23,10 @@ LONGEST_LOOK: Final = 4 << 20
 MOST_FIELDS: Final = 200
 LONGEST_TEXT: Final = 100_000
 LONGEST_FIELD: Final = 4096
+#: What the decoding of what strangers wrote raises.
+_UNREADABLE: Final = (ValueError, LookupError, HeaderParseError)
+#: Codecs of Python's that are no charsets of mail: for names, for source code, for tests.
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 
 
 class InboxDesk:
@@ -52,8 +58,21 @@ def _behind(name: str, messages: Iterator[Message]) -> Iterator[Message]:
     return messages
 
 
+def _taken_apart(raw: bytes) -> tuple[Mail, list[Mail]]:
+    """Return a message and its parts; none of one that is nested so deep that the parser gives up."""
+    try:
+        parsed = _read(raw)
+        return parsed, [part for part in parsed.walk() if not part.is_multipart()]
+    except RecursionError:
+        return _head_of(raw), []
+
+
+def _head_of(raw: bytes) -> Mail:
+    return _read(raw[:65536].partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+
+
 def _row(message: Message) -> dict[str, Any]:
-    head = _read(message.raw[:65536].partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+    head = _head_of(message.raw)
     return {
         "id": message.id,
         "received_at": datetime.fromtimestamp(message.received_at, UTC).isoformat(timespec="seconds"),
@@ -67,8 +86,7 @@ def _row(message: Message) -> dict[str, Any]:
 
 
 def _whole(message: Message) -> dict[str, Any]:
-    parsed = _read(message.raw[:LONGEST_LOOK])
-    parts = [part for part in parsed.walk() if not part.is_multipart()]
+    parsed, parts = _taken_apart(message.raw[:LONGEST_LOOK])
     return {
         **_row(message),
         "arns": {name: getattr(message, name) for name in ("source_arn", "from_arn", "return_path_arn")},
@@ -95,7 +113,7 @@ def _field(message: Mail, name: str) -> str:
 
 def _plain(value: object) -> str:
     text = str(value)[:LONGEST_FIELD]
-    with suppress(ValueError, LookupError):
+    with suppress(*_UNREADABLE):
         text = str(make_header(decode_header(text)))
     return text.encode("utf-8", "replace").decode()
 
@@ -103,14 +121,15 @@ def _plain(value: object) -> str:
 def _text(part: Mail) -> str:
     octets = part.get_payload(decode=True)
     raw = octets if isinstance(octets, bytes) else b""
-    try:
-        return raw.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
-        return raw.decode("utf-8", "replace")
+    with suppress(*_UNREADABLE):
+        charset = codecs.lookup(part.get_content_charset("utf-8")).name
+        if charset not in _NO_CHARSETS:
+            return raw.decode(charset, "replace")
+    return raw.decode("utf-8", "replace")
 
 
 def _file_name(part: Mail) -> str:
     try:
         return _plain(part.get_filename() or "")
-    except (ValueError, LookupError):
+    except _UNREADABLE:
         return ""
