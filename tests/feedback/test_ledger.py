@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -140,7 +142,7 @@ class Torn:
         (lambda path: having(path, "CREATE TABLE other (x)"), "another program"),
         (lambda path: having(path, "PRAGMA user_version = 7"), "another program"),
         (lambda path: having(path, "PRAGMA application_id = 0x53524642"), "another version"),
-        (lambda path: path.mkdir(), "directory"),
+        (lambda path: path.mkdir(), "unable to open"),
     ],
 )
 def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path, make, why, opened):
@@ -166,3 +168,24 @@ def test_a_reader_does_not_make_a_file(tmp_path, opened):
     with pytest.raises(LedgerProblem, match="is not there"):
         opened(tmp_path / "feedback.db", must_exist=True)
     assert not list(tmp_path.iterdir())
+
+
+VISIT = """
+import sys
+from pathlib import Path
+from relay.feedback.ledger import Ledger
+Ledger(Path(sys.argv[1])).close()
+"""
+
+
+def test_opened_twice_it_keeps_its_locks(tmp_path, opened):
+    """Another process that closes it would else think it the last, and take away the log of who has it."""
+    path = tmp_path / "feedback.db"
+    first, _ = opened(path), opened(path)
+    first.ask_to_resume("before", NOW)
+
+    subprocess.run([sys.executable, "-c", VISIT, str(path)], check=True, timeout=30)
+    first.ask_to_resume("after", NOW)
+
+    assert (tmp_path / "feedback.db-wal").stat().st_size > 0
+    assert sorted(opened(path).take_resumed()) == ["after", "before"]
