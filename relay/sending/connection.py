@@ -18,13 +18,18 @@ from relay.sending.http_answers import Answer, AnswerReader, MalformedError
 _HUNG_UP: Final[int] = getattr(select, "POLLRDHUP", 0)
 
 
+#: Octets that are read at a time: an answer of SES is below 1 KiB.
+_READ_SIZE: Final = 16 * 1024
+
+
 class HungUpError(ConnectionError):
     """The connection was closed; there is no answer."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """
-    A connection, plain or TLS.
+    A connection, plain or TLS. It brings its own buffer: what a TLS transport hands over to others is cut from 256 KiB
+    that are mapped and given back for every answer.
 
     ``complete``: the last octet of the request that it carries, or carried last, may have been written. ``idle_since``:
     when the last request ended, by the loop's clock; None before the first.
@@ -37,6 +42,7 @@ class Connection(asyncio.Protocol):
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._poll = select.poll()
+        self._buffer = bytearray(_READ_SIZE)
         self._reader: AnswerReader | None = None  # of the answer that is due
         self._failure: OSError | None = None
         self._news: asyncio.Future[None] | None = None
@@ -150,13 +156,17 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=1, low=0)  # not 0: asyncio's TLS would pause an empty buffer
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | _HUNG_UP)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - a hint
+        """Lend the loop the place to write to."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read the answer. What nobody asked for ends the connection: it could be taken for the next answer."""
         if self._reader is None or self._reader.answer is not None:
             self.close()
             return
         try:
-            self._reader.feed(data)
+            self._reader.feed(bytes(memoryview(self._buffer)[:nbytes]))
         except MalformedError as malformed:
             self._fail(malformed)
         if self._reader.answer is not None:
