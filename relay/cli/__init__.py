@@ -30,4 +30,12 @@ COMMANDS = (
 )
 @click.version_option(__version__, prog_name="ses-relay")
 def main() -> None:
-    """An SMTP relay that enforces Amazon SES sending authorization, per delegate, and explains every answer."""
+    """
+    An SMTP relay that enforces Amazon SES sending authorization, per delegate, and explains every answer.
+
+    \b
+    Examples:
+      ses-relay demo
+      ses-relay check --print-example > relay.toml
+      ses-relay check -c relay.toml && ses-relay doctor -c relay.toml && ses-relay serve -c relay.toml
+    """  # noqa: D301 - \b is click's mark for lines to leave alone

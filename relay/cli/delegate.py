@@ -72,7 +72,14 @@ def _ask() -> str:
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(config: Path | None, as_json: bool) -> None:
-    """List the delegates of the settings: name, principal, how each proves itself, from where."""
+    """
+    List the delegates of the settings: name, principal, how each proves itself, from where.
+
+    \b
+    Examples:
+      ses-relay delegate list -c relay.toml
+      ses-relay delegate list --json
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     settings = settings_or_exit(config)
     rows = [_row(delegate, settings) for delegate in settings.delegate]
     if as_json:

@@ -21,7 +21,15 @@ _WILDCARDS: Final = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", 
 @click.option("-c", "config", type=click.Path(dir_okay=False), help="Read [admin] address from this relay.toml.")
 @click.option("--admin", metavar="ADDR", help=f"Ask there instead, HOST:PORT. Default: {DEFAULT}.")
 def command(config: str | None, admin: str | None) -> None:
-    """Exit 0 when the relay is ready, 1 with the reason when it is not."""
+    """
+    Exit 0 when the relay is ready, 1 with the reason when it is not.
+
+    \b
+    Examples:
+      ses-relay healthcheck
+      ses-relay healthcheck -c relay.toml
+      ses-relay healthcheck --admin 127.0.0.1:8025
+    """  # noqa: D301 - \b is click's mark for lines to leave alone
     if config is not None and admin is not None:
         raise click.UsageError("give -c or --admin, not both")
     try:

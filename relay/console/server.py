@@ -130,7 +130,8 @@ class AdminServer:
             )
         except OSError as error:
             await self.stop()
-            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            number = error.errno or 0  # the resolver's are negative, and their words no system call's
+            why = os.strerror(number) if number > 0 else error.strerror
             raise OSError(f"admin: cannot listen on {host}:{port}: {why}") from error
         bound = self._server.sockets[0].getsockname()
         return bound[0], bound[1]

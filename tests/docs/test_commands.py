@@ -9,7 +9,7 @@ import pytest
 
 from relay.cli import main as ses_relay
 from tests.docs.pages import NAMES, Block, blocks_of, spans_of
-from tests.generated import context_of
+from tests.generated import commands, context_of
 
 ASSIGNMENT = re.compile(r"[A-Z_]+=")
 
@@ -89,3 +89,17 @@ def test_commands_named_in_prose_are_there(page):
             command = found
         known = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
         assert {word for word in words if word.startswith("-") and len(word) > 1} <= known, f"{page}: {span}"
+
+
+EVERY = [context.command_path for context in commands()]
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_the_help_of_a_command_shows_it_typed_and_that_of_a_group_is_whole(path: str) -> None:
+    """A group's lines are read on a terminal of 80 columns, where a long one would be cut."""
+    context = next(each for each in commands() if each.command_path == path)
+    if isinstance(context.command, click.Group):
+        said = click.Context(context.command, info_name=path, terminal_width=80).get_help()
+        assert [line for line in said.splitlines()[1:] if line.endswith("...")] == []
+    else:
+        assert re.search(rf"Examples?:\n.*\b{path}\b", context.get_help(), re.DOTALL)

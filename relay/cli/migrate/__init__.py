@@ -7,7 +7,9 @@ from relay.cli.lazy import LazyGroup
 COMMANDS: tuple[str, ...] = ("blueimp", "decke", "postfix")
 
 
-@click.group(cls=LazyGroup, package="relay.cli.migrate", modules=COMMANDS)
+@click.group(
+    cls=LazyGroup, package="relay.cli.migrate", modules=COMMANDS, short_help="Come from another relay: its settings."
+)
 def command() -> None:
     """
     Make relay.toml, delegates and starting policies of another relay's settings.

@@ -20,6 +20,8 @@ COMMANDS: tuple[str, ...] = (
 )
 
 
-@click.group(cls=LazyGroup, package="relay.cli.policy", modules=COMMANDS)
+@click.group(
+    cls=LazyGroup, package="relay.cli.policy", modules=COMMANDS, short_help="Policies: linted, tested, compared, put."
+)
 def command() -> None:
     """Sending authorization policies: checked, tested, compared, and put where SES has them."""

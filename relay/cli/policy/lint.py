@@ -20,7 +20,7 @@ def _identity(_context: click.Context, _parameter: click.Parameter, text: str | 
         raise click.BadParameter(str(error)) from None
 
 
-@click.command()
+@click.command(short_help="What is wrong with policies, and its fix.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True))
 @click.option("--identity", metavar="ARN", callback=_identity, help="The identity of all the policies.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")

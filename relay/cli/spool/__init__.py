@@ -7,7 +7,9 @@ from relay.cli.lazy import LazyGroup
 COMMANDS: tuple[str, ...] = ("list", "show", "retry", "hold", "release", "delete")
 
 
-@click.group(cls=LazyGroup, package="relay.cli.spool", modules=COMMANDS)
+@click.group(
+    cls=LazyGroup, package="relay.cli.spool", modules=COMMANDS, short_help="What waits: looked at, retried, held."
+)
 def command() -> None:
     """
     The messages that wait in the spool: looked at, tried again, held, deleted.
