@@ -15,7 +15,7 @@ from relay.shared.answers import Away
 from relay.shared.engine import Engine
 from relay.shared.prefixes import is_prefix, travels
 from relay.shared.scripts import script_of
-from relay.smtp.gossip import Guess, Tried
+from relay.smtp.gossip import MARKS, Guess, Tried
 
 #: Guesses in one entry, entries of one reading, entries that are kept, guesses that wait while nobody hears them.
 AT_ONCE: Final = 100
@@ -26,7 +26,6 @@ MOST_WAITING: Final = 10_000
 MOST_RELAYS: Final = 10_000
 LONGEST_NAME: Final = 64
 LONGEST: Final = 16_384
-_MARKS: Final = 1 << 24
 _DAY: Final = 86_400.0
 #: An entry that claims to be further in the future than so many seconds is not what is read on from.
 _PLAUSIBLE: Final = 60.0
@@ -151,7 +150,7 @@ class GuessStream:
         if len(self._numbers) > MOST_RELAYS:
             self._numbers.popitem(last=False)
         for version, prefix, mark, tried, before in guesses[:AT_ONCE]:
-            if is_prefix((version, prefix)) and type(mark) is int and 0 <= mark < _MARKS and 0 <= before <= _DAY:
+            if is_prefix((version, prefix)) and type(mark) is int and 0 <= mark < MARKS and 0 <= before <= _DAY:
                 self._heard(Guess((version, prefix), mark, Tried(tried)), ago + before)
 
 

@@ -5,7 +5,7 @@ Behind one address there may be fifty applications. When one of them, with an ol
 the address, the others go on: what was right before is checked as ever, and only what nobody knows is told to wait.
 That leaves a way to guess, past the budget, at the passwords that are known here: each name has as many wrong ones of
 it as a day has of guesses, at all doors together, then it waits like the others. The same wrong one again is no new
-guess at a door.
+guess, at whatever door.
 
 Kept are digests under a key of this process, never a password.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from relay.smtp.budgets import Prefix
-from relay.smtp.gossip import Gossip, Guess, Tried
+from relay.smtp.gossip import Gossip, Guess, Tried, parted
 
 _DAY: Final = 86400.0
 #: Names remembered, each with the address it came from; who has not come for longest is forgotten first.
@@ -30,19 +30,22 @@ _DIGEST: Final = 16
 
 @dataclass(slots=True)
 class _Regular:
-    """``proofs``: digest of a right credential to when it was last right; ``misses``: the different wrong ones."""
+    """
+    ``proofs``: digest of a right credential to when it was last right; ``misses``: of the different wrong ones, to what
+    other doors know of each.
+    """
 
     proofs: dict[bytes, float] = field(default_factory=dict)
-    misses: set[bytes] = field(default_factory=set)
+    misses: dict[bytes, int] = field(default_factory=dict)
     missed_since: float = 0.0
 
 
 @dataclass(slots=True)
 class _Misses:
-    """Wrong passwords for one name, from one address, at other doors."""
+    """The different wrong passwords for one name, from one address, at other doors."""
 
     since: float
-    count: int = 0
+    marks: set[int] = field(default_factory=set)
 
 
 class Regulars:
@@ -81,33 +84,36 @@ class Regulars:
             return False
         now, asked = self._monotonic(), self._digest(name, password)
         if now - regular.missed_since >= _DAY:
-            regular.misses, regular.missed_since = set(), now
-        if len(regular.misses) + self._missed_elsewhere(prefix, name, now) >= most:
+            regular.misses, regular.missed_since = {}, now
+        elsewhere = self._missed_elsewhere(prefix, name, now).difference(regular.misses.values())
+        if len(regular.misses) + len(elsewhere) >= most:
             return False
         seen_at = regular.proofs.get(asked)
         if seen_at is not None and now - seen_at < _DAY:
             return True
         if asked not in regular.misses:
-            regular.misses.add(asked)
-            self._gossip.tell(Guess(prefix, self._gossip.mark(name), Tried.MISSED))
+            miss = self._gossip.miss(name, password)
+            regular.misses[asked] = parted(miss)[1]
+            self._gossip.tell(Guess(prefix, miss, Tried.MISSED))
         return False
 
     def heard(self, guess: Guess, ago: float = 0.0) -> None:
         """Count a miss at another door, *ago* seconds before now."""
         if guess.tried is not Tried.MISSED or ago >= _DAY:
             return
-        whose, at = (guess.prefix, guess.mark), self._monotonic() - max(0.0, ago)
+        name, password = parted(guess.mark)
+        whose, at = (guess.prefix, name), self._monotonic() - max(0.0, ago)
         misses = self._elsewhere.pop(whose, None)
         if misses is None or at - misses.since >= _DAY:
             misses = _Misses(at)
-        misses.count += 1
+        misses.marks.add(password)
         self._elsewhere[whose] = misses
         if len(self._elsewhere) > _REMEMBERED:
             self._elsewhere.popitem(last=False)
 
-    def _missed_elsewhere(self, prefix: Prefix, name: str, now: float) -> int:
+    def _missed_elsewhere(self, prefix: Prefix, name: str, now: float) -> set[int]:
         misses = self._elsewhere.get((prefix, self._gossip.mark(name))) if self._elsewhere else None
-        return 0 if misses is None or now - misses.since >= _DAY else misses.count
+        return set() if misses is None or now - misses.since >= _DAY else misses.marks
 
     def forget(self, prefix: Prefix, name: str, password: str) -> None:
         """Forget a credential that is right no more."""

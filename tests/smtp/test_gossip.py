@@ -138,20 +138,41 @@ def test_the_same_wrong_password_again_is_not_told_again(doors):
     for _ in range(3):
         one.regulars.knows(CLIENT, "app1", "wrong", most=9)
 
-    assert one.told == [Guess(CLIENT, one.gossip.mark("app1"), Tried.MISSED)]
+    assert one.told == [Guess(CLIENT, one.gossip.miss("app1", "wrong"), Tried.MISSED)]
+
+
+def test_the_same_wrong_password_at_every_door_is_one(clock):
+    """One pod with an old password, and a balancer that takes it to every door of a fleet: the others go on."""
+    door = Door(clock)
+    door.regulars.welcome(CLIENT, "app1", "right")
+    for _ in range(100):
+        door.heard(Guess(CLIENT, Gossip(KEY).miss("app1", "old"), Tried.MISSED))
+    door.regulars.knows(CLIENT, "app1", "old", most=9)
+
+    assert door.regulars.knows(CLIENT, "app1", "right", most=2)
+    assert not door.regulars.knows(CLIENT, "app1", "right", most=1)
+
+
+def test_of_a_wrong_password_nobody_else_learns_which_it_was():
+    """One of four thousand passwords: enough to count different ones, too little to find it."""
+    one = Gossip(KEY)
+    assert one.miss("app1", "old") >> 12 == one.mark("app1")
+    assert 4000 < len({one.miss("app1", str(number)) for number in range(20_000)}) <= 4096
+    assert one.miss("app1", "old") % 4096 != one.miss("app2", "old") % 4096
+    assert one.miss("app1", "\udcff") != one.miss("app1", "")
 
 
 def test_misses_elsewhere_are_forgotten_after_a_day_and_bounded_in_memory(clock, monkeypatch):
     monkeypatch.setattr("relay.smtp.regulars._REMEMBERED", 3)
     door = Door(clock)
-    for mark in range(5):
-        door.heard(Guess(CLIENT, mark, Tried.MISSED))
+    for name in "abcde":
+        door.heard(Guess(CLIENT, door.gossip.miss(name, "wrong"), Tried.MISSED))
     assert len(door.regulars._elsewhere) == 3
     door.regulars.welcome(CLIENT, "app1", "right")
-    door.heard(Guess(CLIENT, door.gossip.mark("app1"), Tried.MISSED))
+    door.heard(Guess(CLIENT, door.gossip.miss("app1", "wrong"), Tried.MISSED))
     assert not door.regulars.knows(CLIENT, "app1", "right", most=1)
-    door.heard(Guess(CLIENT, 99, Tried.MISSED), 86_400)
-    assert (CLIENT, 99) not in door.regulars._elsewhere
+    door.heard(Guess(CLIENT, door.gossip.miss("late", "wrong"), Tried.MISSED), 86_400)
+    assert (CLIENT, door.gossip.mark("late")) not in door.regulars._elsewhere
 
     clock.now += 86_400
     door.regulars.welcome(CLIENT, "app1", "right")
