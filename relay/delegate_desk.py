@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from relay.observe.traffic import SPANS, STEP, Traffic
 from relay.sending.pace.shares import Share
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome
+from relay.words.values import dataclass
 
 _FIELDS: Final = ("name", "limit", "after")
 _TRAFFIC_FIELDS: Final = ("delegate", "limit")

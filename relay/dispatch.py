@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
 from relay.console.readiness import Check
 from relay.courier.attempts import Attempts, Backdoor, Chances
@@ -21,6 +20,7 @@ from relay.spool.ports import Spool
 from relay.spool.problems import SpoolProblem
 from relay.spools import Place, spool_at
 from relay.walk import Walk
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

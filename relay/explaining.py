@@ -7,7 +7,7 @@ What would become of a message, and why, before it is sent: the walk without its
 import email.utils
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from typing import Any, Final
@@ -30,6 +30,7 @@ from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.transactions import Ending, Envelope
+from relay.words.values import dataclass
 
 #: Octets in which recipients are looked for: the strict profile takes no longer header section.
 LONGEST_HEAD: Final = DEFAULT.header_bytes

@@ -1,7 +1,6 @@
 """The texts of policies that are in force, for people who look: from the folder, or as SES told them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from relay.identities.ports import Directory
@@ -9,6 +8,7 @@ from relay.identities.ses_directory import SesDirectory
 from relay.identities.several import SeveralDirectories
 from relay.owner.folder import texts_in
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

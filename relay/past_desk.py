@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.console.spool_pages import Json
@@ -17,6 +16,7 @@ from relay.owner.policy_texts import PolicyTexts
 from relay.owner.records import read_observed
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: Questions that may wait while another is answered: each takes the interpreter from the mail.
 MOST_WAITING: Final = 8

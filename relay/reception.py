@@ -7,7 +7,7 @@ other. docs/how-to/choose-a-delivery-mode.md has the three modes as their users 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal, Protocol, TypeAlias, assert_never
 
 from relay.observe.events import Noted
@@ -24,6 +24,7 @@ from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session, batches_of
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 Mode: TypeAlias = Literal["direct", "fallback", "spool"]
 

@@ -1,6 +1,6 @@
 """Where messages are kept, as settings say it, and the engine for it, opened."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ from relay.spool.ports import Spool
 from relay.spool.problems import SpoolProblem
 from relay.spool.sqlite import open_spool
 from relay.spool.sqlite_opening import path_of
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Both walks go this way: reception's, at the end of DATA, and the courier's, befo
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -38,6 +38,7 @@ from relay.words.delegates import NOTIFICATIONS, Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
+from relay.words.values import dataclass
 
 _Read = TypeVar("_Read")
 

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from relay.journal.schema import JournalProblem
 from relay.owner.changes import Change, Owner, Standing
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: Entries that are kept; of more than these the oldest go. Some 100 MB at the worst.
 MOST_ENTRIES: Final = 100_000

@@ -11,8 +11,9 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from relay.words.values import dataclass
 
 FORMAT: Final = 1
 HEADER: Final = "header"

@@ -3,7 +3,7 @@
 import heapq
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from relay.audit.book import CHANGE, entries_between
 from relay.journal.packing import record_of
 from relay.journal.queries import has_decisions
+from relay.words.values import dataclass
 
 DECISION: Final = "decision"
 POLICY_CHANGE: Final = "policy-change"

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -30,6 +29,7 @@ from relay.owner.effects import Effect, effects
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: Notes that are kept: what people did to the relay, and when it ran.
 ACTIONS: Final = frozenset(

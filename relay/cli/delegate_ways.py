@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from relay.delegates.secrets import AwsSecrets, SecretProblem
 from relay.settings.model import Settings
 from relay.settings.people import DelegateSettings
 from relay.words.hashes import Htpasswd, crypt_form, read_htpasswd
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +25,7 @@ from relay.settings.model import Settings
 from relay.translation import rules_of
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import CALLER, Delegate
+from relay.words.values import dataclass
 
 _DIFFERS: Final = "  the answer differs from the recorded one: the settings are not those of then, or texts are gone"
 

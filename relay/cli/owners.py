@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from relay.identities.ses_api import SesApi
 from relay.settings.model import Settings
 from relay.translation import accesses_of, endpoint_of
 from relay.words.arns import ArnProblem, parse_identity_arn
+from relay.words.values import dataclass
 
 _NO_REGION: Final = "which region? Give --region, ses.region in the settings, or AWS_REGION"
 

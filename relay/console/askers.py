@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from aiohttp import web
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

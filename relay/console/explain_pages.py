@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -13,6 +13,7 @@ from relay.console import door
 from relay.console.askers import asker_of
 from relay.console.bodies import object_of
 from relay.console.spool_pages import Told, answer
+from relay.words.values import dataclass
 
 _TEXTS: Final = ("delegate", "message", "message_base64", "from", "mail_from")
 _FIELDS: Final = (*_TEXTS, "recipients", "policies", "at")

@@ -1,7 +1,8 @@
 """Whether the relay can do its work now: a list of checks, each with its reason."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

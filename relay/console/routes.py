@@ -6,12 +6,13 @@ equal to what is served. What is not in it nobody with a narrower token reaches.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from relay.console import schemas
 from relay.console.schemas import Schema
 from relay.words.endings import Outcome, Reason
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

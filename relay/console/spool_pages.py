@@ -1,7 +1,6 @@
 """``/api/spool``: the messages that wait, for programs. What a spool is the console does not know: it asks a port."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NewType, Protocol, TypeAlias
 
@@ -11,6 +10,7 @@ from relay.console import door
 from relay.console.askers import asker_of
 from relay.console.bodies import object_of
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 ACTIONS: Final = ("retry", "hold", "release", "delete")
 

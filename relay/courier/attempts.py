@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
@@ -23,6 +23,7 @@ from relay.words.endings import Outcome as Ended
 from relay.words.endings import Reason
 from relay.words.transactions import Ending
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: Seconds that a message waits for its turn while it holds a slot; if it takes longer it goes back to the spool.
 PATIENCE: Final = 5.0

@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from relay.sending.gates import Gates
 from relay.sending.troubles import Lane, lane_of
 from relay.spool.details import ALONE
 from relay.spool.entries import Entry
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

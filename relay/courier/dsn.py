@@ -6,12 +6,12 @@ answers it (RFC 3834).
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from relay.mail.received import date_time
 from relay.words.addresses import Address
+from relay.words.values import dataclass
 
 #: Octets of the original header section that are repeated, cut at a line's end.
 LONGEST_HEADER: Final = 16_384

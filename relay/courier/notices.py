@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,6 +23,7 @@ from relay.words.addresses import Address
 from relay.words.delegates import NOTIFICATIONS
 from relay.words.transactions import Envelope, Session
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: Notifications a second, and at once: a thousand failures of one moment are told over minutes.
 RATE: Final = 1.0

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from relay.words.hashes import MOST_PASSWORDS, CryptForm, crypt_form
+from relay.words.values import dataclass
 
 LONGEST_SECRET: Final = 4096
 _PHC: Final = re.compile(

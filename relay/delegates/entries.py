@@ -1,7 +1,6 @@
 """Who there is: each delegate with everything that proves it, as the settings say."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from relay.delegates.credentials import Credential, PasswordFile, PasswordHash, PasswordSecret
@@ -9,6 +8,7 @@ from relay.delegates.networks import ClientAddress, ClientNetwork, plain
 from relay.delegates.tokens import Issuer
 from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
 from relay.observe.events import Noted, Observer
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: How old the keys may be before they are looked at again, and before they are believed no more.
 FRESH_SECONDS: Final = 300.0

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from relay.delegates.credentials import PasswordSecret
@@ -22,6 +22,7 @@ from relay.observe.events import Event, Observer
 from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 _LOOK_SECONDS: Final = 1.0
 #: What the start waits for secrets and keys of issuers; what is not read then is unavailable, and nothing else.

@@ -1,7 +1,6 @@
 """Which passwords are right for a delegate now, wherever they lie; and what a wrong one costs."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.delegates.credentials import (
@@ -20,6 +19,7 @@ from relay.delegates.htpasswd import HtpasswdFile
 from relay.delegates.passwords import Checkpoint, decoy
 from relay.delegates.secrets import SecretKeeper
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 _LOOK_SECONDS: Final = 1.0
 

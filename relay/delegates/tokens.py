@@ -11,7 +11,7 @@ import json
 import math
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from typing import Any, Final
 from relay.delegates.jwks import FetchJwks, Jwk, KeyRing, fetch_jwks
 from relay.observe.events import Observer
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 LONGEST_TOKEN: Final = 9216
 #: How far an issuer's clock may be ahead of ours. An expired token is expired: its client has a new one by then.

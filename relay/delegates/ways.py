@@ -1,11 +1,11 @@
 """How a delegate may prove itself, in words for people: never by what."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from relay.delegates.entries import Entry
 from relay.delegates.networks import ClientNetwork
+from relay.words.values import dataclass
 
 _BY_PASSWORD: Final = ("PLAIN", "LOGIN")
 _BY_TOKEN: Final = ("OAUTHBEARER", "XOAUTH2")

@@ -1,9 +1,11 @@
 """What DNS servers answer, as values: found, absent, passed on, or no answer at all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TypeAlias
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

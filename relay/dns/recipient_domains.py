@@ -10,12 +10,12 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.dns.answers import Absent, Found, Trouble
 from relay.observe.events import Noted, Observer, RecipientDomainChecked
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 Ask: TypeAlias = Callable[[str, str], Awaitable[Found | Absent | Trouble]]
 

@@ -7,13 +7,13 @@ some of the world asks servers that others never see (RFC 1034 section 4.2.2).
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from relay.dns.answers import Absent, Answer, Fault, Found, Referral, Trouble
 from relay.dns.exchange import ask
 from relay.dns.names import ROOT, is_within, parent_of
 from relay.dns.servers import PORT, Server
+from relay.words.values import dataclass
 
 #: Addresses of one zone that are asked; a zone of more has its first ones asked.
 MOST_SERVERS: Final = 20

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from relay.feedback.wrappings import Malformed
 from relay.observe.events import Event, FeedbackHeard, Noted, Observer, QueueRead
 from relay.observe.labels import OTHER
 from relay.sending.ports import NotNow, Restraint
+from relay.words.values import dataclass
 
 PURPOSE: Final = "feedback"
 #: Seconds between two looks at who is suspended, two sums for people to see, and two clearings of the ledger.

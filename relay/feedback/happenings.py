@@ -7,12 +7,13 @@ Amazon SES publishes to Amazon SNS", "Amazon SNS notification contents for Amazo
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
 from relay.feedback.wrappings import Malformed, opened
 from relay.judgement.steering import OWN_TAG
+from relay.words.values import dataclass
 
 #: The word for every kind of event. What readers do with mail, and kinds that SES may add, are ``other``.
 OTHER: Final = "other"

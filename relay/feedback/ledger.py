@@ -10,13 +10,13 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from relay.feedback.happenings import Happening
 from relay.feedback.standing import Record
 from relay.words.standings import Standing
+from relay.words.values import dataclass
 
 #: Seconds of one count: windows are as exact as this.
 PERIOD: Final = 600.0

@@ -6,12 +6,12 @@ AWS CloudTrail".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.feedback.wrappings import Malformed, opened
 from relay.identities.names import partition_of
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
+from relay.words.values import dataclass
 
 #: The calls after which an identity, or what its policies say, may be another than before.
 CALLS: Final = (

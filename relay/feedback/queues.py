@@ -11,13 +11,13 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 from relay.identities.accounts import Access, Accounts, AwsProblem
 from relay.observe.events import Noted, Observer, QueueRead
+from relay.words.values import dataclass
 
 _T = TypeVar("_T")
 

@@ -6,10 +6,11 @@ SES looks at the same two rates of an account: from 5 % of bounces and 0.1 % of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from relay.words.standings import NEVER, Standing, Thresholds
+from relay.words.values import dataclass
 
 #: A standing is left when the rate is below this part of the rate from which it is taken: it does not flutter.
 LEAVES_AT: Final = 0.8

@@ -8,8 +8,9 @@ quotas in Amazon SES"); all of an owner's tools share it. Whoever asks brings a 
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+from relay.words.values import dataclass
 
 #: Attempts at one call, the first included, and the seconds before the second; each later wait is twice as long.
 TRIES: Final = 6

@@ -1,10 +1,11 @@
 """What relays that read the same account and region tell each other, as one place sees it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from relay.identities.known import KnownIdentity
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from relay.policy.answers import PolicyProblem
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
+from relay.words.values import dataclass
 
 LONGEST_FILE: Final = 64 * 1024
 #: A file this young may change again without its times telling: their tick is coarse on some file systems.

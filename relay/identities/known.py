@@ -1,13 +1,14 @@
 """What is known of identities at SES, as it is kept over a restart and handed to the judge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.identities.names import partition_of
 from relay.judgement.catalog import Identity
 from relay.policy.document import Policy, UnreadablePolicy
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 NOT_READ: Final = "it was not read from SES yet"
 VERIFIED_SINCE: Final = "it was verified after it had been read from SES"

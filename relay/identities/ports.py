@@ -1,13 +1,13 @@
 """What the rest of the house asks of a source of identities and policies."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from relay.judgement.catalog import Catalog
 from relay.judgement.verdicts import Decision
 from relay.words.arns import IdentityArn
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ eighth in any case.
 
 import math
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.identities.budget import Bucket, Budget
 from relay.identities.oldest import Oldest
 from relay.words.freshness import EARLIEST, IDLE_SHARE, Terms
+from relay.words.values import dataclass
 
 #: Seconds for which an identity is in use after mail was allowed by it.
 IN_USE: Final = 3600.0

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.identities.accounts import Away, AwsProblem, Refused
 from relay.identities.names import is_identity
 from relay.identities.rounds import Look, NextPage
 from relay.identities.ses_api import Held, Listed, SesApi
+from relay.words.values import dataclass
 
 #: What whoever reads an owner's policies must be allowed to do.
 NEEDED: Final = '{"Effect": "Allow", "Action": ["ses:ListEmailIdentities", "ses:GetEmailIdentity"], "Resource": "*"}'

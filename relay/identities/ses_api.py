@@ -6,10 +6,10 @@ One GetEmailIdentity gives status and policies (Amazon SES API v2 Reference). Ev
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.identities.accounts import Accounts, Refused
+from relay.words.values import dataclass
 
 PAGE: Final = 1000
 #: How SES says that an identity is not there.

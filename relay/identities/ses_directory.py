@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -29,6 +28,7 @@ from relay.observe.events import Noted, Observer, RevocationStated
 from relay.words.addresses import Address
 from relay.words.arns import IdentityArn
 from relay.words.freshness import Terms
+from relay.words.values import dataclass
 
 #: Judged messages that may wait to be looked at; of more than these the oldest are passed over.
 MOST_USES: Final = 8192
@@ -74,7 +74,7 @@ class SesDirectory:
         terms: Terms,
         observe: Observer,
         *,
-        books: Books = Books(),
+        books: Books = Books(),  # noqa: B008 - frozen
         clocks: Clocks = Clocks(),  # noqa: B008 - frozen
         before: "SesDirectory | None" = None,
     ) -> None:

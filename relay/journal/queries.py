@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.journal.packing import record_of, unpack
+from relay.words.values import dataclass
 
 #: Characters after which a page ends, whatever its limit.
 LONGEST_PAGE: Final = 4 << 20

@@ -6,7 +6,6 @@ reply fits a line of 512 octets (RFC 5321 section 4.5.3.1.5) with its decision i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from relay.judgement.choice import Lack, Ungoverned
@@ -21,6 +20,7 @@ from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 LONGEST_TEXT: Final = 425
 LONGEST_WITH_ID: Final = 480

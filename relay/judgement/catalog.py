@@ -1,11 +1,12 @@
 """The identities and policies that the judge is handed: a value, read at a stated time, never fetched by the judge."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from relay.policy.document import Policy, UnreadablePolicy
 from relay.words.addresses import Address
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.judgement.rules import Rules
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 Owner: TypeAlias = tuple[str, str]
 """An account and a region."""

@@ -1,7 +1,7 @@
 """One question, answered: by every identity that must agree, in every reading that their policies can tell apart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from relay.judgement.advice import advice_for, advice_for_problems
@@ -21,6 +21,7 @@ from relay.policy.evaluation import evaluate, keys_asked
 from relay.policy.request import Request
 from relay.words.apis import Api
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 Evaluated = tuple[IdentityArn, str, Evaluation]
 

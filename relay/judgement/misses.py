@@ -1,10 +1,9 @@
 """The nearest miss: of the statements that did not let a message pass, the one that came closest; what it lacked."""
 
-from dataclasses import dataclass
-
 from relay.policy.answers import Decision as Answer
 from relay.policy.answers import Evaluation, StatementTrace, Truth
 from relay.words.apis import Api
+from relay.words.values import dataclass
 
 _STEPS = ("Principal", "NotAction", "Action", "NotResource", "Resource", "Condition")
 

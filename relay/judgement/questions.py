@@ -5,13 +5,12 @@ The author's address, the feedback address, and MAIL FROM where it is neither (S
 authorization": the sender must be authorised for the From address and the Return-Path address).
 """
 
-from dataclasses import dataclass
-
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Role
 from relay.mail.facts import MessageFacts
 from relay.words.addresses import Address, NullPath, ReversePath
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """What the operator decided about judging, for every delegate alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ SES Developer Guide, "Specify a configuration set when you send email" (X-SES-CO
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from relay.judgement.rules import Rules
 from relay.words.delegates import Delegate
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 OWN_TAG: Final = "ses-relay-delegate"
 LONGEST_TAG: Final = 256

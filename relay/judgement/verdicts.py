@@ -1,6 +1,5 @@
 """The judge's answers: one decision per question, one judgement per message."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.policy.answers import Evaluation
@@ -9,6 +8,7 @@ from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 
 class Role(StrEnum):

@@ -3,12 +3,12 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from relay.localses.keys import PRINCIPAL, Key
 from relay.localses.sessions import Role
+from relay.words.values import dataclass
 
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[A-Za-z0-9]+:role/[!-~]+", re.ASCII)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any, Final
@@ -33,6 +33,7 @@ from relay.localses.sigv4 import Caller, claimed_scope, trusting_caller, verifie
 from relay.localses.store import Store
 from relay.localses.verification import Ask, AtOnce, ByDns
 from relay.localses.wire import Wire
+from relay.words.values import dataclass
 
 LARGEST_REQUEST: Final = 44 * 1024 * 1024
 """Octets of a request: by v1 10 MiB in base64 of nothing but ``+``, each written ``%2B``; by v2 40 MiB in base64; and

@@ -6,13 +6,14 @@ In the folder of identities they are one hidden file beside those of the account
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Final
 
 from relay.localses.owners import Owner
 from relay.localses.refusals import Refused
 from relay.localses.store import StateProblem, put_in_place
+from relay.words.values import dataclass
 
 MOST_SETS: Final = 10_000
 """Of an account in a region (SES Developer Guide, "Service quotas in Amazon SES")."""

@@ -6,7 +6,6 @@ contents for Amazon SES".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from email.utils import getaddresses
@@ -16,6 +15,7 @@ from uuid import uuid4
 from relay.localses.addresses import one_address
 from relay.localses.message import Field, read_fields, values_of
 from relay.localses.store import Message
+from relay.words.values import dataclass
 
 MOST_HEADER_OCTETS: Final = 10 * 1024
 """Of header fields in an event; the rest is cut ("Mail object": ``headersTruncated``)."""

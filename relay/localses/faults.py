@@ -4,10 +4,11 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, Literal, cast
 
 from relay.localses.refusals import STATUS
+from relay.words.values import dataclass
 
 LONGEST_DELAY: Final = 600.0
 

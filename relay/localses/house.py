@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from relay.localses.identities import Identities
@@ -13,6 +13,7 @@ from relay.localses.refusals import Refused
 from relay.localses.sessions import Sessions
 from relay.localses.store import Store
 from relay.localses.verification import AtOnce
+from relay.words.values import dataclass
 
 if TYPE_CHECKING:
     from relay.localses.judging import Judged

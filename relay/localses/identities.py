@@ -8,7 +8,7 @@ The folder is ``ACCOUNT/REGION/IDENTITY/POLICY-NAME.json``, the one that the rel
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from relay.localses.configuration_sets import ConfigurationSets, FolderConfigura
 from relay.localses.owners import Owner
 from relay.localses.refusals import Refused
 from relay.localses.store import StateProblem, put_in_place
+from relay.words.values import dataclass
 
 _SETTINGS: Final = ".identity.json"
 

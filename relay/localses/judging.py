@@ -6,7 +6,6 @@ caller's own account allows it is not known here: it is taken to allow everythin
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.utils import parseaddr
@@ -28,6 +27,7 @@ from relay.policy.evaluation import evaluate
 from relay.policy.principals import parse_caller
 from relay.policy.request import Context, Request
 from relay.words.arns import ArnProblem, parse_identity_arn
+from relay.words.values import dataclass
 
 _UNKNOWN: Final = frozenset({"aws:sourceip", "aws:vpcsourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:useragent"})
 

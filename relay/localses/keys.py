@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from relay.words.values import dataclass
 
 UNKNOWN_PRINCIPAL: Final = "arn:aws:iam::000000000000:root"
 """Whom a key nobody listed belongs to, when signatures are not verified."""

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from relay.localses.addresses import addresses_in
 from relay.localses.refusals import invalid
+from relay.words.values import dataclass
 
 LONGEST_MESSAGE: Final = 10_485_760
 """Octets of a v1 message (SES Developer Guide, "Service quotas in Amazon SES")."""

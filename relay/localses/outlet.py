@@ -8,7 +8,6 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +18,7 @@ from relay.localses.keys import Key
 from relay.localses.owners import Owner
 from relay.localses.sigv4 import signed_headers
 from relay.localses.wire import Wire
+from relay.words.values import dataclass
 
 PATIENCE: Final = 5.0
 """Seconds for one request."""

@@ -1,10 +1,10 @@
 """Whose things they are: an account, in one region."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from relay.localses.refusals import Refused
+from relay.words.values import dataclass
 
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]{1,2}", re.ASCII)
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)

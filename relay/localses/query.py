@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from uuid import uuid4
@@ -10,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from relay.localses.refusals import Refused
 from relay.localses.wire import Wire
+from relay.words.values import dataclass
 
 NAMESPACES: Final = {
     "ses": "http://ses.amazonaws.com/doc/2010-12-01/",

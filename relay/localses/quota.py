@@ -1,12 +1,13 @@
 """Sending quota and rate of each account and region: counted always, enforced when asked."""
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from relay.localses.owners import Owner
 from relay.localses.refusals import Refused
 from relay.localses.standing import SANDBOX_QUOTA, SANDBOX_RATE, Standing, Standings
+from relay.words.values import dataclass
 
 DAY: Final = 86_400.0
 _BUCKET: Final = 60.0

@@ -4,13 +4,14 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from relay.localses.addresses import one_address
 from relay.localses.message import authors_of, check_length, check_message, recipients_of
 from relay.localses.query import read_list, read_structures
 from relay.localses.refusals import Refused, invalid
+from relay.words.values import dataclass
 
 MOST_RECIPIENTS: Final = 50
 

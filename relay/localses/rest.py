@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_plus, unquote_to_bytes
 
 from relay.localses.constraints import violation
 from relay.localses.refusals import Refused
 from relay.localses.wire import Wire
+from relay.words.values import dataclass
 
 #: Codes of the Query API in the words of v2.
 _CODES: Final = {

@@ -4,13 +4,13 @@ import re
 import secrets
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from relay.localses.constraints import check_length, required, violation, whole_number
 from relay.localses.keys import Key, unique_id
 from relay.localses.refusals import Refused
+from relay.words.values import dataclass
 
 _SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _ALPHABET: Final = string.ascii_uppercase + "234567"

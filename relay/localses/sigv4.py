@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote_plus
 from relay.localses.keys import UNKNOWN_PRINCIPAL, Key
 from relay.localses.refusals import Refused
 from relay.localses.wire import Wire
+from relay.words.values import dataclass
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 TERMINATOR: Final = "aws4_request"

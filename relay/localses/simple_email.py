@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from email.header import Header
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
@@ -15,6 +14,7 @@ from relay.localses.constraints import required, violation
 from relay.localses.query import read_list, read_structures
 from relay.localses.raw_email import RawEmail, checked, read_tags
 from relay.localses.refusals import invalid
+from relay.words.values import dataclass
 
 _TO, _CC, _BCC = "Destination.ToAddresses", "Destination.CcAddresses", "Destination.BccAddresses"
 _AS_IT_IS: Final = compat32.clone(mangle_from_=False)

@@ -1,11 +1,12 @@
 """How SES stands to an account: in its sandbox or out of it, sending paused by its owner, suspended by SES."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from relay.localses.owners import Owner
 from relay.localses.refusals import Refused
+from relay.words.values import dataclass
 
 SANDBOX_RATE: Final = 1.0
 SANDBOX_QUOTA: Final = 200.0

@@ -9,9 +9,11 @@ import base64
 import json
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
+
+from relay.words.values import dataclass
 
 MOST_MESSAGES: Final = 100_000
 MOST_OCTETS: Final = 256 * 1024 * 1024

@@ -7,12 +7,12 @@ verified at once either way, for nobody opens links here.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.dns.answers import Absent, Found, Trouble
 from relay.localses.dkim import HOSTED_ZONE, dkim_tokens, verification_token
 from relay.localses.identities import Identities, Identity
+from relay.words.values import dataclass
 
 Ask: TypeAlias = Callable[[str, str], Awaitable[Found | Absent | Trouble]]
 

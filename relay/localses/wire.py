@@ -1,6 +1,6 @@
 """A request as it came over the wire, before anybody interpreted it."""
 
-from dataclasses import dataclass
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """What a message says that decides over it: the facts, or the rule of the strict profile that it breaks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from relay.words.addresses import Address
 from relay.words.delegates import Repair
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Rules P2 and P3: where the header section ends, what its fields are, which of them may come once only."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.mail.octets import check_header_octets
 from relay.mail.problems import Broken, broken_form, looping, shown, too_big
 from relay.mail.profile import ONCE_ONLY, X_SES, Profile
+from relay.words.values import dataclass
 
 # A name is printable ASCII without colon, up against the colon; a fold begins with a blank and holds something else
 # (RFC 5322 section 2.2, without its obsolete forms). Possessive: a hostile header is read once.

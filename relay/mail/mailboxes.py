@@ -1,7 +1,6 @@
 """Rules P4 to P7: the one mailbox of From, and of the fields that must agree with it."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +10,7 @@ from relay.mail.facts import DisplayName
 from relay.mail.problems import Broken, broken_form, shown
 from relay.mail.repairs_names import phrases_encoded
 from relay.words.addresses import Address, AddressProblem, parse_address
+from relay.words.values import dataclass
 
 # RFC 5322 section 3.4 without CFWS comments, groups, routes and lists. A dot inside an unquoted word is its obs-phrase:
 # "J. Public" is everywhere, and parsers read it alike (but "J.<" makes one fail). Possessive, and words are set apart

@@ -1,7 +1,8 @@
 """The strict profile in numbers and names: what a message may hold, how often, and how much."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The reader: exactly one author, cut from the bytes that are sent."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from relay.mail.facts import MessageFacts, MessageProblem
@@ -13,6 +12,7 @@ from relay.mail.profile import DEFAULT, X_SES, Profile
 from relay.mail.repairs_lines import shortening_helps
 from relay.mail.tracing import FIELD, read_traceparent
 from relay.words.arns import ArnProblem, check_arn_text
+from relay.words.values import dataclass
 
 _ARNS: Final = (b"x-ses-source-arn", b"x-ses-from-arn", b"x-ses-return-path-arn")
 _SAME_AUTHOR: Final = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}

@@ -6,7 +6,7 @@ is refused. Each repair is defined in docs/how-to/old-software.md.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
 from relay.mail.facts import MessageProblem
@@ -16,6 +16,7 @@ from relay.mail.repairs_fields import fields_added, names_encoded
 from relay.mail.repairs_lines import line_feeds_paired, lines_shortened
 from relay.mail.repairs_withheld import Withheld
 from relay.words.delegates import Repair
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

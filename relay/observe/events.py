@@ -5,11 +5,12 @@ Fields that become labels hold names of the configuration or of a closed set, ne
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from relay.words.endings import Outcome, Reason
 from relay.words.standings import Standing
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

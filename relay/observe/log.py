@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -14,6 +13,7 @@ from relay.observe.plain import bounded, printable, trace_of
 from relay.observe.privacy import AddressHashes
 from relay.observe.record_texts import RecordTexts, to_json
 from relay.words.endings import Outcome
+from relay.words.values import dataclass
 
 Level = Literal["debug", "info", "warning", "error"]
 

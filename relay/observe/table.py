@@ -5,8 +5,9 @@ made from it.
 Every metric is on the page from the start, its feature on or off.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from relay.words.values import dataclass
 
 _Kind = Literal["counter", "gauge", "histogram"]
 

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from relay.observe.events import Event, MessageEnded
 from relay.words.endings import Outcome, Reason
+from relay.words.values import dataclass
 
 #: Seconds that are counted together, and how many such spans are kept.
 STEP: Final = 60

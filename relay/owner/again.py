@@ -1,7 +1,7 @@
 """One decision of the past, judged again by the policy texts of then or of another time. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -14,6 +14,7 @@ from relay.owner.catalogs import InForce, KeptText, catalog_in_force, catalog_of
 from relay.owner.observed import Answer, Observed
 from relay.owner.replay import judged_of
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Expectations of policies as data, ``{name, delegate | principal, from, ..., expect: allow | deny}``, read closely."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, cast
 
 from relay.policy.strict_json import is_text
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
+from relay.words.values import dataclass
 
 #: Nobody in particular, where a case names no recipients (RFC 2606).
 SOMEBODY: Final = Address("somebody", "recipient.invalid")

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.owner.observed import Observed
 from relay.policy.answers import PolicyProblem
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
 from relay.words.arns import parse_identity_arn
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ looked at: it is what later readings are compared with.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
@@ -14,6 +13,7 @@ from relay.owner.effects import Effect
 from relay.policy.answers import PolicyProblem
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: Sentences about one delegate in an entry; beyond them only their number is told.
 _MOST_TOLD: Final = 100

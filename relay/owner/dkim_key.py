@@ -9,8 +9,10 @@ own DKIM").
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from relay.words.values import dataclass
 
 LEAST_BITS: Final = 1024
 MOST_BITS: Final = 2048

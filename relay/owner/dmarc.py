@@ -7,11 +7,11 @@ no record says ``psd=``, both come to the same record but for names with records
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from relay.dns.answers import Answer, Found, Trouble
 from relay.dns.names import ROOT, parent_of
+from relay.words.values import dataclass
 
 Ask: TypeAlias = Callable[[str, str], Awaitable[Answer]]
 

@@ -7,7 +7,7 @@ way, or stuck; what nobody has is missing; all else is wrong, and the usual mist
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from relay.dns.answers import Absent, Answer, Fault, Found, Referral, Trouble
@@ -16,6 +16,7 @@ from relay.dns.zones import Net, Sight, Zone
 from relay.owner.dmarc import Alignment, Dmarc, aligned, find_dmarc, organization_of
 from relay.owner.dns_fit import Fit, doubled, entered, fit, sibling
 from relay.owner.dns_records import WantedRecord
+from relay.words.values import dataclass
 
 
 class State(StrEnum):

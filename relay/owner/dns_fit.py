@@ -10,11 +10,11 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from relay.dns.names import is_within, parent_of
 from relay.owner.dns_records import WantedRecord
+from relay.words.values import dataclass
 
 _QUOTES: Final = "\"'\u201c\u201d\u2018\u2019"
 _FEEDBACK_HOST = re.compile(r"feedback-smtp\.([a-z0-9-]+)\.amazonses\.com", re.ASCII)

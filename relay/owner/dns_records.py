@@ -6,11 +6,11 @@ quotes and whole; :func:`zone_fragment` writes both as a zone file has them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, Literal, TypeAlias
 
 from relay.identities.ses_api import Held
+from relay.words.values import dataclass
 
 Kind: TypeAlias = Literal["dkim", "dkim-key", "verification", "mail-from-mx", "mail-from-spf", "dmarc"]
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from relay.identities.ses_api import Held, SesApi
 from relay.owner.dns_records import Kind, WantedRecord
+from relay.words.values import dataclass
 
 _KINDS: Final = get_args(Kind)
 _TYPES: Final = ("CNAME", "MX", "TXT")

@@ -8,7 +8,7 @@ policies are asked; others may have to agree with them. Pure.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from itertools import product
 from typing import Any, Final, TypeAlias
@@ -30,6 +30,7 @@ from relay.words.addresses import Address
 from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 #: Questions about one delegate; what is beyond them is not asked, and that is said.
 MOST_QUESTIONS: Final = 2000

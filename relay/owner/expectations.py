@@ -1,7 +1,7 @@
 """Cases judged by the real judge, and compared with what was expected. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -16,6 +16,7 @@ from relay.owner.replay import Judged, judged_of
 from relay.words.arns import ArnProblem, parse_identity_arn
 from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

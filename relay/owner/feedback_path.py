@@ -7,10 +7,10 @@ Amazon EventBridge User Guide, "Using resource-based policies for Amazon EventBr
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from relay.identities.names import partition_of
+from relay.words.values import dataclass
 
 Via = Literal["sns", "eventbridge"]
 

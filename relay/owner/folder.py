@@ -1,7 +1,6 @@
 """A folder of identities and policies, read once: ``DIR/ACCOUNT/REGION/IDENTITY/NAME.json``."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from relay.owner.catalogs import KeptText, identities_in
 from relay.owner.writing import path_in
 from relay.policy.document import UnreadablePolicy
 from relay.words.arns import parse_identity_arn
+from relay.words.values import dataclass
 
 
 class PolicyFolderProblem(ValueError):

@@ -1,12 +1,12 @@
 """A policy from plain words: who may send as whom, with bounces where, to whom, until when. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from relay.owner.statements import ACTION, Json, Pattern, allow, compare, compare_each, document, join
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: What stands for what only the owner knows, in a statement that is handed over to be filled in.
 FILL_IN: Final = IdentityArn("aws", "REGION", "OWNER-ACCOUNT", "YOUR-DOMAIN")

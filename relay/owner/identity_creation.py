@@ -5,7 +5,7 @@ SES API v2 Reference, "CreateEmailIdentity" and the calls that change one attrib
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from relay.identities.accounts import Refused
@@ -14,6 +14,7 @@ from relay.identities.ses_api import Held, SesApi
 from relay.owner.dkim_key import OwnKey
 from relay.owner.identity_status import status_of, tags_of
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: How SES says that somebody else, or our own call whose answer was lost, made it first.
 _EXISTS: Final = "AlreadyExistsException"

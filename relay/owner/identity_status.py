@@ -1,11 +1,11 @@
 """How an identity stands, read off what SES holds of it (SES API v2 Reference, "GetEmailIdentity")."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.identities.ses_api import Held
 from relay.owner.dns_records import WantedRecord, wanted_records
+from relay.words.values import dataclass
 
 #: A state in which SES has found what it looked for.
 FOUND: Final = "SUCCESS"

@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from relay.identities.names import POLICY_NAME, Meaning, is_identity, is_ignored
 from relay.owner.backups import sync_folder
 from relay.owner.writing import path_in
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: Lies beside the policies of an identity while several of them change.
 MARK: Final = "being-replaced"

@@ -5,10 +5,11 @@ SES tells it by API v1 only (SES API Reference, "GetIdentityNotificationAttribut
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from relay.identities.ses_api import SesApi
+from relay.words.values import dataclass
 
 #: Types of notifications, in the words of v1.
 KINDS: Final = ("Bounce", "Complaint", "Delivery")

@@ -1,6 +1,5 @@
 """A message that really happened, as far as the judge must know it to be asked again. Pure."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -9,6 +8,7 @@ from relay.words.addresses import Address, parse_address
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome
 from relay.words.transactions import Envelope
+from relay.words.values import dataclass
 
 SEVERITY: Final = ("denied", "not-allowed", "undecided", "sealed", "allowed")
 

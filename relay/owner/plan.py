@@ -1,7 +1,7 @@
 """What must change at SES so that it has what a folder of policies says, and what that means. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.identities.ses_api import Held
@@ -15,6 +15,7 @@ from relay.policy.document import parse_policy
 from relay.policy.lint import MOST_POLICIES
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 Texts = Mapping[str, str]
 #: Calls to SES that one step takes: read, put or delete, read back.

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -11,6 +10,7 @@ from relay.owner.comparing import differences
 from relay.owner.plan import Plan
 from relay.owner.steps import Step, is_hold_text
 from relay.words.arns import IdentityArn, parse_identity_arn
+from relay.words.values import dataclass
 
 VERSION: Final = 1
 

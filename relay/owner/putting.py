@@ -3,7 +3,6 @@ One policy of one identity brought from what was read to what is wanted, in step
 read again, the old text put aside, put or deleted, read back.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from relay.owner.backups import Backup
 from relay.owner.comparing import is_same
 from relay.policy.lint import MOST_POLICIES
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: How often SES is read until it says what was put: it does not promise that a reading sees the last writing.
 READ_BACKS: Final = 3

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from relay.journal import queries
 from relay.journal.files import in_words, open_to_read
 from relay.journal.schema import JournalProblem
 from relay.owner.log_lines import LineCount, records_of, size_of
+from relay.words.values import dataclass
 
 #: Of a record in the journal, as if it stood in a log: for showing how far one has come.
 _OCTETS: Final = 2000

@@ -6,7 +6,7 @@ Pure: records come in one by one, a report goes out.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +22,7 @@ from relay.words.addresses import AddressProblem
 from relay.words.apis import MOST_RECIPIENTS, apis_for
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import Delegate
+from relay.words.values import dataclass
 
 #: Answers that are remembered: of a week's mail most is alike.
 _REMEMBERED: Final = 100_000

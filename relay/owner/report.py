@@ -1,13 +1,14 @@
 """What a replay found: groups of messages to which the same would happen. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import inf
 from typing import Any, Final
 
 from relay.owner.observed import NotReplayable, Observed
+from relay.words.values import dataclass
 
 #: Ids of messages that are kept of each group of changes.
 EXAMPLES: Final = 3

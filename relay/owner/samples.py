@@ -4,7 +4,7 @@ for. Pure.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from relay.policy.variables import VariableProblem, expand, read_template
 from relay.policy.wildcards import ANY_ONE, ANY_RUN
 from relay.words.addresses import Address, AddressProblem, parse_address
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: What stands in the place of ``*`` (:data:`_ONE` of ``?``); nobody's policy means these words.
 _RUNS: Final = ("anyone-0", "")

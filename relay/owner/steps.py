@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.policy.document import Policy, parse_policy
 from relay.policy.lint.ses_actions import SENDING
 from relay.policy.statements import Statement
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: Accounts, and whatever else a caller may be; :data:`EVERYBODY` in it is everybody.
 People: TypeAlias = frozenset[str]

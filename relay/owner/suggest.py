@@ -6,7 +6,7 @@ Where exactness does not fit into the 4,096 bytes of a policy it is widened step
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from relay.judgement.verdicts import Role
@@ -16,6 +16,7 @@ from relay.owner.widening import FEW_DOMAINS, GROUPED, WIDENINGS, Domains, Row, 
 from relay.words.addresses import Address
 from relay.words.apis import apis_for
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
+from relay.words.values import dataclass
 
 Pair: TypeAlias = tuple[Address, Address]
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from relay.policy.document import Policy, parse_policy
 from relay.policy.lint import Severity, lint_identity
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

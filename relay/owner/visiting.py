@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Event
 from typing import Final, TypeAlias, TypeVar
 
@@ -10,6 +9,7 @@ from relay.identities.accounts import AwsProblem, Refused
 from relay.identities.ses_api import Held, SesApi
 from relay.owner.putting import arn_at
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: Places that are asked at once. Each is asked once a second, so threads hardly do anything but wait.
 _AT_ONCE: Final = 32

@@ -1,7 +1,6 @@
 """A folder of identities as what an owner wants SES to have: ``DIR/ACCOUNT/REGION/IDENTITY/NAME.json``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from relay.judgement.catalog import Identity
 from relay.owner.catalogs import identities_in
 from relay.owner.folder import PolicyFolderProblem
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

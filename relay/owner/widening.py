@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.owner.statements import Pattern
+from relay.words.values import dataclass
 
 #: Recipient domains that are few enough to be meant; more are taken for "anybody".
 FEW_DOMAINS: Final = 5

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from relay.policy.truths import MAYBE, NO, YES
 from relay.policy.wildcards import Glob, compile_glob, has_wildcard, wild
+from relay.words.values import dataclass
 
 _ACTION: Final = re.compile(r"[A-Za-z0-9*?_-]+:[A-Za-z0-9*?_.-]+")
 

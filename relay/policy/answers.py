@@ -3,9 +3,10 @@ What policies answer, with the reasons: decision, deciding statements, what each
 unreadable.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
+
+from relay.words.values import dataclass
 
 
 class Decision(StrEnum):

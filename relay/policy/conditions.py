@@ -5,7 +5,6 @@ All entries of a statement must hold (and); any value will do (or), except that 
 (nor). The quantifiers ask per value of the request: ForAllValues:StringNotLike holds when *every* value is like *none*.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from relay.policy.matchers import Matcher
@@ -13,6 +12,7 @@ from relay.policy.operators import Quantifier
 from relay.policy.request import Context
 from relay.policy.truths import MAYBE, NO, YES
 from relay.policy.variables import is_unknown
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A sending authorization policy, read strictly: what cannot be judged cannot be held by these types."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.policy.answers import PolicyProblem
@@ -9,6 +9,7 @@ from relay.policy.conditions import Comparison
 from relay.policy.notes import Notes
 from relay.policy.statements import Statement, read_statements
 from relay.policy.strict_json import JsonProblem, decode
+from relay.words.values import dataclass
 
 #: No policy of any service is as long by far (characters).
 LONGEST_TEXT: Final = 1 << 20

@@ -1,7 +1,6 @@
 """How one statement fared, element by element: the slow telling of what evaluation only counts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from relay.policy.answers import Mismatch, StatementTrace
 from relay.policy.principals import CALLER_KEY
@@ -9,6 +8,7 @@ from relay.policy.request import Request
 from relay.policy.statements import Statement
 from relay.policy.truths import MAYBE, TRUTHS, YES
 from relay.policy.variables import is_unknown
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

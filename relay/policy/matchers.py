@@ -5,13 +5,13 @@ A matcher answers for the *positive* operator: YES when the value matches any of
 hangs on an unknown variable, or on something AWS does not define (a date that is none).
 """
 
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from relay.policy.request import Context
 from relay.policy.truths import MAYBE, NO, YES
 from relay.policy.variables import Template, expand
 from relay.policy.wildcards import ANY_RUN, Glob, compile_glob
+from relay.words.values import dataclass
 
 #: The least and the most that a matcher could answer, whatever the value.
 Reach: TypeAlias = tuple[int, int]

@@ -1,8 +1,9 @@
 """What a reader of policies notes on the way: problems, which make a policy unreadable, and doubts, which do not."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from relay.policy.answers import PolicyProblem
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ The condition operators: their names, and how the values of a policy become some
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -16,6 +15,7 @@ from relay.policy.octets import read_octets
 from relay.policy.typed_matchers import Choice, Compared, Networks, Octets, Order
 from relay.policy.variables import Template, VariableProblem, read_template
 from relay.policy.wildcards import ANY_RUN, compile_glob, has_wildcard, wild
+from relay.words.values import dataclass
 
 Quantifier: TypeAlias = Literal["all", "any"]
 Family: TypeAlias = Literal["string", "string-ignoring-case", "like", "arn", "number", "date", "bool", "octets", "ip"]

@@ -4,12 +4,12 @@ Who asks (:func:`parse_caller`) and whom a statement names (:class:`Principals`)
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from relay.policy.answers import Grant
 from relay.policy.request import Caller
 from relay.policy.truths import MAYBE, NO, YES
+from relay.words.values import dataclass
 
 #: What stands for the caller among ``unknown`` keys when it is named less precisely than the policy names people.
 CALLER_KEY: Final = "aws:principalarn"

@@ -1,8 +1,10 @@
 """What is asked of a policy: who, what, on which resource, with which context."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

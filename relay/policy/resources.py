@@ -7,13 +7,13 @@ variable before the resource part), it may match: too little for an Allow, enoug
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from relay.policy.request import Context
 from relay.policy.truths import MAYBE, NO, YES
 from relay.policy.variables import Template, expand, keys_of, read_template
 from relay.policy.wildcards import ANY_ONE, ANY_RUN, compile_glob, has_wildcard, matches_within_segments
+from relay.words.values import dataclass
 
 #: Services every resource of which has a type (``identity/example.com``).
 _TYPED: Final = frozenset({"ses", "iam"})

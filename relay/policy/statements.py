@@ -4,7 +4,6 @@ of the IAM JSON policy language").
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from relay.policy.actions import Actions, compile_actions, is_action
@@ -17,6 +16,7 @@ from relay.policy.principals import Principals
 from relay.policy.resources import Resources, compile_resources
 from relay.policy.strict_json import flaws, is_text, step, texts
 from relay.policy.variables import VariableProblem
+from relay.words.values import dataclass
 
 _DOCUMENT: Final = ("Version", "Id", "Statement")
 _STATEMENT: Final = (

@@ -7,7 +7,6 @@ those held here, that cannot be read.
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from relay.policy.numbers import read_number
 from relay.policy.octets import read_octets
 from relay.policy.request import Context
 from relay.policy.truths import MAYBE, NO, YES
+from relay.words.values import dataclass
 
 Order: TypeAlias = Literal["equals", "less", "less-or-equal", "greater", "greater-or-equal"]
 Bound: TypeAlias = Decimal | Instant

@@ -4,11 +4,11 @@ elements: Variables and tags"). They live only in policies of Version 2012-10-17
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from relay.policy.request import Context
 from relay.policy.wildcards import ANY_ONE, ANY_RUN, wild
+from relay.words.values import dataclass
 
 _VARIABLE: Final = re.compile(
     r"\$\{(?:(?P<literal>[*?$])"

@@ -6,9 +6,10 @@ so a literal star (from ``${*}``, or from a tag's value) can never be taken for 
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
+
+from relay.words.values import dataclass
 
 ANY_RUN: Final = "\ud800"
 ANY_ONE: Final = "\ud801"

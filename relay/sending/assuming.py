@@ -1,6 +1,5 @@
 """The question to STS for a session of a role, and what it answers (STS API Reference, "AssumeRole")."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -10,6 +9,7 @@ from relay.sending.documents import read_fields
 from relay.sending.http_answers import Answer
 from relay.sending.keys import AccessKey, Unusable, checked
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 
 #: What a role gives at the most to whoever is in a role's session already, as a relay in a container is
 #: (IAM User Guide, "Roles terms and concepts": role chaining).

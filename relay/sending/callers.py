@@ -1,11 +1,11 @@
 """Who the relay itself is to AWS (STS API Reference, "GetCallerIdentity"): the question needs no permission."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from relay.sending.documents import read_fields
 from relay.sending.keys import Unusable
+from relay.words.values import dataclass
 
 QUESTION: Final = b"Action=GetCallerIdentity&Version=2011-06-15"
 

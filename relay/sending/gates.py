@@ -8,12 +8,13 @@ an outage ends without a stampede.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from relay.sending.outcomes import Outcome, Refused, Sent
 from relay.sending.troubles import Lane, Trouble, trouble_of
 from relay.words.endings import Reason
+from relay.words.values import dataclass
 
 #: Failures in a row that make an outage.
 OUTAGE_FAILURES: Final = 5

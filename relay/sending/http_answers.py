@@ -7,10 +7,10 @@ Transfer-Encoding, codings other than chunked, long heads. Interim answers (1xx)
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from relay.sending.documents import LONGEST_DOCUMENT
+from relay.words.values import dataclass
 
 #: Octets of an answer's head, those of interim answers and trailers included; AWS's are below 1 KiB.
 LONGEST_HEAD: Final = 16 * 1024

@@ -1,8 +1,10 @@
 """What requests are signed with, and the two answers of whoever keeps it. Secrets never show in ``repr``."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
+
+from relay.words.values import dataclass
 
 _HEADER_SAFE: Final = re.compile(r"[!-~]+", re.ASCII)
 

@@ -1,12 +1,12 @@
 """What came of one call to SES. Temporary, permanent and ambiguous are types, not strings; the unknown is temporary."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from relay.words.apis import Api
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The back door as reception and courier see it."""
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from relay.sending.answers import TRY_LATER
@@ -8,6 +7,7 @@ from relay.sending.outcomes import Deferred, Mail, Outcome
 from relay.sending.troubles import Lane
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 
 class Sender(Protocol):

@@ -5,7 +5,7 @@ Equal to botocore's ``SigV4Auth`` byte for byte, at a fifth of its price: the si
 """
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -13,6 +13,7 @@ from typing import Final
 
 from relay.sending.encoding import FORM
 from relay.sending.keys import AccessKey
+from relay.words.values import dataclass
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 

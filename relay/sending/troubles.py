@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from relay.sending.answers import ACCESS_DENIED, disagreement
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.words.endings import Reason
+from relay.words.values import dataclass
 
 #: Our own words for "no connection became free": it says nothing of SES.
 _BUSY: Final = "Busy"

@@ -8,7 +8,6 @@ thing repeated is the choice of a connection, when the one offered was found clo
 import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from relay.sending.connection import Connection
 from relay.sending.dialling import Dialler, Place
 from relay.sending.http_answers import Answer
 from relay.sending.signing import Target
+from relay.words.values import dataclass
 
 #: A connection idle for longer is not used again: load balancers forget theirs after 60 s, without a word.
 IDLE_SECONDS: Final = 25.0

@@ -1,11 +1,12 @@
 """How a key of the settings is declared: type, unit, default and reason in one place."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+
+from relay.words.values import dataclass
 
 #: Where a value stands: ("delegate", 0, "allowed_networks", 1).
 KeyPath: TypeAlias = tuple[str | int, ...]

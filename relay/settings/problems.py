@@ -1,11 +1,12 @@
 """What is wrong with the settings, and where: values, so that all of it is told at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from relay.settings.keys import KeyPath, dotted
 from relay.settings.model import Settings
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,8 +1,10 @@
 """Where a Redis is and how it is reached: a URL, read without guessing."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from relay.words.values import dataclass
 
 #: Names that Redis's own tools know; whatever else stands behind the question mark is refused.
 _FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")

@@ -4,10 +4,11 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from redis import exceptions
+
+from relay.words.values import dataclass
 
 #: Errors after which the server is of no use to any call: it loads, follows another, or has lost its cluster.
 USELESS: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "NOAUTH", "WRONGPASS"})

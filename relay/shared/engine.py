@@ -10,7 +10,6 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from redis import exceptions
@@ -23,6 +22,7 @@ from relay.shared.address import Address
 from relay.shared.answers import Away, away_of
 from relay.shared.ear import Ear, Hear
 from relay.shared.scripts import Script, script_of
+from relay.words.values import dataclass
 
 #: For a call; and for a connection with its TLS and AUTH, which only the probe waits for.
 CALL_SECONDS: Final = 0.25

@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from relay.shared.policy_book import PolicyBook
 from relay.shared.scripts import script_of
 from relay.shared.server_clock import ServerClock
 from relay.words.freshness import Terms
+from relay.words.values import dataclass
 
 #: Seconds without a word of the relay that asks SES until another does, and of Redis until each asks for itself.
 LEASE: Final = 4.0

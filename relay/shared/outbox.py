@@ -1,11 +1,12 @@
 """What a relay has to tell the others about one account and region, until it was told."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
 from relay.identities.rounds import IN_USE
+from relay.words.values import dataclass
 
 #: Everything, where names are asked for.
 EVERYTHING: Final = ""

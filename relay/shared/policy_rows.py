@@ -8,12 +8,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from relay.identities.fellows import Told
 from relay.identities.known import KnownIdentity
 from relay.identities.names import POLICY_NAME, is_identity
+from relay.words.values import dataclass
 
 VERSION: Final = 1
 #: SES takes 20 policies of 4 KiB for an identity (Amazon SES Developer Guide, "Service quotas in Amazon SES").

@@ -1,8 +1,10 @@
 """Lua that Redis runs in one piece, by the digest of its text."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

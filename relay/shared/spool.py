@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from relay.shared import spool_bodies, spool_promise
@@ -28,6 +28,7 @@ from relay.spool.message_files import is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
 from relay.spool.rows import row_of
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 _T = TypeVar("_T")
 

@@ -6,11 +6,11 @@ count. So an entry never lacks its message, and what a crash leaves half brought
 """
 
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
 from relay.shared.answers import Away
 from relay.shared.engine import Engine
+from relay.words.values import dataclass
 
 #: Octets of a piece; a smaller message goes with its entry.
 PIECE: Final = 512 * 1024

@@ -1,12 +1,12 @@
 """What a 250 rests on when the spool is at a Redis: looked up, compared with what the operator asked for, and told."""
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from relay.shared.answers import Away
 from relay.shared.engine import Engine, Part
 from relay.spool.problems import SpoolProblem
+from relay.words.values import dataclass
 
 Durability: TypeAlias = Literal["always", "everysec", "unchecked"]
 

@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.sending.pace.line import Waiting
@@ -14,6 +13,7 @@ from relay.shared.answers import Away
 from relay.shared.engine import Engine, State
 from relay.shared.scripts import script_of
 from relay.shared.stock import Stock
+from relay.words.values import dataclass
 
 #: Between two questions at most, and at least; and without mail, when the lane is left.
 TICK_SECONDS: Final = 0.1

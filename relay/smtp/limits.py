@@ -1,7 +1,8 @@
 """What one client may cost us: every bound of the street door, with its unit and reason."""
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from relay.words.values import dataclass
 
 MEBIBYTE: Final = 1024 * 1024
 

@@ -1,8 +1,9 @@
 """Where the street door stands open, and the combinations in which it must not."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

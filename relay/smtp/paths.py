@@ -7,12 +7,12 @@ encoded-words: what the client wrote and what is judged must be one string.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 _PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?", re.ASCII)
 _SIZE: Final = re.compile(r"[0-9]{1,20}", re.ASCII)

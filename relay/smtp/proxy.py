@@ -6,11 +6,11 @@ Read strictly: a header that two readers could understand in two ways chooses an
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from relay.smtp.ports import ClientAddress
+from relay.words.values import dataclass
 
 #: Octets of the longest header that is read: what senders put into version 2 beside addresses is far shorter.
 LONGEST: Final = 4096

@@ -6,11 +6,12 @@ strictly. No password and no token is ever part of an error.
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.smtp import replies
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

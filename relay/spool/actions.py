@@ -3,13 +3,14 @@ What a person may do with an entry, and what becomes of it then. Values in, valu
 of the admin endpoint ask the same table, which stands in docs/reliability.md.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from relay.spool.details import AGAIN, ALONE, HOLD, NOT_OWED, NOTICE, OWED, PAUSE
 from relay.spool.entries import Entry, Kind, State
 from relay.words.addresses import NullPath
+from relay.words.values import dataclass
 
 #: The status and the words that the notification of a message tells which a person gave up.
 GIVEN_UP: Final = "5.3.0 given up by the operator of the relay"

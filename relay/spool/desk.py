@@ -1,13 +1,14 @@
 """Where people deal with a spool, beside the relay that sends from it or inside it: entries are found and acted on."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from relay.spool.actions import Action, Impossible, Removal, acted
 from relay.spool.entries import Entry, State
 from relay.spool.ports import Spool, Wanted
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 PAGE: Final = 500
 #: How often an entry that changes under our hands is looked at again.

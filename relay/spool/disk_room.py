@@ -1,11 +1,11 @@
 """How much may still be kept, known beforehand: asked before each 354, so the answer must cost nothing."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from relay.spool.ports import Full
+from relay.words.values import dataclass
 
 _ROW: Final = 2048  # octets that an entry takes beside its message, about
 _RESERVE: Final = 64 << 20  # octets, at most

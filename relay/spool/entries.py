@@ -5,11 +5,12 @@ An entry holds the message as it was accepted, not as it will be sent: every att
 again, so that a policy withdrawn after 250 still counts.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from relay.words.endings import Reason
 from relay.words.transactions import Envelope, Session
+from relay.words.values import dataclass
 
 
 class State(StrEnum):

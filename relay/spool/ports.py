@@ -1,11 +1,11 @@
 """The spool as reception and the courier see it: one protocol, one suite of tests, any number of engines."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from relay.spool.entries import Entry, State
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

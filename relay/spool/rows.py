@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from relay.spool.entries import Entry, State
@@ -10,6 +9,7 @@ from relay.spool.entry_text import Columns, columns_of, read_entry, write_entry
 from relay.spool.problems import EntryProblem
 from relay.words.addresses import NullPath
 from relay.words.transactions import Envelope, Session
+from relay.words.values import dataclass
 
 
 class Row(NamedTuple):

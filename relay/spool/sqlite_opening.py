@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -21,6 +20,7 @@ from relay.spool.entries import State
 from relay.spool.lock import SpoolLock
 from relay.spool.message_files import PROBE, UNFINISHED, MessageFiles, file_name, id_of_file
 from relay.spool.problems import SpoolProblem
+from relay.words.values import dataclass
 
 _MARK: Final = "SPOOL"  # names the spool whose messages lie in the folder
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})

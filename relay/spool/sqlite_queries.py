@@ -3,12 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from relay.spool.entries import State
 from relay.spool.ports import Census, Wanted
 from relay.spool.sqlite_rows import SELECT
+from relay.words.values import dataclass
 
 _DELEGATES: Final = """
 WITH RECURSIVE delegates (name) AS (

@@ -10,12 +10,12 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 from relay.spool.disk_errors import is_full, is_of_the_disk, refusal
 from relay.spool.ports import Full
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 _T = TypeVar("_T")
 Work: TypeAlias = Callable[[sqlite3.Connection], _T]

@@ -1,10 +1,11 @@
 """A delegate as the judge knows it: who it is to AWS, and what the operator granted it. No secrets."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, TypeAlias
 
 from relay.words.addresses import Address
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 
 #: Whom notifications of ours are judged as: the relay itself. No configured delegate may have the name.
 NOTIFICATIONS: Final = "ses-relay-notifications"

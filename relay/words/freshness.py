@@ -1,7 +1,8 @@
 """How fresh policies at SES are to be, and what of it can be had for so many calls a second. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from relay.words.values import dataclass
 
 #: Shares of the budget: the most that the list takes, and the least that identities get which are not in use.
 LIST_SHARE: Final = 1 / 4

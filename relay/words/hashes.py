@@ -7,9 +7,11 @@ Only forms that are slow on purpose, and within our means: a check must not stop
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal
+
+from relay.words.values import dataclass
 
 #: Passwords of one delegate that are right at the same time: each makes every wrong one dearer.
 MOST_PASSWORDS: Final = 4

@@ -1,6 +1,6 @@
 """SMTP replies: code, enhanced status code and text, apart until the wire."""
 
-from dataclasses import dataclass
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

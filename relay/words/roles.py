@@ -1,8 +1,10 @@
 """A role of somebody's that the relay assumes to send mail as them (IAM User Guide, "Roles terms and concepts")."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from relay.words.values import dataclass
 
 _PREFIX: Final = "ses-relay-"
 #: STS takes no longer name of a session (STS API Reference, "AssumeRole").

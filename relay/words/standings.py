@@ -1,8 +1,9 @@
 """How a delegate stands with the mail it sends: what its bounces and complaints have brought it to."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from relay.words.values import dataclass
 
 
 class Standing(IntEnum):

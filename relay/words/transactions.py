@@ -1,13 +1,14 @@
 """What the street door hands on: who speaks (Session), to whom the mail goes (Envelope), and how it ended (Ending)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from relay.words.addresses import Address, ReversePath
 from relay.words.apis import MOST_RECIPIENTS
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

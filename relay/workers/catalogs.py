@@ -4,11 +4,12 @@ are not told again because one of them was read.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Final, TypeAlias
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
+from relay.words.values import dataclass
 
 Place: TypeAlias = tuple[str, str]
 Group: TypeAlias = tuple[Identity, ...]

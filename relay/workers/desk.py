@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from relay.identities.ports import Identities
@@ -17,6 +16,7 @@ from relay.sending.roles import Roles
 from relay.spool.entries import Entry, State
 from relay.words.endings import Reason
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 from relay.workers.far import turn_of
 from relay.workers.wire import Message, pickled, unpickled
 

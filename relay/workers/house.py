@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,6 +20,7 @@ from relay.sending.ports import NotNow
 from relay.smtp.door import Siblings, StreetDoor
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import CALLER, Delegate
+from relay.words.values import dataclass
 from relay.workers.asking import Asking
 from relay.workers.far import FarGates, FarIdentities, FarKey, FarPace, FarRoles, FarSpool, FarSuccessor
 from relay.workers.orders import Orders

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
 from typing import IO, Any
@@ -26,6 +25,7 @@ from relay.journal.schema import JournalProblem
 from relay.settings.model import Settings
 from relay.settings.units import read_duration
 from relay.translation import digest_of, hostname_of
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

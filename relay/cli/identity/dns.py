@@ -5,7 +5,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from relay.owner.dns_check import Report, State, check_records
 from relay.owner.dns_records import WantedRecord, wanted_records
 from relay.owner.dns_wanted import RecordsProblem, SesView, read_records, verification_token_of, view_of
 from relay.settings.units import read_duration
+from relay.words.values import dataclass
 
 #: SES is asked once in so many looks at the DNS: others share its one call a second.
 _SES_EVERY = 4

@@ -1,7 +1,6 @@
 """What every ``ses-relay migrate`` command asks, and files read with words for those that cannot be."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,6 +10,7 @@ import click
 from relay.owner.migrate.model import CannotMigrate, Wishes
 from relay.owner.migrate.reading import read_networks
 from relay.owner.statements import Pattern, PatternProblem, read_pattern
+from relay.words.values import dataclass
 
 T = TypeVar("T")
 

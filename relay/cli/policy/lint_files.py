@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from relay.identities.names import Meaning, is_identity, is_ignored, is_region, meaning_of, partition_of
 from relay.policy.lint import RULES, Finding, identity_told_by
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 STDIN: Final = "<stdin>"
 

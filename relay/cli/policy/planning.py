@@ -4,7 +4,6 @@ import functools
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ from relay.owner.writing import path_in
 from relay.policy.lint import Severity, lint_identity
 from relay.translation import rules_of
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 #: Identities beyond the folder, and seconds, that are worth a word.
 _MANY: Final = 60

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import click
@@ -23,6 +23,7 @@ from relay.spool.details import NOT_OWED, NOTICE, OWED
 from relay.spool.entries import Entry
 from relay.spool.ports import Wanted
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 #: Entries that are acted on at once: their commits are one.
 _AT_ONCE: Final = 64

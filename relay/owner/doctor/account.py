@@ -5,7 +5,6 @@ It counts for the relay's own account; for the role's where a delegate's mail is
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from relay.owner.doctor import iam
 from relay.owner.doctor.findings import Finding, Look, failing, not_checked, ok, warning
 from relay.owner.doctor.rounds import seconds_of_this_look
 from relay.owner.doctor.setup import DelegateAtAws, Means
+from relay.words.values import dataclass
 
 CHECKS: Final = ("region", "sandbox", "sending", "quota")
 _ASKED: Final = ("ses:GetAccount", "ses:GetSendQuota")

@@ -5,9 +5,10 @@ The ids are stable: others' scripts name them. The page of the reference is writ
 without a fix of its own takes the one that stands here.
 """
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
+
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

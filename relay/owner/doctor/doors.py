@@ -6,12 +6,12 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import Final
 
 from relay.console.door import SERVER
 from relay.owner.doctor.findings import Finding, Look, failing, not_checked, ok, warning
 from relay.owner.doctor.setup import Listening
+from relay.words.values import dataclass
 
 #: Seconds to wait for a word.
 PATIENCE: Final = 3.0

@@ -1,9 +1,10 @@
 """What a check comes to, and a look that makes some of them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
+
+from relay.words.values import dataclass
 
 
 class Status(StrEnum):

@@ -1,7 +1,6 @@
 """One identity as SES holds it: verified, signed, its MAIL FROM, who hears of bounces; and its policies."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.identities.ses_api import Held, SesApi
@@ -14,6 +13,7 @@ from relay.owner.doctor.setup import Means, Setup
 from relay.owner.identity_status import FOUND, Status, status_of
 from relay.policy.document import parse_policy
 from relay.words.arns import parse_identity_arn
+from relay.words.values import dataclass
 
 _CHECKS: Final = ("identity", "identity.dkim", "identity.mail-from", "feedback")
 _POLICIES: Final = ("policies.readable", "policies.lint", "policies.own-account")

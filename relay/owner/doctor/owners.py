@@ -1,7 +1,6 @@
 """The owners: whether their identities and policies can be read, and what is to be looked at next."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from relay.identities.accounts import AwsProblem, Refused
@@ -14,6 +13,7 @@ from relay.owner.doctor.identities import LEADS_TO, Visited, look_at_identity, m
 from relay.owner.doctor.policies import revocation_by_ses
 from relay.owner.doctor.setup import Means, Owner, Setup
 from relay.words.arns import ArnProblem, parse_identity_arn
+from relay.words.values import dataclass
 
 #: Identities that nobody named and that are looked at all the same: SES takes one call a second.
 MOST_UNNAMED: Final = 20

@@ -1,13 +1,14 @@
 """The roles that delegates and owners lend, each assumed once; what STS gives out for it is let go at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.identities.accounts import AwsProblem, Refused
 from relay.owner.doctor import iam
 from relay.owner.doctor.findings import Finding, Look, failing, ok
 from relay.owner.doctor.setup import DelegateAtAws, Means, Owner
+from relay.words.values import dataclass
 
 #: The name of the session that reads owners' policies, as the relay calls it.
 READER: Final = "ses-relay"

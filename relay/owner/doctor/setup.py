@@ -1,7 +1,7 @@
 """What the doctor is shown: the relay's settings, as plain values."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from relay.identities.accounts import Accounts
 from relay.judgement.catalog import Catalog
 from relay.words.delegates import Delegate
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 
 #: An account and a region.
 Place: TypeAlias = tuple[str, str]

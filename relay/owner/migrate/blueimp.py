@@ -1,7 +1,7 @@
 """blueimp/aws-smtp-relay and its forks: flags and environment. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from relay.owner.migrate.model import CannotMigrate, Client, Found, Kind, Note, Tls, Wishes
@@ -19,6 +19,7 @@ from relay.owner.migrate.reading import (
 )
 from relay.owner.migrate.regexps import Said, lowered
 from relay.owner.statements import Pattern
+from relay.words.values import dataclass
 
 #: Whose meaning the letters -f and -o have.
 Fork = Literal["kamorion", "kian99", "pr19"]

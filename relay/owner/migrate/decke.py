@@ -1,7 +1,7 @@
 """decke/smtprelay and its fork by Grafana: the ini file, the variables, and the file of users."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from relay.owner.migrate.reading import (
 )
 from relay.owner.migrate.regexps import RegexpProblem, within
 from relay.owner.statements import Pattern
+from relay.words.values import dataclass
 
 PREFIX: Final = "SMTPRELAY_"
 #: The delegate of clients that need no AUTH, where it is given no other name.

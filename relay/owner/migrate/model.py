@@ -1,11 +1,12 @@
 """What a peer's settings say, in words of ours, and what there is to tell of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Literal
 
 from relay.owner.statements import Pattern
+from relay.words.values import dataclass
 
 Tls = Literal["off", "starttls", "implicit"]
 

@@ -1,7 +1,7 @@
 """Starting policies: what each client could do at the peer, as statements of the identities' owner. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from relay.owner.migrate.settling import Delegated, Settled, may_cover
 from relay.owner.statements import ACTION, Json, Pattern, compare, compare_any, deny, fits, text_of
 from relay.policy.lint import MOST_POLICIES, Finding, lint_policy
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 _LONGEST_NAME: Final = 64
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from relay.owner.migrate.reading import (
 )
 from relay.owner.migrate.regexps import shortest
 from relay.owner.statements import Pattern
+from relay.words.values import dataclass
 
 #: Parameters that are looked at, with Postfix's own defaults (postconf(5)).
 _DEFAULTS: Final = {

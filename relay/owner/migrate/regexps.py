@@ -6,12 +6,13 @@ is a problem for a person. The grammar is that of RE2, as far as people write it
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum, auto
 from itertools import product
 from typing import Final, TypeAlias
 
 from relay.owner.statements import Pattern
+from relay.words.values import dataclass
 
 _MOST: Final = 64
 _LITERAL_CLASSES: Final = {"\\.": ".", "\\-": "-", "\\+": "+", "\\@": "@", "\\_": "_"}

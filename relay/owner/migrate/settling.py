@@ -1,13 +1,14 @@
 """What a peer's settings say and what its operator adds: which identities, whose, who each client is to AWS. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from relay.identities.names import is_identity, partition_of
 from relay.owner.migrate.model import CannotMigrate, Client, Found, Kind, Note, Wishes
 from relay.owner.migrate.regexps import covers, lowered
 from relay.owner.statements import Pattern
 from relay.words.arns import ArnProblem, IdentityArn, parse_identity_arn
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

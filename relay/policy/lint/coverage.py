@@ -5,7 +5,6 @@ Both answers are proofs: where nothing can be said for certain, both are no.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +18,7 @@ from relay.policy.operators import Family, Operator, read_choice
 from relay.policy.typed_matchers import Order
 from relay.policy.variables import Variable, VariableProblem, read_template
 from relay.policy.wildcards import ANY_ONE, ANY_RUN, compile_glob
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

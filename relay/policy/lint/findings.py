@@ -1,7 +1,8 @@
 """What lint finds: a rule that was broken, where, in a sentence, and what to write instead."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from relay.words.values import dataclass
 
 
 class Severity(StrEnum):

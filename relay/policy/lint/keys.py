@@ -6,11 +6,12 @@ Guide, "Policy anatomy" and "Sending policy examples"; IAM User Guide, "AWS glob
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Literal
 
 from relay.policy.lint.wording import nearest
+from relay.words.values import dataclass
 
 Kind = Literal["address", "string", "account", "arn", "date", "epoch", "number", "bool", "ip"]
 #: When a send has it: on every one; on some; when a service sends for a resource; not over SMTP; on none.

@@ -1,7 +1,6 @@
 """Statements that another one makes idle: Allows under a Deny that covers them, and repetitions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from relay.policy.lint.actions import actions_named
@@ -12,6 +11,7 @@ from relay.policy.lint.values import MOST_VALUES
 from relay.policy.lint.views import Entry, PolicyView, Spelled, StatementView
 from relay.policy.lint.wording import quoted
 from relay.policy.principals import PrincipalArn, read_principal_arn
+from relay.words.values import dataclass
 
 #: Each statement is compared with each other one; 20 policies of 4 KB hold hardly more.
 _MOST_STATEMENTS: Final = 400

@@ -5,11 +5,11 @@ Evaluation must not judge half a policy; a person wants to hear of everything th
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.policy.operators import Operator, read_operator
 from relay.policy.strict_json import is_text, scalar, step, texts
+from relay.words.values import dataclass
 
 VARIABLES_SINCE: Final = "2012-10-17"
 

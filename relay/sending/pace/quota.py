@@ -1,11 +1,11 @@
 """What SES says an account may send in a region (SES API Reference, "GetSendQuota"), in recipients."""
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from relay.sending.documents import read_fields
 from relay.sending.keys import Unusable
+from relay.words.values import dataclass
 
 QUESTION: Final = b"Action=GetSendQuota&Version=2010-12-01"
 

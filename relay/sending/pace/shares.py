@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from relay.sending.pace.bucket import Bucket
@@ -10,6 +9,7 @@ from relay.sending.pace.day import Day
 from relay.sending.ports import NotNow, Restraint
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

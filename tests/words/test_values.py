@@ -1,0 +1,171 @@
+"""A value of ours is what the standard library would have made of the same class."""
+
+import dataclasses
+import inspect
+import pickle
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, asdict, field, fields, replace
+from typing import Any
+
+import pytest
+
+from relay.words import values
+
+
+def made_by(dataclass: Callable[..., Any]) -> dict[str, Any]:
+    @dataclass(frozen=True, slots=True)
+    class Nothing:
+        """No field."""
+
+    @dataclass(frozen=True, slots=True)
+    class Single:
+        """One field."""
+
+        only: float
+
+    @dataclass(frozen=True, slots=True)
+    class Plain:
+        """Required, with a default, made anew, by name, hidden, not compared."""
+
+        first: int
+        second: str = "two"
+        third: list[int] = field(default_factory=list)
+        named: bytes = field(default=b"", kw_only=True)
+        hidden: str = field(default="secret", repr=False)
+        aside: int = field(default=0, compare=False)
+
+    @dataclass(frozen=True, slots=True)
+    class Longer(Plain):
+        """Inherits, overrides a default, and works out a field that nobody passes."""
+
+        second: str = "zwei"
+        total: int = field(init=False, default=-1)
+        seen: list[int] = field(init=False, default_factory=list)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "total", self.first + len(self.second))
+
+    @dataclass(frozen=True, slots=True)
+    class Own:
+        """Keeps its own words for what is said of it."""
+
+        name: str
+
+        def __repr__(self) -> str:
+            return "withheld"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Own) and other.name.lower() == self.name.lower()
+
+        def __hash__(self) -> int:
+            return hash(self.name.lower())
+
+    return {each.__name__: each for each in (Nothing, Single, Plain, Longer, Own)}
+
+
+OURS, THEIRS = made_by(values.dataclass), made_by(dataclasses.dataclass)
+CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+    ("Nothing", (), {}),
+    ("Single", (1.5,), {}),
+    ("Plain", (1,), {}),
+    ("Plain", (1, "b", [3]), {"named": b"n", "hidden": "x", "aside": 4}),
+    ("Plain", (), {"first": 1}),
+    ("Longer", (1,), {}),
+    ("Longer", (1, "b", [3], "h", 5), {"named": b"n"}),
+    ("Own", ("Name",), {}),
+    ("Plain", (), {}),
+    ("Plain", (1, "b", [3], "h", 5, 6), {}),
+    ("Plain", (1,), {"unknown": 1}),
+    ("Longer", (1,), {"total": 2}),
+]
+
+
+def told(call: Callable[[], Any]) -> Any:
+    """What comes of it: a result, or the type of what is raised."""
+    try:
+        return call()
+    except (TypeError, AttributeError) as error:
+        return type(error)
+
+
+@pytest.mark.parametrize(("name", "given", "named"), CALLS)
+def test_a_value_is_made_and_written_as_the_standard_library_does_it(name, given, named):
+    def seen(cls: Any) -> Any:
+        each = cls(*given, **named)
+        return repr(each).partition("<locals>.")[2] or repr(each), asdict(each), told(lambda: hash(each) is not None)
+
+    assert told(lambda: seen(OURS[name])) == told(lambda: seen(THEIRS[name]))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_shape_is_that_of_the_standard_library(name):
+    ours, theirs = OURS[name], THEIRS[name]
+    assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys()
+    assert [each.kind for each in inspect.signature(ours).parameters.values()] == [
+        each.kind for each in inspect.signature(theirs).parameters.values()
+    ]
+    assert ours.__init__.__annotations__ == theirs.__init__.__annotations__
+    assert (ours.__slots__, ours.__match_args__, ours.__doc__) == (
+        theirs.__slots__,
+        theirs.__match_args__,
+        theirs.__doc__,
+    )
+    assert [each.name for each in fields(ours)] == [each.name for each in fields(theirs)]
+
+
+def test_equal_are_values_of_one_class_with_equal_content():
+    plain, longer, single = OURS["Plain"], OURS["Longer"], OURS["Single"]
+    assert plain(1, aside=1) == plain(1, aside=2)
+    assert plain(1) != plain(2)
+    assert plain(1, "zwei") != longer(1)
+    assert plain(1) != (1, "two", [], b"", "secret")
+    assert hash(single(2.0)) == hash(single(2)) != hash(single(3))
+    assert OURS["Nothing"]() == OURS["Nothing"]()
+
+
+def test_nothing_shared_is_made_twice():
+    """What a factory makes belongs to one value only."""
+    assert OURS["Plain"](1).third is not OURS["Plain"](1).third
+
+
+@pytest.mark.parametrize("name", ["first", "unknown"])
+def test_nothing_of_it_can_be_changed(name):
+    plain = OURS["Plain"](1)
+    with pytest.raises(FrozenInstanceError, match=f"cannot assign to field '{name}'"):
+        setattr(plain, name, 2)
+    with pytest.raises(FrozenInstanceError, match=f"cannot delete field '{name}'"):
+        delattr(plain, name)
+    assert plain.first == 1
+    assert replace(plain, first=2).first == 2
+
+
+@values.dataclass(frozen=True, slots=True)
+class Sent:
+    """At the top of a module, as what goes to another process must be."""
+
+    name: str
+    numbers: tuple[int, ...] = ()
+
+
+def test_it_goes_to_another_process_and_back():
+    sent = Sent("a", (1, 2))
+    assert pickle.loads(pickle.dumps(sent)) == sent
+
+
+def test_what_is_not_a_plain_value_is_the_standard_librarys_own():
+    @values.dataclass(frozen=True, slots=True, order=True)
+    class Rank:
+        """Has an order."""
+
+        place: int
+
+    @values.dataclass(slots=True)
+    class Count:
+        """Changes."""
+
+        so_far: int = 0
+
+    count = Count()
+    count.so_far += 1
+    assert Rank(1) < Rank(2)
+    assert count == Count(1)
