@@ -144,7 +144,8 @@ class Reception:
 
     async def receive(self, session: Session, envelope: Envelope, raw: bytes, *, is_checked: bool = False) -> Ending:
         """Read, judge, rewrite, deliver: docs/architecture.md has the walk. Every refusal names the decision's id."""
-        prepared = await self._walk.prepare(session, envelope, raw, is_checked=is_checked)
+        comes_again = self.keeping is not None and self.keeping.mode == "spool"
+        prepared = await self._walk.prepare(session, envelope, raw, is_checked=is_checked, comes_again=comes_again)
         barred = self.barred(session.delegate)  # since MAIL, it may be: and where mail is kept, it is not kept either
         if isinstance(prepared, Ending):
             ending = prepared

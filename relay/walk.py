@@ -21,6 +21,7 @@ from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
+from relay.mail.memory import Reading, Readings
 from relay.mail.profile import ATTEMPT, Profile
 from relay.mail.reading import Head, check_body, read_facts, read_head
 from relay.mail.received import date_time, received_field
@@ -121,6 +122,7 @@ class Walk:
         self.observe = observe
         self.clocks = clocks
         self._memory = Memory()
+        self._before = Readings()
         self._retold: dict[int, _Retelling] = {}
         self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
@@ -152,6 +154,7 @@ class Walk:
         received_at: datetime | None = None,
         *,
         is_checked: bool = False,
+        comes_again: bool = False,
         maybe_sent: bool = False,
         batches: tuple[tuple[str, ...], ...] | None = None,
     ) -> Prepared | Ending:
@@ -159,8 +162,9 @@ class Walk:
         Repair, read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
 
         ``received_at`` is when it was accepted, now if None. ``is_checked``: the street door saw that the octets are
-        those of mail. ``maybe_sent``: SES may have it from an earlier attempt, and a field of it says so. ``batches``:
-        the recipients of each call, where they were divided already.
+        those of mail. ``comes_again``: it will be kept, and prepared again under the same id; what is read in it is
+        remembered until then, and it is judged anew. ``maybe_sent``: SES may have it from an earlier attempt, and a
+        field of it says so. ``batches``: the recipients of each call, where they were divided already.
         """
         house = self.house
         delegate = house.delegate(session.delegate)
@@ -168,7 +172,9 @@ class Walk:
             return NOT_KNOWN
         repaired = await self._repaired(raw, envelope, delegate, received_at)
         raw, repairs = repaired.raw, {"repairs": list(repaired.made)}
-        head = await self._read(raw, house.profile, is_checked=is_checked and not repaired.made)
+        before = self._before.take(envelope.id, raw, house.profile)
+        is_checked = is_checked and not repaired.made
+        head = before.head if before else await self._read(raw, house.profile, is_checked=is_checked)
         if isinstance(head, MessageProblem):
             return _malformed(explained(head, repaired), repairs)
         facts = head.facts
@@ -179,9 +185,12 @@ class Walk:
             return _refusal(judgement, known)
         when = received_at or self.clocks.wall()
         received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
-        sent = rewrite_head(head.section, facts, received)
+        is_known = before is not None and before.received == received
+        sent = before.sent if before and is_known else rewrite_head(head.section, facts, received)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
+        if comes_again:
+            self._before.keep(envelope.id, Reading(raw, house.profile, head, received, sent))
         if maybe_sent:
             sent = f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii") + sent
         permit, body = judgement.permit, memoryview(raw)[head.section.body_start :]
