@@ -36,8 +36,9 @@ torture: .venv/.dev ## relays killed, starved and lied to: over 200 kills, over 
 	@tests/provide
 	TORTURE=full $(BIN)/pytest -n 0 --timeout 0 tests/torture $(PYTEST_ARGS)
 
-bench: .venv/.dev ## what is fast, measured (docs/performance.md)
-	$(BIN)/python -m bench
+bench: .venv/.dev ## what is fast, measured beside peers, and written into docs/performance.md: ten minutes on a quiet machine
+	@tests/provide
+	$(BIN)/python -m bench --write
 
 bounds: .venv/.dev ## what clients can make the relay cost, measured (SECURITY.md)
 	$(BIN)/python -m bench.bounds

@@ -1,6 +1,7 @@
 """``python -m bench.bound ENDPOINT OCTETS TIMES``: the same bytes encoded, signed and sent, and nothing else."""
 
 import asyncio
+import resource
 import ssl
 import sys
 import time
@@ -18,7 +19,7 @@ AT_ONCE: Final = 20
 
 
 async def send(endpoint: str, octets: int, times: int) -> None:
-    """Print CPU seconds a message."""
+    """Print CPU seconds a message, and the peak of memory in octets."""
     door = SesDoor(
         endpoint,
         FixedKey(AccessKey("AKIADEMORELAY0000000", "demo-relay-secret")),
@@ -43,7 +44,7 @@ async def send(endpoint: str, octets: int, times: int) -> None:
     await door.send(mail, "us-east-1")
     began = time.process_time()
     await asyncio.gather(*(some() for _ in range(AT_ONCE)))
-    print((time.process_time() - began) / times)
+    print((time.process_time() - began) / times, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     await door.close()
 
 

@@ -22,7 +22,7 @@ from typing import cast
 
 import trustme
 
-from bench.clock import head, row
+from bench.record import head, row
 from relay.smtp.limits import Limits
 from tests.system.houses import House
 from tests.system.relays import RunningRelay, clean_environ, ending, plain_response, trusting

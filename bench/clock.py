@@ -38,15 +38,6 @@ def percentiles(calls: Sequence[Call], *, rounds: int = 200) -> tuple[float, flo
     return spent[len(spent) // 2] / 1e9, spent[len(spent) * 99 // 100] / 1e9
 
 
-def row(name: str, *columns: str) -> None:
-    print(f"  {name:<58}" + "".join(f"{column:>16}" for column in columns))
-
-
-def head(name: str, *columns: str) -> None:
-    print()
-    row(name, *columns)
-
-
 def micro(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f} us"
 

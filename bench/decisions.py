@@ -10,7 +10,8 @@ from functools import partial
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 
 from bench import policies
-from bench.clock import head, micro, per_call, percentiles, rate, row
+from bench.clock import micro, per_call, percentiles, rate
+from bench.record import figure, head, row
 from relay.judgement.catalog import Catalog
 from relay.judgement.message import judge_message
 from relay.judgement.rules import Rules
@@ -36,6 +37,7 @@ def statements() -> None:
         row(f"{count} statements", micro(ours), rate(ours), micro(theirs), f"{theirs / ours:.1f}")
     p50, p99 = percentiles([partial(evaluate, asked, [policies.policy()])] * 100)
     row("3 statements, single calls: p50, p99", micro(p50), micro(p99))
+    figure("judge p50", p50 * 1e6)
 
 
 def _their_context() -> EvalContext:

@@ -8,7 +8,6 @@ each taking 100 ms; memory of connections that say nothing. What is compared tak
 import asyncio
 import re
 import resource
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,10 +15,12 @@ from typing import Final
 
 import uvloop
 
-from bench.clock import head, row
+from bench.arithmetic import Spread, ratios
+from bench.contenders import relay
+from bench.machine import REST, cpu_of, on, resident_of, wait_for_calm
 from bench.messages import Client, Load, hand_over
-from bench.relays import cpu_of, relay, stage
-from bench.start import resident_of
+from bench.record import figure, head, row
+from bench.ses import stage
 from tests.system.houses import OWNED, House
 
 SIZE: Final = 5_000
@@ -65,15 +66,14 @@ GROWN: Final = (
 
 
 def cpu() -> None:
-    head("CPU of a message, 5 KB, sessions reused", "median", "resident")
     with ExitStack() as stack:
-        endpoint, environ, folder = stack.enter_context(stage())
+        on_it = stack.enter_context(stage())
         relays = [
-            (name, *stack.enter_context(relay(endpoint, environ, folder, name.replace(" ", "-"), "direct", furnish=f)))
-            for name, f in GROWN
+            (name, *stack.enter_context(relay(on_it, name.replace(" ", "-"), furnish=furnish)))
+            for name, furnish in GROWN
         ]
         for _, pid, *_ in relays:
-            settle(pid)
+            wait_for_calm(pid)
         spent: dict[str, list[float]] = {name: [] for name, *_ in relays}
         for turn in range(ROUNDS + 1):
             for name, pid, _, port in relays:
@@ -81,23 +81,18 @@ def cpu() -> None:
                 uvloop.run(hand_over(port, Load(SIZE, reuses=True), TIMES))
                 if turn:  # the first one warms up
                     spent[name].append((cpu_of(pid) - before) / TIMES)
-        for name, pid, *_ in relays:
-            row(name, f"{statistics.median(spent[name]) * 1e3:.3f} ms", f"{resident_of(pid) / 1024:.0f} MiB")
-
-
-def settle(pid: int) -> None:
-    """Wait until a relay has read all there is, twice: a folder that changes meanwhile is read again."""
-    before = -1.0
-    while cpu_of(pid) - before > 0.02:
-        before = cpu_of(pid)
-        time.sleep(1)
+        head("CPU of a message, 5 KB, sessions reused", "ms", "of the one above", "resident")
+        for number, (name, pid, *_) in enumerate(relays):
+            grown = ratios(spent[name], spent[relays[number - 1][0]]) if number % 2 else None
+            told = grown.text(".2f") if grown else ""
+            row(name, Spread.of(spent[name]).text(".2f", 1e3), told, f"{resident_of(pid) >> 20} MiB")
+            if grown:
+                figure(name, grown.middle)
 
 
 def calls() -> None:
     head(f"calls to SES at once, of {DELAY * 1e3:.0f} ms each", "messages", "of what they could")
-    with ExitStack() as stack:
-        endpoint, environ, folder = stack.enter_context(stage(DELAY))
-        _, _, port = stack.enter_context(relay(endpoint, environ, folder, "calls", "direct", furnish=with_calls))
+    with stage(DELAY) as on_it, relay(on_it, "calls", furnish=with_calls) as (_, _, port):
         for clients in AT_ONCE:
             load, times = Load(SIZE, clients=clients, reuses=True), clients * 20
             uvloop.run(hand_over(port, load, clients))
@@ -105,6 +100,7 @@ def calls() -> None:
             uvloop.run(hand_over(port, load, times))
             rate = times / (time.monotonic() - began)
             row(f"{clients}", f"{rate:,.0f} /s", f"{rate / (clients / DELAY):.0%}")
+            figure(f"{clients} calls", rate / (clients / DELAY))
 
 
 async def open_idle(port: int, number: int) -> list[Client]:
@@ -120,9 +116,9 @@ async def idle_memory(pid: int, port: int, number: int) -> float:
     await hand_over(port, Load(SIZE), 200)
     before = resident_of(pid)
     clients = await open_idle(port, number)
-    each = (resident_of(pid) - before) / number
+    each = (resident_of(pid) - before) / number / 1024
     for client in clients:
-        client.writer.close()
+        client.close()
     return each
 
 
@@ -131,17 +127,18 @@ def idle() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     number = IDLE if most == resource.RLIM_INFINITY else min(IDLE, most - 200)
     limits = f"connections = {number + 100}"
-    with stage() as (endpoint, environ, folder):
-        with relay(endpoint, environ, folder, "idle", "direct", limits=limits) as (pid, _, port):
-            each = uvloop.run(idle_memory(pid, port, number))
-        head("connections that are idle", "memory of each")
-        row(f"{number:,}", f"{each:.1f} KiB")
+    with stage() as on_it, relay(on_it, "idle", limits=limits) as (pid, _, port):
+        each = uvloop.run(idle_memory(pid, port, number))
+    head("connections that are idle", "memory of each")
+    row(f"{number:,}", f"{each:.1f} KiB")
+    figure("idle connection", each)
 
 
 def main() -> None:
-    cpu()
-    calls()
-    idle()
+    with on(REST):
+        cpu()
+        calls()
+        idle()
 
 
 if __name__ == "__main__":

@@ -11,20 +11,23 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import uvloop
 
-from bench.clock import head, row
+from bench.arithmetic import Spread, at
+from bench.contenders import relay
+from bench.machine import REST, on
 from bench.messages import Client, Load, hand_over, message
-from bench.relays import relay, stage
+from bench.record import figure, head, row
+from bench.ses import stage
 
 CLIENTS: Final = 20
 SMALL, BIG = 5_000, 1_000_000
-SECONDS: Final = 6.0
+SECONDS, ROUNDS = 3.0, 3
 #: Of a client with big messages, between two of them.
 BIG_EVERY: Final = 0.25
 _KEPT: Final = 20  # messages that warm up each client, not counted
@@ -93,14 +96,18 @@ async def capacity(port: int) -> float:
 
 
 async def answers(port: int, endpoint: str, trusted: ssl.SSLContext) -> None:
+    """Call without a relay and by it, in turns; added is what differs in a round, and of that the median."""
     rate = await capacity(port) / 2
-    calls = await all_at_pace([await by_call(endpoint, trusted, SMALL) for _ in range(CLIENTS)], rate)
-    relayed = await all_at_pace([await by_relay(port, SMALL) for _ in range(CLIENTS)], rate)
-    head(f"an answer, {CLIENTS} clients, 5 KB, {rate:,.0f} messages a second (half load)", "p50", "p99")
-    row("a call to SES, no relay", *_percentiles(calls))
-    row("by the relay", *_percentiles(relayed))
-    added = (f"{(_at(relayed, share) - _at(calls, share)) * 1e3:.2f} ms" for share in (50, 99))
-    row("added by the relay", *added)
+    calling = [await by_call(endpoint, trusted, SMALL) for _ in range(CLIENTS)]
+    bringing = [await by_relay(port, SMALL) for _ in range(CLIENTS)]
+    rounds = [(await all_at_pace(calling, rate), await all_at_pace(bringing, rate)) for _ in range(ROUNDS)]
+    head(f"an answer, {CLIENTS} clients, 5 KB, {rate:,.0f} messages a second (half load)", "p50 ms", "p99 ms")
+    row("a call to SES, no relay", *(_spread(at(calls, share) for calls, _ in rounds) for share in (50, 99)))
+    row("by the relay", *(_spread(at(relayed, share) for _, relayed in rounds) for share in (50, 99)))
+    added = {share: [at(relayed, share) - at(calls, share) for calls, relayed in rounds] for share in (50, 99)}
+    row("added by the relay", *map(_spread, added.values()))
+    for share, seconds in added.items():
+        figure(f"added p{share}", Spread.of(seconds).middle * 1e3)
 
 
 async def stalls(port: int, looks: Path) -> None:
@@ -115,25 +122,24 @@ async def stalls(port: int, looks: Path) -> None:
     head(f"the loop, {rate:,.0f} messages of 5 KB and {2 / BIG_EVERY:.0f} of 1 MB a second", "p99", "longest")
     row("busy at a stretch, processor time", *(f"{seconds * 1e3:.1f} ms" for seconds in seen["busy"]))
     row("by the clock", *(f"{seconds * 1e3:.1f} ms" for seconds in seen["clock"]))
-    row("an answer to 1 MB: p50, p99", *_percentiles(sorted(big)))
+    waits = sorted(big)
+    head("an answer to a message of 1 MB among them", "p50", "p99")
+    row("by the relay", *(f"{at(waits, share) * 1e3:.1f} ms" for share in (50, 99)))
+    figure("loop p99", seen["clock"][0] * 1e3)
 
 
-def _percentiles(seconds: list[float]) -> tuple[str, str]:
-    return f"{_at(seconds, 50) * 1e3:.2f} ms", f"{_at(seconds, 99) * 1e3:.2f} ms"
-
-
-def _at(seconds: list[float], share: int) -> float:
-    return seconds[len(seconds) * share // 100]
+def _spread(seconds: Iterable[float]) -> str:
+    return Spread.of(list(seconds)).text(".2f", 1e3)
 
 
 def main() -> None:
-    with stage() as (endpoint, environ, folder):
-        trusted = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
-        with relay(endpoint, environ, folder, "answers", "direct") as (_, _, port):
-            uvloop.run(answers(port, endpoint, trusted))
-        looks = folder / "looks.json"
+    with stage() as on_it:
+        trusted = ssl.create_default_context(cafile=on_it.environ["SSL_CERT_FILE"])
+        with relay(on_it, "answers") as (_, _, port), on(REST):
+            uvloop.run(answers(port, on_it.endpoint, trusted))
+        looks = on_it.folder / "looks.json"
         program = ("-m", "bench.inside", str(looks))
-        with relay(endpoint, environ, folder, "stalls", "direct", program=program) as (_, _, port):
+        with relay(on_it, "stalls", program=program) as (_, _, port), on(REST):
             uvloop.run(stalls(port, looks))
 
 

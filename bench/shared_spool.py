@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.clock import head, row
+from bench.record import head, row
 from bench.spool import commit, live, played
 from relay.shared.spool_opening import open_redis_spool
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench.clock import head, row
+from bench.record import head, row
 from relay.spool.entries import Batch, Entry
 from relay.spool.ports import Spool
 from relay.spool.sqlite import open_spool

@@ -7,7 +7,6 @@ SES. CPU time is that of the processes; the time until ready is on a clock, so i
 The floor is a bare Python that imports what the relay imports of others, and does nothing.
 """
 
-import os
 import resource
 import statistics
 import subprocess
@@ -20,13 +19,17 @@ from typing import Final
 
 import trustme
 
-from bench.clock import head, row
+from bench.arithmetic import Spread, ratios
+from bench.machine import MEASURED, cpu_of, on, resident_of
+from bench.record import figure, head, row
+from bench.trees import ROOT, environ_of
 from tests.system.houses import House
 from tests.system.relays import clean_environ, started_ses
 
 ROUNDS: Final = 7
 PROGRAM: Final = str(Path(sys.executable).with_name("ses-relay"))
 IDLE_SECONDS: Final = 3
+MIB: Final = 1 << 20
 #: Prints the modules of others that the relay loads, in the order in which they are.
 OF_OTHERS: Final = """
 import sys, relay.cli.serve, uvloop
@@ -46,44 +49,55 @@ print(used.ru_utime + used.ru_stime, resident)
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, started_ses(Path(folder)) as ses:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, on(MEASURED), started_ses(Path(folder)) as ses:
         house = House(Path(folder) / "house", certificate(Path(folder)), ses=ses.url).keep("fallback")
-        ready, spent, resident = [], [], []
-        for _ in range(ROUNDS):
+        ready, spent, floors, resident = [], [], [], []
+        names = _printed(OF_OTHERS).split()
+        for turn in range(ROUNDS):
+            floors.append(floor(names))
             began = time.monotonic()
-            with house.serve() as relay:
+            with house.serve(environ_of(ROOT)) as relay:
                 ready.append(time.monotonic() - began)
                 spent.append(cpu_of(relay.process.pid))
-                if len(ready) == ROUNDS:
+                if turn == ROUNDS - 1:
                     probe = cpu_of_command("healthcheck", "--admin", relay.addresses["admin"])
                     time.sleep(IDLE_SECONDS)
-                resident.append(resident_of(relay.process.pid))
-        cpu, memory = floor()
-        head("Starting", "median", "of the floor")
-        row("the floor: what it imports of others, CPU", f"{cpu:.2f} s")
-        row(
-            "the relay: until it is ready, CPU",
-            f"{statistics.median(spent):.2f} s",
-            f"{statistics.median(spent) / cpu:.1f}",
-        )
-        row("the relay: until it is ready, on a clock", f"{statistics.median(ready):.2f} s")
-        row("the floor: resident", f"{memory / 1024:.0f} MiB")
-        more = (statistics.median(resident) - memory) / 1024
-        row("the relay: resident while idle", f"{statistics.median(resident) / 1024:.0f} MiB", f"+ {more:.0f} MiB")
-        row("ses-relay healthcheck, CPU", f"{probe * 1000:.0f} ms")
-        row("ses-relay --version, CPU", f"{cpu_of_command('--version') * 1000:.0f} ms")
+                resident.append(resident_of(relay.process.pid) / MIB)
+    tell([cpu for cpu, _ in floors], spent, ready)
+    tell_resident([memory for _, memory in floors], resident)
+    head("commands", "CPU ms")
+    for name, seconds in (("healthcheck", probe), ("--version", cpu_of_command("--version"))):
+        row(f"ses-relay {name}", f"{seconds * 1e3:.0f}")
+        figure(name, seconds)
 
 
-def floor() -> tuple[float, int]:
-    """CPU seconds and resident KiB, medians, of a Python that imports what the relay does of others."""
-    names = _printed(OF_OTHERS).split()
-    cpu, resident = zip(*(map(float, _printed(BARE, *names).split()) for _ in range(ROUNDS)), strict=True)
-    return statistics.median(cpu), int(statistics.median(resident))
+def tell(floors: list[float], spent: list[float], ready: list[float]) -> None:
+    head("starting", "seconds", "of the floor")
+    row("the floor: what it imports of others, CPU", Spread.of(floors).text(".2f"))
+    over = ratios(spent, floors)
+    row("the relay: until it is ready, CPU", Spread.of(spent).text(".2f"), over.text(".2f"))
+    row("the relay: until it is ready, on a clock", Spread.of(ready).text(".2f"))
+    figure("start", over.middle)
+
+
+def tell_resident(floors: list[float], resident: list[float]) -> None:
+    bare, idle = Spread.of(floors).middle, Spread.of(resident).middle
+    head("resident", "MiB", "over the floor")
+    row("the floor", f"{bare:.0f}")
+    row("the relay while idle", f"{idle:.0f}", f"{idle - bare:.0f}")
+    figure("resident", idle - bare)
+
+
+def floor(names: Sequence[str]) -> tuple[float, float]:
+    """CPU seconds and resident MiB of a Python that imports these modules."""
+    cpu, kib = _printed(BARE, *names).split()
+    return float(cpu), float(kib) / 1024
 
 
 def _printed(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    environ = clean_environ(environ_of(ROOT))
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -94,18 +108,6 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return chain, key
 
 
-def cpu_of(pid: int) -> float:
-    """CPU seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_of(pid: int) -> int:
-    """KiB of memory that a process has."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
 def cpu_of_command(*arguments: str) -> float:
     """Median CPU seconds of a whole command."""
     return statistics.median(_once(arguments) for _ in range(ROUNDS))
@@ -113,7 +115,9 @@ def cpu_of_command(*arguments: str) -> float:
 
 def _once(arguments: Sequence[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([PROGRAM, *arguments], env=clean_environ(), stdout=subprocess.DEVNULL, check=True, timeout=30)
+    subprocess.run(
+        [PROGRAM, *arguments], env=clean_environ(environ_of(ROOT)), stdout=subprocess.DEVNULL, check=True, timeout=30
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
