@@ -87,20 +87,18 @@ class DelegateDesk:
         """Tell what became of messages in the last hour, the most first."""
         wanted = once(asked, _TRAFFIC_FIELDS)
         limit, only = limit_of(wanted.get("limit")), wanted.get("delegate")
-        rows = [
-            row
-            for row in self._traffic.series()
-            if only in (None, row.delegate) and (delegates is None or row.delegate in delegates)
-        ]
+        rows, left_out = self._traffic.series(
+            limit, lambda name: only in (None, name) and (delegates is None or name in delegates)
+        )
         return {
             "since": _moment(self._traffic.begin()),
             "step": STEP,
             "spans": SPANS,
             "series": [
                 {"delegate": row.delegate, "outcome": row.outcome, "reason": row.reason, "counts": list(row.counts)}
-                for row in rows[:limit]
+                for row in rows
             ],
-            "left_out": sum(row.total for row in rows[limit:]),
+            "left_out": left_out,
         }
 
     async def resume(self, name: str) -> Told:

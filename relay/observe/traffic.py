@@ -1,8 +1,9 @@
 """What became of messages in the last hour, minute by minute, for each delegate and reason: for people who watch."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
+from heapq import nsmallest
+from typing import Final, TypeAlias
 
 from relay.observe.events import Event, MessageEnded
 from relay.words.endings import Outcome, Reason
@@ -11,6 +12,8 @@ from relay.words.values import dataclass
 #: Seconds that are counted together, and how many such spans are kept.
 STEP: Final = 60
 SPANS: Final = 60
+
+_Key: TypeAlias = tuple[str, Outcome, Reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Traffic:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._spans: dict[int, Counter[tuple[str, Outcome, Reason]]] = {}
+        self._spans: dict[int, Counter[_Key]] = {}
+        self._totals: Counter[_Key] = Counter()  # of all spans that are kept
 
     def __call__(self, event: Event) -> None:
         """Count *event*."""
@@ -46,10 +50,19 @@ class Traffic:
             now = int(self._clock() // STEP)
             span = self._spans.get(now)
             if span is None:
+                self._forget(now)
                 span = self._spans[now] = Counter()
-                for old in [each for each in self._spans if not now - SPANS < each <= now]:
-                    del self._spans[old]
-            span[event.delegate, event.outcome, event.reason] += 1
+            key = event.delegate, event.outcome, event.reason
+            span[key] += 1
+            self._totals[key] += 1
+
+    def _forget(self, now: int) -> None:
+        """Let go of spans that are no part of the last hour."""
+        for old in [each for each in self._spans if not now - SPANS < each <= now]:
+            for key, count in self._spans.pop(old).items():
+                self._totals[key] -= count
+                if not self._totals[key]:
+                    del self._totals[key]
 
     def ear(self, kind: type) -> Callable[[Event], None] | None:
         """Return itself for the kind that is counted."""
@@ -59,13 +72,21 @@ class Traffic:
         """Return when the oldest span began, in seconds since the epoch."""
         return (self._clock() // STEP - SPANS + 1) * STEP
 
-    def series(self) -> Iterator[Series]:
-        """Yield what was counted, the most first."""
+    def series(self, most: int, is_wanted: Callable[[str], bool] = lambda _: True) -> tuple[list[Series], int]:
+        """
+        Return what was counted for the delegates that are wanted, the most first, and the messages that it leaves out.
+
+        Args:
+            most: Rows. Their counts alone are gathered: there may be thousands of delegates, and mail waits meanwhile.
+            is_wanted: Whether a delegate, by name, is.
+        """
         first = int(self.begin()) // STEP
+        self._forget(first + SPANS - 1)
+        totals = [(total, key) for key, total in self._totals.items() if is_wanted(key[0])]
+        chosen = nsmallest(most, totals, key=lambda each: (-each[0], *each[1]))
         spans = [self._spans.get(number, _NOTHING) for number in range(first, first + SPANS)]
-        found = {key for span in spans for key in span}
-        rows = [Series(*key, tuple(span[key] for span in spans)) for key in found]
-        yield from sorted(rows, key=lambda row: (-row.total, row.delegate, row.outcome, row.reason))
+        rows = [Series(*key, tuple([span[key] for span in spans])) for _, key in chosen]
+        return rows, sum(total for total, _ in totals) - sum(total for total, _ in chosen)
 
 
-_NOTHING: Final[Counter[tuple[str, Outcome, Reason]]] = Counter()
+_NOTHING: Final[Counter[_Key]] = Counter()
