@@ -1,7 +1,7 @@
 """``python -m bench.bound ENDPOINT OCTETS TIMES``: the same bytes encoded, signed and sent, and nothing else."""
 
 import asyncio
-import resource
+import os
 import ssl
 import sys
 import time
@@ -10,6 +10,7 @@ from typing import Final
 
 import uvloop
 
+from bench.machine import peak_of
 from bench.messages import message
 from relay.sending.door import SesDoor
 from relay.sending.keys import AccessKey, FixedKey
@@ -44,7 +45,7 @@ async def send(endpoint: str, octets: int, times: int) -> None:
     await door.send(mail, "us-east-1")
     began = time.process_time()
     await asyncio.gather(*(some() for _ in range(AT_ONCE)))
-    print((time.process_time() - began) / times, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print((time.process_time() - began) / times, peak_of(os.getpid()))
     await door.close()
 
 

@@ -102,7 +102,7 @@ def wildcards() -> None:
 def memory() -> None:
     """What one identity with a policy of three statements holds, and what reading it costs."""
     head("one cached identity, a policy of three statements", "memory", "to read it")
-    count = 10_000
+    count = 2_000
     gc.collect()
     tracemalloc.start()
     held = list(policies.identities(count))

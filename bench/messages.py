@@ -91,10 +91,10 @@ async def _some(port: int, load: Load, left: Iterator[int], waits: list[float]) 
         waits.append(time.perf_counter() - began)
         if not load.reuses:
             await client.say(b"QUIT\r\n", b"221")
-            client.close()
+            await client.hangs_up()
             client = None
     if client is not None:
-        client.close()
+        await client.hangs_up()
 
 
 class Client(asyncio.Protocol):
@@ -103,7 +103,8 @@ class Client(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._heard = b""
-        self._reply: asyncio.Future[bytes] | None = None
+        self._reply: asyncio.Future[None] | None = None
+        self._lost = asyncio.Event()
 
     @classmethod
     async def of(cls, port: int, load: Load) -> "Client":
@@ -131,11 +132,12 @@ class Client(asyncio.Protocol):
             self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        self._lost.set()
         self._wake()
 
     def _wake(self) -> None:
         if self._reply is not None and not self._reply.done():
-            self._reply.set_result(b"")
+            self._reply.set_result(None)
 
     async def say(self, line: bytes, wanted: bytes) -> None:
         assert self._transport is not None
@@ -152,6 +154,11 @@ class Client(asyncio.Protocol):
     def close(self) -> None:
         assert self._transport is not None
         self._transport.close()
+
+    async def hangs_up(self) -> None:
+        """Close, and wait until that is done."""
+        self.close()
+        await self._lost.wait()
 
 
 def _trusting() -> ssl.SSLContext:
