@@ -1,8 +1,10 @@
 """The running relay's directory of identities, for the admin endpoint."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from heapq import nsmallest
+from operator import itemgetter
 from typing import Any, Final
 
 from relay.console.asked import limit_of, once
@@ -46,16 +48,13 @@ class IdentityDesk:
         self._texts = texts
         self._clock = clock
 
-    def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
+    async def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
         """List a page of identities in the order of their ARNs, and every account and region."""
         directory, now = self._directory(), self._clock()
         wanted = _wanted(asked)
         states = {(state.account, state.region): state for state in directory.places()}
         catalog, limit = directory.catalog, limit_of(wanted.get("limit"))
-        chosen = [each for each in _identities(catalog) if _is_wanted(each, wanted, states)]
-        page = sorted(chosen, key=lambda each: each.arn)
-        after = wanted.get("after", "")
-        page = [each for each in page if str(each.arn) > after] if after else page
+        page = await asyncio.to_thread(_page, catalog, wanted, states, limit + 1)
         return {
             "identities": [_row(each, states, now) for each in page[:limit]],
             "next": str(page[limit - 1].arn) if len(page) > limit else None,
@@ -94,8 +93,17 @@ def _wanted(asked: Sequence[tuple[str, str]]) -> dict[str, str]:
     return wanted
 
 
-def _identities(catalog: Catalog) -> list[Identity]:
-    return [each for owned in catalog.owners.values() for group in owned.by_folded_name.values() for each in group]
+def _page(
+    catalog: Catalog, wanted: Mapping[str, str], states: Mapping[tuple[str, str], PlaceState], most: int
+) -> list[Identity]:
+    """Find the first *most*, for a thread: of a hundred thousand it takes half a second, mostly without a long step."""
+    after = wanted.get("after", "")
+    named = ((str(each.arn), each) for each in _identities(catalog) if _is_wanted(each, wanted, states))
+    return [each for _, each in nsmallest(most, (pair for pair in named if pair[0] > after), key=itemgetter(0))]
+
+
+def _identities(catalog: Catalog) -> Iterator[Identity]:
+    return (each for owned in catalog.owners.values() for group in owned.by_folded_name.values() for each in group)
 
 
 def _is_wanted(identity: Identity, wanted: Mapping[str, str], states: Mapping[tuple[str, str], PlaceState]) -> bool:

@@ -14,7 +14,7 @@ from relay.console.spool_pages import Told, answer
 class IdentitiesPort(Protocol):
     """The directory of identities, as the console sees it."""
 
-    def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
+    async def listed(self, asked: Sequence[tuple[str, str]]) -> Told:
         """
         List the identities that the fields of a query choose, and how each account and region stands.
 
@@ -53,7 +53,7 @@ class IdentityPages:
 
     async def _list(self, request: web.Request) -> web.Response:
         try:
-            return answer(self._port.listed(list(request.query.items())))
+            return answer(await self._port.listed(list(request.query.items())))
         except ValueError as problem:
             return door.said(400, str(problem))
 

@@ -1,6 +1,7 @@
 """``/api/identities`` over real HTTP: what is known, how old it is, and having it read again."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -110,6 +111,21 @@ async def test_identities_are_chosen_by_fields(place, query, names):
     told = (await place.get(f"/api/identities?{query}"))[1]
 
     assert [each["arn"].partition("/")[2] for each in told["identities"]] == names
+
+
+async def test_mail_does_not_wait_while_identities_are_looked_through(place, monkeypatch):
+    """There may be a hundred thousand, and the loop is that of the mail."""
+    threads: set[int] = set()
+
+    def wanted(*_: Any) -> bool:
+        threads.add(threading.get_ident())
+        return True
+
+    monkeypatch.setattr("relay.identity_desk._is_wanted", wanted)
+    assert len((await place.get("/api/identities"))[1]["identities"]) == 3
+
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_page_names_where_the_next_begins(place):
