@@ -237,6 +237,17 @@ def test_throttling_slows_all_at_once_and_the_pace_comes_back(server):
         assert scene.of_all == pytest.approx(392)
 
 
+def test_a_call_throttled_at_an_idle_moment_is_forgotten_within_a_minute(server):
+    """A message got through in the second before: that is no rate to go by for long."""
+    with Scene(server, told=200) as scene:
+        asker = scene.join(a=1)
+        scene.run(1.0)
+        scene.ask(asker, throttled=True, accepted=1)
+        assert scene.of_all < 10
+        scene.run(60.0)
+        assert scene.of_all == 100, "with which it begins"
+
+
 def test_a_fleet_that_was_told_nothing_begins_slowly(server):
     with Scene(server) as scene:
         asker = scene.join(a=100_000)

@@ -3,8 +3,8 @@ How many recipients a second an account and region bear, found out from what SES
 
 SES tells a rate (GetSendQuota) and throttles above one of its own that need not be the same. So a new relay, which may
 have a crowd before it, begins slowly and goes faster with every tenth of a second that goes well, up to what SES told.
-Throttled, the speed falls at once to what got through; then it rises quickly to shortly below where it was, and slowly
-from there.
+Throttled, the speed falls at once to what got through; then it rises quickly to shortly below where it was, slowly
+from there, and faster again the longer all goes well.
 """
 
 from collections import deque
@@ -25,6 +25,9 @@ GOT_THROUGH: Final = 0.95
 NEARLY: Final = 0.95
 QUICKLY: Final = 0.10
 SLOWLY: Final = 0.01
+#: After so many seconds without throttling the slow growth has doubled the speed, after twice as many sixteenfold: what
+#: little got through at an idle moment may say nothing of what SES bears.
+CALM: Final = 20.0
 #: Throttled calls of one moment are one message from SES.
 ONE_MOMENT: Final = 0.5
 #: Recipients a second below which nothing falls, and what is tried where nobody told a rate.
@@ -75,7 +78,8 @@ class Speed:
         quick = (nearly - self._cut_to) / (self._too_much * QUICKLY)
         if waited < quick:
             return min(self.limit, self._cut_to + self._too_much * QUICKLY * waited)
-        grown: float = nearly * (1 + SLOWLY) ** min(waited - quick, 10_000)
+        calm = min(waited - quick, 10 * CALM)
+        grown: float = nearly * (1 + SLOWLY) ** calm * 2 ** (calm / CALM) ** 2
         if grown >= self.limit:
             self._throttled_at = None
         return min(self.limit, grown)

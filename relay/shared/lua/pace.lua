@@ -10,8 +10,8 @@
 --
 -- The speed follows relay/sending/pace/speed.py, with what got through at all relays. It begins more carefully: many
 -- relays have many calls under way when the limit is met, and the lane is remembered when relays are started again.
-local FIRST, MORE, SLOT, HEADROOM, CUT, GOT_THROUGH, SAVED_UP = 100, 1.5, 0.2, 0.98, 0.8, 0.95, 1
-local NEARLY, QUICKLY, SLOWLY, ONE_MOMENT, LEAST, UNTOLD, SLOTS = 0.95, 0.1, 0.01, 0.5, 0.5, 1e6, 5
+local FIRST, MORE, SLOT, HEADROOM, CUT, GOT_THROUGH, SAVED_UP = 100, 1.5, 0.2, 0.98, 0.9, 0.95, 1
+local NEARLY, QUICKLY, SLOWLY, CALM, ONE_MOMENT, LEAST, UNTOLD, SLOTS = 0.97, 0.1, 0.01, 20, 0.5, 0.5, 1e6, 5
 -- How long a relay goes without a word, and what it may save up, in seconds.
 local SILENCE, SAVED = 1.5, 0.3
 
@@ -37,7 +37,8 @@ local function speed_now()
   local nearly = math.max(lane.cut_to, lane.too_much * NEARLY)
   local quick = (nearly - lane.cut_to) / (lane.too_much * QUICKLY)
   if waited < quick then return math.min(limit, lane.cut_to + lane.too_much * QUICKLY * waited) end
-  local grown = nearly * (1 + SLOWLY) ^ math.min(waited - quick, 10000)
+  local calm = math.min(waited - quick, 200)
+  local grown = nearly * (1 + SLOWLY) ^ calm * 2 ^ ((calm / CALM) ^ 2)
   if grown >= limit then lane.throttled_at = nil end
   return math.min(limit, grown)
 end

@@ -137,6 +137,17 @@ def test_it_comes_back_to_what_ses_told():
     assert speeds[-1] == speed.limit
 
 
+def test_a_call_throttled_at_an_idle_moment_is_forgotten_within_a_minute():
+    """Two messages got through in the second before: that is no rate to go by for long."""
+    speed = Speed(told=200.0)
+    for now in (0.0, 0.5):
+        speed.accepted(1, now)
+    assert speed.throttled(0.9)
+    assert speed.now(1.0) < 3
+    assert speed.now(12.0) < 4
+    assert speed.now(61.0) == speed.limit
+
+
 @given(st.lists(st.tuples(st.floats(0.001, 5), st.booleans()), max_size=60), st.floats(1, 10_000))
 def test_whatever_happens_the_speed_is_between_the_least_and_the_limit(happenings, told):
     speed, now = Speed(told=told), 0.0
