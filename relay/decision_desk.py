@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
 
+from relay.console.asked import limit_of, once
 from relay.console.spool_pages import Declined, Json
 from relay.journal.keeping import Journal
 from relay.journal.queries import Wanted, decision, page
@@ -17,9 +18,6 @@ from relay.past_desk import PastDesk
 from relay.words.endings import Outcome, Reason
 from relay.words.unavailable import Unavailable
 
-#: Decisions in one answer, where nothing is said and at most.
-USUAL: Final = 100
-MOST: Final = 500
 _READERS: Final = 2
 _FIELDS: Final = ("delegate", "verdict", "outcome", "reason", "since", "until", "limit", "after")
 _WORDS: Final[Mapping[str, Sequence[str]]] = {
@@ -79,29 +77,21 @@ class DecisionDesk:
 
 
 def _read(asked: Sequence[tuple[str, str]], delegates: frozenset[str] | None) -> tuple[Wanted, int, str | None]:
-    wanted: dict[str, str] = {}
-    for name, value in asked:
-        if name not in _FIELDS:
-            raise ValueError(f"there is no {name[:40]!r}: {', '.join(_FIELDS)}")
-        if name in wanted:
-            raise ValueError("each field may be given once")
-        if name in _WORDS and value not in _WORDS[name]:
-            raise ValueError(f"{name} is one of {', '.join(_WORDS[name])}")
-        wanted[name] = value
+    wanted = once(asked, _FIELDS)
+    for name, known in _WORDS.items():
+        if wanted.get(name, known[0]) not in known:
+            raise ValueError(f"{name} is one of {', '.join(known)}")
     if not _DELEGATE.fullmatch(wanted.get("delegate", "-")):
         raise ValueError("delegate is a name: letters, digits, _ and -; or - alone, for mail before AUTH")
     if not _ID.fullmatch(wanted.get("after", "-")):
         raise ValueError("after is the id of a decision")
     plain = {name: wanted.get(name) for name in ("delegate", *_WORDS)}
     since, until = (_moment(name, wanted.get(name)) for name in ("since", "until"))
-    return Wanted(**plain, since=since, until=until, delegates=delegates), _limit(wanted), wanted.get("after")
-
-
-def _limit(wanted: Mapping[str, str]) -> int:
-    value = wanted.get("limit", str(USUAL))
-    if not (value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MOST):
-        raise ValueError(f"limit is a number from 1 to {MOST}")
-    return int(value)
+    return (
+        Wanted(**plain, since=since, until=until, delegates=delegates),
+        limit_of(wanted.get("limit")),
+        wanted.get("after"),
+    )
 
 
 def _moment(name: str, text: str | None) -> float | None:

@@ -75,7 +75,8 @@ _TAKEN = re.compile(
 )
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9._]{1,64}", re.ASCII)
-_ACCOUNT_PAUSED = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
+#: In SES's words for it, of which some calls have no code.
+ACCOUNT_PAUSED: Final = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
 _ABOUT_AN_ADDRESS = re.compile(
     r"final '@domain'|local (?:address|name)|\bdomain (?:contains|starts|ends)|e-?mail address|illegal address"
     r"|\b(?:in|invalid|empty|of the) address|route-addr|addr-spec|missing '[<>]'|quoted local",
@@ -129,7 +130,7 @@ def disagreement(outcome: Outcome) -> Literal["access-denied", "not-verified"] |
     """Tell whether SES refused for want of authorization, which we had found; None when it did not."""
     if not isinstance(outcome, Deferred | Refused):
         return None
-    code = _bare(outcome.code)
+    code = bare_code(outcome.code)
     if code in ACCESS_DENIED:
         return "access-denied"
     return "not-verified" if _is_not_verified(code, outcome.message) else None
@@ -149,14 +150,14 @@ def _of_no_answer(status: int) -> Outcome:
 
 
 def _of_error(code: str, text: str, *, own: bool, broken: bool) -> Outcome:
-    bare = _bare(code)
+    bare = bare_code(code)
     if bare in ACCESS_DENIED or _is_not_verified(bare, text):
         return _of_authorization(code, text, own=own)
     if bare in THROTTLED:
         return Deferred(code, text, _reply(454, (4, 7, 0), "Throttling failure", text), Reason.SES_THROTTLED)
     if bare in NOT_SIGNED_IN:
         return Deferred(code, text, NOT_KNOWN, Reason.SES_CREDENTIALS)
-    if bare in ACCOUNT_NOT_READY or (bare in REJECTED and _ACCOUNT_PAUSED.search(text)):
+    if bare in ACCOUNT_NOT_READY or (bare in REJECTED and ACCOUNT_PAUSED.search(text)):
         return Deferred(code, text, NOT_LET, Reason.SES_REFUSED)
     if bare in OF_THE_MESSAGE:
         return Refused(code, text, _of_message(bare, text), Reason.SES_REFUSED)
@@ -167,7 +168,7 @@ def _of_error(code: str, text: str, *, own: bool, broken: bool) -> Outcome:
 def _of_authorization(code: str, text: str, *, own: bool) -> Outcome:
     if own:
         return Deferred(code, text, NOT_LET, Reason.SES_REFUSED)
-    words = "Access denied" if _bare(code) in ACCESS_DENIED else "Message rejected"
+    words = "Access denied" if bare_code(code) in ACCESS_DENIED else "Message rejected"
     return Refused(code, text, _reply(554, (5, 7, 1), words, text), Reason.SES_REFUSED)
 
 
@@ -183,7 +184,8 @@ def _reply(code: int, enhanced: tuple[int, int, int], words: str, text: str) -> 
     return Reply(code, enhanced, f"{words}: {text}" if text else words)
 
 
-def _bare(code: str) -> str:
+def bare_code(code: str) -> str:
+    """Return *code* as v1 and v2 have it in common."""
     return code.removesuffix("Exception")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from relay.sending.answers import ACCESS_DENIED, disagreement
+from relay.sending.answers import ACCESS_DENIED, ACCOUNT_PAUSED, bare_code, disagreement
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.words.endings import Reason
 from relay.words.values import dataclass
@@ -21,7 +21,6 @@ _OF_AN_IDENTITY: Final = ACCESS_DENIED | {
 }
 _OF_AN_ACCOUNT: Final = frozenset({"AccountSendingPaused", "AccountSuspended", "SendingPaused"})
 _CONFIGURATION_SET: Final = re.compile(r"\bconfiguration set\b", re.IGNORECASE)
-_ACCOUNT_PAUSED: Final = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
 
 
 class Trouble(StrEnum):
@@ -83,7 +82,7 @@ def trouble_of(outcome: Outcome) -> Trouble | None:
     if not isinstance(outcome, Deferred | Ambiguous) or outcome.code == _BUSY:
         return None
     if outcome.reason is Reason.SES_THROTTLED:
-        is_spent = _bare(outcome) == "LimitExceeded" or _DAILY.search(outcome.message)
+        is_spent = bare_code(outcome.code) == "LimitExceeded" or _DAILY.search(outcome.message)
         return Trouble.QUOTA if is_spent else Trouble.RATE
     if outcome.reason is Reason.SES_REFUSED:
         return _of_refusal(outcome)
@@ -91,13 +90,9 @@ def trouble_of(outcome: Outcome) -> Trouble | None:
 
 
 def _of_refusal(outcome: Deferred | Ambiguous) -> Trouble | None:
-    bare = _bare(outcome)
+    bare = bare_code(outcome.code)
     if bare == "SendingPaused" and _CONFIGURATION_SET.search(outcome.message):  # v2 has one word for both
         return Trouble.NOT_LET
-    if bare in _OF_AN_ACCOUNT or _ACCOUNT_PAUSED.search(outcome.message):
+    if bare in _OF_AN_ACCOUNT or ACCOUNT_PAUSED.search(outcome.message):
         return Trouble.PAUSED
     return Trouble.NOT_LET if bare in _OF_AN_IDENTITY or disagreement(outcome) else None
-
-
-def _bare(outcome: Deferred | Ambiguous) -> str:
-    return outcome.code.removesuffix("Exception")

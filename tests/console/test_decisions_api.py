@@ -7,9 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.console.asked import MOST
 from relay.console.askers import Asker, Token
 from relay.console.server import AdminServer
-from relay.decision_desk import MOST, DecisionDesk
+from relay.decision_desk import DecisionDesk
 from relay.judgement.catalog import Catalog
 from relay.judgement.rules import Rules
 from relay.past_desk import PastDesk, Present
