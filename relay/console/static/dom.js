@@ -14,7 +14,7 @@ function put(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "href" && !/^(#|\/(?!\/))/.test(value)) throw new Error("links stay here");
+    else if (name === "href" && !/^(#|\/(?![/\\]))/.test(value)) throw new Error("links stay here");
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children.flat(Infinity)) {
