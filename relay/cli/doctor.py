@@ -34,7 +34,7 @@ def _known(_context: click.Context, _parameter: click.Parameter, ids: tuple[str,
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 def command(config: Path | None, only: frozenset[str], offline: bool, wants_json: bool) -> None:
     """
-    Look at settings, files, spool, addresses, credentials, clock, SES, roles, owners, identities and policies.
+    Look at settings, files, spool, Redis, addresses, credentials, clock, SES, roles, owners, identities and policies.
 
     \b
     Nothing is changed, here or at AWS, and nothing is sent. SES is asked once a second in each account and region.

@@ -68,6 +68,7 @@ def setup_of(settings: Settings, environ: Mapping[str, str]) -> Setup:
         max_stale=settings.policies.max_stale,
         resolvers=settings.dns.nameservers or system_servers(),
         api_rate=settings.policies.api_rate,
+        shared_url=url.get_secret_value() if (url := settings.shared.url) else None,
     )
 
 
@@ -89,7 +90,7 @@ def _spool(settings: Settings) -> SpoolPlace | None:
     place = dispatch_of(settings).place
     if place is None:
         return None
-    return SpoolPlace(place.path, place.max_bytes, largest_of(settings), "" if place.path else str(place))
+    return SpoolPlace(place.path, place.max_bytes, largest_of(settings), None if place.path else place)
 
 
 def _secrets(settings: Settings) -> Iterator[SecretFile]:

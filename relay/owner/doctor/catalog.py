@@ -111,6 +111,22 @@ GROUPS: Final[dict[str, tuple[Check, ...]]] = {
             "One relay has one spool: give each its own spool.url.",
         ),
     ),
+    "Redis": (
+        Check(
+            "shared",
+            "the Redis of `shared.url`: whether it is there and lets this relay in",
+            "it is away, so each relay goes by itself, at its part of the pace, until it is found",
+            "",
+            "Mend shared.url, or what is in the way: the server, its user and password, TLS; redis-cli -u URL ping.",
+        ),
+        Check(
+            "spool.server",
+            "a spool at a Redis: whether the server is there and promises what `spool.url` asks",
+            "",
+            "mail could not be kept",
+            "Mend spool.url, or the server; or ask it for less, with ?durability= behind the URL.",
+        ),
+    ),
     "AWS": (
         Check(
             "names",

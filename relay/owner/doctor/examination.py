@@ -15,6 +15,7 @@ from relay.owner.doctor.names import look_at_names
 from relay.owner.doctor.owners import look_at_owner, named_arns
 from relay.owner.doctor.permission import look_at_permission
 from relay.owner.doctor.policies import look_at_folder, look_at_own_account, revocation_by_folder
+from relay.owner.doctor.redis import look_at_shared, look_at_spool_server
 from relay.owner.doctor.roles import look_at_delegates_role, look_at_owners_role
 from relay.owner.doctor.rounds import Rounds
 from relay.owner.doctor.secret_files import look_at_secrets
@@ -52,6 +53,10 @@ def looks_of(setup: Setup, means: Means) -> Iterator[Look]:
     """Return every look at *setup* that can be named beforehand; those at owners lead to more."""
     regions = setup.regions()
     yield from _here(setup, means)
+    if setup.shared_url is not None:
+        yield look_at_shared(setup.shared_url)
+    if setup.spool is not None and setup.spool.server is not None:
+        yield look_at_spool_server(setup.spool.server)
     yield look_at_names(regions or (ANY_REGION,), setup.endpoint_url)
     yield look_at_credentials(means, (regions or (ANY_REGION,))[0])
     if not regions:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from relay.dns.servers import Server
 from relay.identities.accounts import Accounts
 from relay.judgement.catalog import Catalog
+from relay.spools import Place as SpoolServer
 from relay.words.delegates import Delegate
 from relay.words.roles import AssumedRole
 from relay.words.values import dataclass
@@ -42,12 +43,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class SpoolPlace:
-    """Where the spool is: its file, or else its ``server``. Octets: of its bound, and of the largest message."""
+    """Where the spool is: its file, or else a ``server``. Octets: of its bound, and of the largest message."""
 
     path: Path | None
     max_bytes: int
     message_bytes: int
-    server: str = ""
+    server: SpoolServer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Setup:
 
     ``region`` is ``ses.region`` or what the environment says. ``spool`` is None where nothing is ever kept,
     ``policies`` (the folder) where policies come from SES. Seconds: ``refresh_interval``, ``max_stale``. ``resolvers``:
-    who is asked about records. ``api_rate``: calls a second to read policies by.
+    who is asked about records. ``api_rate``: calls a second to read policies by. ``shared_url``: of the Redis that
+    relays share; it may hold a password.
     """
 
     hostname: str
@@ -114,6 +116,7 @@ class Setup:
     max_stale: float
     resolvers: tuple[Server, ...] = ()
     api_rate: float = 0.5
+    shared_url: str | None = field(default=None, repr=False)
 
     @property
     def asks_aws_itself(self) -> bool:

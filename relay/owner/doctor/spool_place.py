@@ -28,8 +28,7 @@ def _findings(spool: SpoolPlace | None, proc: Path) -> Iterator[Finding]:
         yield from (not_checked(check, "there is no spool") for check in CHECKS[1:])
         return
     if spool.path is None:
-        yield ok("spool.folder", f"at {spool.server}: a relay looks at what that server promises before it starts")
-        yield from (not_checked(check, "the spool is no file of this machine") for check in CHECKS[1:])
+        yield from (not_checked(check, f"the spool is at {spool.server}, no file of this machine") for check in CHECKS)
         return
     folder, there = spool.path.parent, _nearest(spool.path.parent)
     yield _folder(spool.path, folder, there)

@@ -58,7 +58,14 @@ def test_a_healthy_set_up(config):
         status: sum(each["status"] == status for each in findings)
         for status in ("ok", "warning", "failing", "not-checked")
     }
-    unseen = {"delegate.role", "owner.role", "configuration-set", "identity.mail-from"}  # there are none here
+    unseen = {
+        "delegate.role",
+        "owner.role",
+        "configuration-set",
+        "identity.mail-from",
+        "shared",
+        "spool.server",
+    }  # none here
     assert {each["id"] for each in findings} == CHECKS.keys() - unseen
     assert Counter(map(len, findings)) == {6: len(findings)}
 
