@@ -11,9 +11,10 @@ from aiohttp import web
 from relay.console.askers import Asker, Tokens
 from relay.console.guard import names_this_machine
 
-#: Seconds after which one signs in again, and how many sessions there are; of more the oldest ends.
+#: Seconds after which one signs in again, and the most sessions of one token; of more the oldest ends. Nobody's end
+#: because somebody else signs in often.
 LIFETIME: Final = 12 * 3600.0
-MOST_SESSIONS: Final = 256
+MOST_OF_ONE: Final = 64
 #: Wrong tokens that one address may try in so many seconds, and of how many addresses that is known.
 MOST_FAILURES: Final = 10
 FAILURE_SECONDS: Final = 60.0
@@ -30,14 +31,16 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._open: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
+        self._open: dict[bytes, tuple[bytes, float]] = {}
 
     def begin(self, fingerprint: bytes) -> str:
         """Open a session for the token with *fingerprint*; return its name, which nobody guesses."""
-        name = secrets.token_urlsafe(32)
-        self._open[_digest(name)] = fingerprint, self._clock() + LIFETIME
-        while len(self._open) > MOST_SESSIONS:
-            self._open.popitem(last=False)
+        now, name = self._clock(), secrets.token_urlsafe(32)
+        self._open = {each: (whose, until) for each, (whose, until) in self._open.items() if until >= now}
+        theirs = [each for each, (whose, _) in self._open.items() if whose == fingerprint]
+        for each in theirs[: max(0, len(theirs) + 1 - MOST_OF_ONE)]:
+            del self._open[each]
+        self._open[_digest(name)] = fingerprint, now + LIFETIME
         return name
 
     def asker_of(self, request: web.Request, tokens: Tokens) -> Asker | None:

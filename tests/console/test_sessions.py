@@ -174,11 +174,24 @@ async def test_it_ends_when_its_token_is_taken_away(place):
     assert (await place.ask("/api/delegates", headers=viewer))[0] == 200
 
 
-async def test_there_are_so_many_and_the_oldest_goes(place, monkeypatch):
-    monkeypatch.setattr(sessions, "MOST_SESSIONS", 2)
-    cookies = [await signed_in(place) for _ in range(3)]
+async def test_a_token_has_so_many_and_its_oldest_goes(place, monkeypatch):
+    """A viewer who signs in again and again ends no session of an operator."""
+    monkeypatch.setattr(sessions, "MOST_OF_ONE", 2)
+    operator = await signed_in(place)
+    cookies = [await signed_in(place, VIEWER) for _ in range(3)]
 
     assert [(await place.ask("/api/delegates", headers=each))[0] for each in cookies] == [401, 200, 200]
+    assert (await place.ask("/api/delegates", headers=operator))[0] == 200
+
+
+async def test_what_is_over_is_not_kept(place):
+    """Tokens come and go: what stood for one that is gone goes with its time."""
+    for _ in range(3):
+        await signed_in(place)
+    place.now[0] += sessions.LIFETIME + 1
+    await signed_in(place, VIEWER)
+
+    assert len(place.server._session._sessions._open) == 1
 
 
 async def test_wrong_tokens_are_bounded_and_told(place):
