@@ -64,7 +64,8 @@ def mounted(name: str, folder: Path) -> dict[str, str]:
 
 def _files_of(name: str, volume: dict[str, Any]) -> dict[str, str]:
     if "secret" in volume:
-        return dict.fromkeys(("token", "billing", "newsletter", "tls.crt", "tls.key"), "a secret of its own\n")
+        secrets = dict.fromkeys(("token", "billing", "newsletter", "tls.crt", "tls.key"), "a secret of its own\n")
+        return {**secrets, "url": "rediss://ses-relay:a-secret-of-its-own@redis.example.com:6379\n"}
     if "configMap" not in volume:
         return {}
     data = one(name, "ConfigMap", volume["configMap"]["name"])["data"]

@@ -103,6 +103,16 @@ def test_the_image_is_of_this_release(name):
     assert relay_of(name)["image"] == f"ses-relay:{relay.__version__}"
 
 
+def test_as_many_pods_as_there_are_share_one_pace(tmp_path):
+    """The Deployment that is scaled names a Redis, by a file that is mounted, and may speak to it."""
+    scaled = one("with-prometheus.yaml", "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
+    assert scaled["name"] == one("central.yaml", "Deployment")["metadata"]["name"]
+    environ = environ_of("central.yaml", mounted("central.yaml", tmp_path / "volumes"))
+    assert Path(environ["SES_RELAY__SHARED__URL_FILE"]).read_text().startswith("rediss://")
+    egress = one("central.yaml", "NetworkPolicy")["spec"]["egress"]
+    assert {"port": 6379, "protocol": "TCP"} in [port for rule in egress for port in rule["ports"]]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_good_with_what_is_mounted(name, tmp_path):
     paths = mounted(name, tmp_path / "volumes")
