@@ -322,7 +322,7 @@ class Relay:
 
     async def _open_door(self) -> None:
         """Let clients in: to this process, or to its workers."""
-        await self._sharing.watch(self._front, self._door.crowd if self._workers is None else None)
+        await self._sharing.watch(self._front)
         if self._workers is not None:
             await self._workers.open(self._orders())
             return

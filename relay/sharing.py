@@ -13,7 +13,6 @@ from relay.identities.ses_directory import SesDirectory
 from relay.identities.several import parts_of
 from relay.observe.events import Observer
 from relay.settings.model import Settings
-from relay.smtp.budgets import Crowd
 from relay.words.freshness import Terms
 
 if TYPE_CHECKING:  # redis is an extra, and takes a moment of every start
@@ -51,16 +50,12 @@ class Sharing:
             shared = [part for part in parts_of(directory) if isinstance(part, SharedDirectory)]
             await asyncio.gather(*[part.begin() for part in shared])
 
-    async def watch(self, front: "Door", crowd: Crowd | None) -> None:
-        """
-        Let what clients do at the doors of other relays count at *front*, which is about to open.
-
-        *crowd*: its connections; None where they are not counted in this process.
-        """
+    async def watch(self, front: "Door") -> None:
+        """Let what clients do at the doors of other relays count at *front*, which is about to open."""
         if self.engine is not None:
             from relay.shared.budgets import SharedBudgets  # noqa: PLC0415 - an extra that few need
 
-            budgets = SharedBudgets(self.engine, front, crowd, self._observe)
+            budgets = SharedBudgets(self.engine, front, self._observe)
             await budgets.begin()
             self._running = asyncio.create_task(budgets.run(), name="budgets")
 

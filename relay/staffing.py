@@ -1,7 +1,7 @@
 """Settings and the supervisor's rooms into the workers of ``server.workers``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from relay.courier.schedule import Schedule
 from relay.feedback.feedback import Feedback
@@ -15,6 +15,7 @@ from relay.sending.keys import AccessKey, FixedKey, Unusable
 from relay.sending.pace.pacer import Pacer
 from relay.sending.ports import NotNow
 from relay.settings.model import Settings
+from relay.smtp.gossip import Gossip
 from relay.smtp.limits import Limits
 from relay.smtp.ports import MakeRecord
 from relay.spool.ports import Full, Intake
@@ -30,6 +31,7 @@ from relay.translation import (
 )
 from relay.words.apis import LARGEST
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 from relay.workers.desk import Rooms
 from relay.workers.mirror import Sights
 from relay.workers.orders import KeepingOrders, Orders, TlsFiles, WayToSes
@@ -56,15 +58,15 @@ def workers_of(settings: Settings, house: Supervisor) -> Workers | None:
     """Return the workers; None where one process does all."""
     if settings.server.workers == 1:
         return None
+    gossip = Gossip()
     rooms = Rooms(
         house.directory, house.pacer, house.gates, house.key, house.ses.roles, house.keeping, _nothing, house.observe
     )
-    return Workers(
-        Staff(settings.server.workers, house.observe, house.make_record, house.new_id), rooms, _sights_of(house)
-    )
+    staff = Staff(settings.server.workers, house.observe, house.make_record, house.new_id)
+    return Workers(staff, rooms, _sights_of(house, gossip), gossip)
 
 
-def _sights_of(house: Supervisor) -> Sights:
+def _sights_of(house: Supervisor, gossip: Gossip) -> Sights:
     def barred() -> Mapping[str, NotNow]:
         return {name: replace(told, seconds=0.0) for name, told in house.feedback.all_barred().items()}
 
@@ -76,7 +78,7 @@ def _sights_of(house: Supervisor) -> Sights:
         keeping = house.keeping()
         return None if keeping is None else _refused_from(keeping.spool)
 
-    return Sights(lambda: house.directory().catalog, house.gates.shut, barred, keys, refused)
+    return Sights(lambda: house.directory().catalog, house.gates.shut, barred, keys, refused, lambda: gossip.key)
 
 
 def _refused_from(spool: Intake) -> tuple[int, Full] | None:

@@ -32,6 +32,10 @@ class Door(Protocol):
 
     gossip: Gossip
 
+    @property
+    def crowd(self) -> Crowd:
+        """Its connections."""
+
     def heard(self, guess: Guess, ago: float = 0.0) -> None:
         """Count a guess at another door, *ago* seconds before now."""
 
@@ -40,7 +44,6 @@ class SharedBudgets:
     """
     Args:
         door: Where clients guess.
-        crowd: Its connections; None where they are not counted in this process.
         clock: Monotonic seconds.
     """
 
@@ -48,7 +51,6 @@ class SharedBudgets:
         self,
         engine: Engine,
         door: Door,
-        crowd: Crowd | None,
         observe: Observer,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -61,9 +63,7 @@ class SharedBudgets:
         me = secrets.token_hex(8)
         self._guesses = GuessStream(engine, me=me, tag=TAG, heard=door.heard, stir=self._stirred.set, clock=clock)
         door.gossip.tell = self._guesses.tell
-        self._crowds: Crowds | None = None
-        if crowd is not None:
-            self._crowds = Crowds(engine, crowd, me=me, tag=TAG, stir=self._stirred.set, clock=clock)
+        self._crowds = Crowds(engine, door.crowd, me=me, tag=TAG, stir=self._stirred.set, clock=clock)
 
     async def begin(self) -> None:
         """Learn what was guessed elsewhere in the last day, before the door opens."""
@@ -76,7 +76,7 @@ class SharedBudgets:
 
     async def run(self) -> None:
         """Tell and hear until cancelled. A fault of ours must not end that."""
-        leaves = [each.subscribe() for each in (self._guesses, self._crowds) if each is not None]
+        leaves = [each.subscribe() for each in (self._guesses, self._crowds)]
         try:
             while True:
                 try:
@@ -92,7 +92,7 @@ class SharedBudgets:
         while True:
             await self._turn()
             with suppress(TimeoutError):
-                async with asyncio.timeout(1.0 if self._crowds is None else self._crowds.pause):
+                async with asyncio.timeout(self._crowds.pause):
                     await self._stirred.wait()
             await asyncio.sleep(GATHERING)
 
@@ -103,8 +103,7 @@ class SharedBudgets:
         if self._guesses.is_behind:
             await self._guesses.read_on()
         await self._guesses.send()
-        if self._crowds is not None:
-            await self._crowds.send()
+        await self._crowds.send()
 
     async def _agree_on_key(self) -> None:
         """Mark names as all others do; what was marked before, nobody recognises."""

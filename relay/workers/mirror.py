@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from relay.judgement.catalog import Catalog
@@ -12,6 +11,7 @@ from relay.sending.ports import NotNow
 from relay.spool.ports import Full
 from relay.words.endings import Reason
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 from relay.workers.catalogs import Piece, differences
 from relay.workers.wire import pickled
 
@@ -28,7 +28,8 @@ Say: TypeAlias = Callable[..., None]
 class Sights:
     """
     Where the supervisor looks; each costs next to nothing. ``keys``: None stands for
-    the relay's own. ``refused``: from which size on messages find no room in the spool, and why.
+    the relay's own. ``refused``: from which size on messages find no room in the spool, and why. ``marks``: the key of
+    what doors tell each other of wrong passwords.
     """
 
     catalog: Callable[[], Catalog]
@@ -36,6 +37,7 @@ class Sights:
     barred: Callable[[], Mapping[str, NotNow]]
     keys: Callable[[], Mapping[AssumedRole | None, State]]
     refused: Callable[[], tuple[int, Full] | None]
+    marks: Callable[[], bytes]
 
 
 class Mirror:
@@ -63,7 +65,7 @@ class Mirror:
             if catalog is not self._catalog:
                 before, self._catalog = self._catalog, catalog
                 await self._tell_catalog(before, catalog, self._tell)
-            for what in ("shut", "barred", "keys", "refused"):
+            for what in ("shut", "barred", "keys", "refused", "marks"):
                 value = getattr(self._sights, what)()
                 if value != self._told.get(what):
                     self._told[what] = value

@@ -1,7 +1,7 @@
 """What a worker is told of the settings: plain values, the same for all workers but their number."""
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from relay.judgement.rules import Rules
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
+from relay.words.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,13 @@ class KeepingOrders:
 class Beginning:
     """
     What a new worker is told first: its ``number`` of so many ``workers``, the descriptor of the ``memory`` that they
-    share and the ``key`` of its hash, and the key of what doors tell each other.
+    share and the ``key`` of its hash.
     """
 
     number: int
     workers: int
     memory: int
     key: bytes = field(repr=False)
-    gossip_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from relay.observe.events import Observer
+from relay.observe.events import Incident, Observer
 from relay.workers.books import Books
 from relay.workers.desk import Desk
 from relay.workers.telling import Reader
@@ -28,14 +27,14 @@ class Post:
     One place among the workers, with whoever holds it now.
 
     ``is_serving``: its door is open; ``is_told``: it hears what all are told. ``gone``: it has ended, and all that it
-    told was heard. ``heard_at``: when it was heard of last, in monotonic seconds.
+    told was heard. ``silence``: seconds without a word of it, as whoever listens for that counts them.
     """
 
     def __init__(self, number: int, books: Books, heard: Callable[["Post", Message], None]) -> None:
         self.number = number
         self.books = books
         self.is_serving = self.is_told = False
-        self.heard_at = time.monotonic()
+        self.silence = 0
         self.gone = asyncio.Event()
         self.desk: Desk | None = None
         self._tell: Observer = books
@@ -92,11 +91,18 @@ class Post:
             return None
         await self.gone.wait()
         self.wire.close()
-        return await asyncio.to_thread(self.process.wait)
+        try:
+            return await asyncio.to_thread(self.process.wait, LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return await asyncio.to_thread(self.process.wait)
 
     def _hear(self, message: Message) -> None:
-        self.heard_at = time.monotonic()
-        if type(message[0]) is int:
-            self._tell(self._reader.read(message))
-        else:
-            self._heard(self, message)
+        self.silence = 0
+        try:
+            if type(message[0]) is int:
+                self._tell(self._reader.read(message))
+            else:
+                self._heard(self, message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is told next counts
+            self._tell(Incident(f"worker-{self.number}", "-", error))

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from relay.observe.events import Incident, Noted, Observer, WorkersCounted
@@ -19,7 +19,9 @@ from relay.smtp.entrance import bind
 from relay.smtp.gossip import Gossip, Guess, Tried
 from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import MakeRecord
+from relay.words.values import dataclass
 from relay.workers.books import Books
+from relay.workers.crowd import StaffCrowd
 from relay.workers.desk import Desk, Rooms
 from relay.workers.mirror import Mirror, Sights
 from relay.workers.orders import Beginning, Orders
@@ -31,7 +33,7 @@ from relay.workers.wire import Message, pickled
 START_PATIENCE: Final = 60.0
 RENEWAL_PATIENCE: Final = 15.0
 #: Seconds after which a worker that tells nothing, not even of its loop, is killed.
-SILENCE: Final = 30.0
+SILENCE: Final = 30
 #: Who lived for so many seconds is started again at once; else pauses double, from the first to the longest.
 LIVED: Final = 10.0
 PAUSES: Final = (0.25, 30.0)
@@ -59,10 +61,11 @@ class Workers:
         staff: How many, and who hears of all that happens at them.
         rooms: What they ask the supervisor for; its ``looked`` is ours to set.
         sights: What the supervisor knows and they need.
+        gossip: Of wrong passwords, with the doors of other relays.
 
     """
 
-    def __init__(self, staff: Staff, rooms: Rooms, sights: Sights) -> None:
+    def __init__(self, staff: Staff, rooms: Rooms, sights: Sights, gossip: Gossip) -> None:
         self._staff = staff
         self._observe = staff.observe
         self._mirror = Mirror(sights, self._tell_all)
@@ -77,7 +80,8 @@ class Workers:
         self._answers: dict[tuple[int, str], asyncio.Future[Any]] = {}
         self._troubles: dict[int, str] = {}
         self._closing = asyncio.Event()
-        self.gossip = Gossip()
+        self.gossip = gossip
+        self.crowd = StaffCrowd(self._tell_all)
         self.addresses: dict[str, list[tuple[str, int]]] = {}
 
     # The street door
@@ -212,7 +216,8 @@ class Workers:
             now = time.monotonic()
             for at, guess in self._guesses:
                 post.say("guess", *guess.prefix, guess.mark, guess.tried.value, now - at)
-            beginning = Beginning(post.number, memory.workers, memory.descriptor, self._key, self.gossip.key)
+            self.crowd.tell_all(post.say)
+            beginning = Beginning(post.number, memory.workers, memory.descriptor, self._key)
             post.say("open", pickled(beginning), pickled(self._orders))
 
         await self._mirror.begin(post.say, joined)
@@ -223,6 +228,7 @@ class Workers:
         if post.desk is not None:
             post.desk.close()
         memory.empty(post.number)
+        self.crowd.gone(post.number)
         sessions, messages = post.books.close()
         for what, value in (("serving", f"worker {post.number} ended with {code}"), ("drained", ""), ("renewed", "")):
             self._answered(post.number, what, value)
@@ -235,6 +241,8 @@ class Workers:
         match message:
             case ("guess", version, prefix, mark, tried):
                 self._pass_on(Guess((version, prefix), mark, Tried(tried)), 0.0, post)
+            case ("crowd", counts):
+                self.crowd.heard(post.number, counts)
             case ("serving",):
                 post.is_serving = True
                 self._troubles.pop(post.number, None)
@@ -268,9 +276,10 @@ class Workers:
 
     async def _listen_for_silence(self) -> None:
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.0)  # counted, not timed: who was held up himself has heard nothing
             for post in tuple(self._posts.values()):
-                if post.is_serving and time.monotonic() - post.heard_at > SILENCE:
+                post.silence += post.is_serving
+                if post.silence > SILENCE:
                     self._observe(Noted("error", "worker.silent", {"worker": post.number, "pid": post.pid}))
                     post.kill()
 

@@ -20,6 +20,8 @@ Message: TypeAlias = tuple[Any, ...]
 GATHERING: Final = 0.02
 _HEAD: Final = struct.Struct("!IB")
 _READ: Final = 1 << 16
+#: Octets of one batch: several times the largest message.
+LONGEST: Final = 1 << 30
 _MARSHALLED, _PICKLED = 0, 1
 #: Of marshal's format: without the search for values that occur twice.
 _VERSION: Final = 2
@@ -33,7 +35,8 @@ class Wire:
 
     Args:
         heard: Called with each message, in the event loop.
-        gone: Called once, when the other end is gone and all that it said has been heard.
+        gone: Called once, when the other end is gone and all that it said has been heard; also when what it says
+            cannot be read, which ends the wire.
         rest: Seconds without listening after something was heard: much is heard at once then, for less.
 
     """
@@ -119,12 +122,11 @@ class Wire:
                 return
             except OSError:
                 octets = b""
-            if not octets:
+            self._incoming += octets
+            if not octets or not self._hear():
                 self._end_it()
                 self._gone()
                 return
-            self._incoming += octets
-            self._hear()
             if len(octets) < _READ:
                 break
         if self._rest and not self._is_closed:
@@ -135,19 +137,26 @@ class Wire:
         if not self._is_closed:
             self.open()
 
-    def _hear(self) -> None:
-        start, incoming = 0, self._incoming
-        while len(incoming) - start >= _HEAD.size:
-            length, form = _HEAD.unpack_from(incoming, start)
-            end = start + _HEAD.size + length
-            if len(incoming) < end:
-                break
-            with memoryview(incoming) as view, view[start + _HEAD.size : end] as part:
-                batch = marshal.loads(part) if form == _MARSHALLED else unpickled(part)  # noqa: S302 - ours, as below
-            start = end
-            for message in batch:
-                self._heard(message)
+    def _hear(self) -> bool:
+        """Hear what is whole; return False where it cannot be read, which no process of ours has written."""
+        start, incoming, batch = 0, self._incoming, list[Message]()
+        try:
+            while len(incoming) - start >= _HEAD.size:
+                length, form = _HEAD.unpack_from(incoming, start)
+                end = start + _HEAD.size + length
+                if form not in _FORMS or length > LONGEST:
+                    return False
+                if len(incoming) < end:
+                    break
+                with memoryview(incoming) as view, view[start + _HEAD.size : end] as part:
+                    batch += _FORMS[form](part)
+                start = end
+        except Exception:  # noqa: BLE001 - whatever octets may do to those who read them
+            return False
         del incoming[:start]
+        for message in batch:
+            self._heard(message)
+        return True
 
     def _end_it(self) -> None:
         if self._is_closed:
@@ -167,6 +176,9 @@ def pickled(value: object) -> bytes:
 def unpickled(octets: "bytes | memoryview") -> Any:
     """Return the value that :func:`pickled` made them of."""
     return pickle.loads(octets)  # noqa: S301 - nobody but this relay's own processes has an end of the wire
+
+
+_FORMS: Final[dict[int, Callable[[memoryview], list[Message]]]] = {_MARSHALLED: marshal.loads, _PICKLED: unpickled}
 
 
 def packed(batch: list[Message]) -> bytes:

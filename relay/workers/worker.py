@@ -15,8 +15,10 @@ from relay.observe.libraries import take_over_logging
 from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.plain import trace_of
 from relay.sending.ports import NotNow
+from relay.smtp.budgets import Prefix
 from relay.smtp.gossip import Guess, Tried
 from relay.workers.asking import Asking
+from relay.workers.crowd import Telling
 from relay.workers.far import FarGates, FarIdentities, FarKey, FarPace, FarRoles, FarSpool
 from relay.workers.house import FarRooms, WorkersHouse
 from relay.workers.orders import Beginning, Orders
@@ -48,7 +50,7 @@ class Worker:
             self._observe,
         )
         self._barred: Mapping[str, NotNow] = {}
-        self._waiting: list[Message] = []  # guesses at other doors, before there is one here
+        self._waiting: list[Callable[[WorkersHouse], None]] = []  # what other doors tell, before there is one here
         self._house: WorkersHouse | None = None
         self._over = asyncio.Event()
         self._errands: set[asyncio.Task[None]] = set()
@@ -59,7 +61,10 @@ class Worker:
             "barred": self._take_barred,
             "keys": self._take_keys,
             "refused": self._take_refused,
+            "marks": self._take_marks,
             "guess": self._take_guess,
+            "elsewhere": self._take_elsewhere,
+            "without": self._take_without,
             "open": lambda beginning, orders: self._run(self._open(unpickled(beginning), unpickled(orders))),
             "renew": lambda orders: self._run(self._renew(unpickled(orders))),
             "drain": lambda patience: self._run(self._drain(patience)),
@@ -103,26 +108,39 @@ class Worker:
     def _take_refused(self, refused: bytes) -> None:
         self._far.spool.refused = unpickled(refused)
 
-    def _take_guess(self, *guess: Any) -> None:
+    def _take_marks(self, key: bytes) -> None:
+        self._at_door(lambda house: setattr(house.door.gossip, "key", unpickled(key)))
+
+    def _take_guess(self, version: int, prefix: int, mark: int, tried: str, ago: float) -> None:
+        guess = Guess((version, prefix), mark, Tried(tried))
+        self._at_door(lambda house: house.door.heard(guess, ago))
+
+    def _take_elsewhere(self, relay: str, counts: Mapping[Prefix, int]) -> None:
+        self._at_door(lambda house: house.door.crowd.elsewhere(relay, counts))
+
+    def _take_without(self, relay: str) -> None:
+        self._at_door(lambda house: house.door.crowd.without(relay))
+
+    def _at_door(self, tell: Callable[[WorkersHouse], None]) -> None:
         if self._house is None:
-            self._waiting.append(guess)
-            return
-        version, prefix, mark, tried, ago = guess
-        self._house.door.heard(Guess((version, prefix), mark, Tried(tried)), ago)
+            self._waiting.append(tell)
+        else:
+            tell(self._house)
 
     async def _open(self, beginning: Beginning, orders: Orders) -> None:
         try:
             memory = Memory(beginning.workers, beginning.key, beginning.memory)
             house = WorkersHouse(orders, Shared(memory, beginning.number), self._far)
-            house.door.gossip.key, house.door.gossip.tell = beginning.gossip_key, self._tell_guess
+            house.door.gossip.tell = self._tell_guess
+            Telling(house.door.crowd, self._books.mention)
             await house.open()
         except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor has to know
             self._wire.say("failed", f"{type(error).__name__}: {error}")
             return
         self._house = house
         waiting, self._waiting = self._waiting, []
-        for guess in waiting:
-            self._take_guess(*guess)
+        for tell in waiting:
+            tell(house)
         self._wire.say("serving")
         self._when_open()
 

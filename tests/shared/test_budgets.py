@@ -33,7 +33,7 @@ class Door:
         self.crowd = Crowd()
         self.engine = engine
         self.events: list[Event] = []
-        self.budgets = SharedBudgets(engine, self, self.crowd, self.events.append)
+        self.budgets = SharedBudgets(engine, self, self.events.append)
         self._running: asyncio.Task[None] | None = None
 
     def heard(self, guess: Guess, ago: float = 0.0) -> None:

@@ -279,9 +279,15 @@ def split(address: str) -> tuple[str, int]:
 
 
 def clean_environ(more: dict[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what would configure a relay; the relay's key at the embedded SES."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SES_RELAY"))}
-    return {key: value for key, value in (clean | RELAY_KEY | (more or {})).items() if value}
+    """
+    This process's environment without what would configure a relay; the relay's key at the embedded SES.
+
+    What is installed is compiled once, and so it is here: without, half of each start would be compiling.
+    """
+    others = ("AWS_", "SES_RELAY", "PYTHONDONTWRITEBYTECODE")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(others)}
+    workers = {"SES_RELAY__SERVER__WORKERS": os.environ.get("TEST_WORKERS", "")}
+    return {key: value for key, value in (clean | RELAY_KEY | workers | (more or {})).items() if value}
 
 
 def command(

@@ -1,10 +1,12 @@
 """What is said at one end of a wire is heard at the other: all of it, in order, and at the latest when the end is."""
 
 import asyncio
+import marshal
 import os
 import pickle
 import random
 import socket
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -115,3 +117,48 @@ async def test_the_end_of_one_is_told_to_the_other(ends: tuple[Wire, End]) -> No
 
 def test_a_word_of_an_enumeration_travels_as_itself() -> None:
     assert pickle.loads(packed([("why", Reason.RATE)])[5:]) == [("why", Reason.RATE)]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(packed([("half",)])[:-1], id="cut"),
+        pytest.param(packed([("half",)])[:3], id="cut in its head"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no head"),
+        pytest.param(struct.pack("!IB", 4, 0) + b"\xff\xff\xff\xff", id="no marshal"),
+        pytest.param(struct.pack("!IB", 4, 1) + b"\xff\xff\xff\xff", id="no pickle"),
+        pytest.param(struct.pack("!IB", 5, 0) + marshal.dumps(7, 2), id="no messages"),
+    ],
+)
+async def test_what_cannot_be_read_ends_the_wire(octets: bytes) -> None:
+    """Once, and what was whole before it was heard."""
+    here, there = socket.socketpair()
+    end = End()
+    end.wire = Wire(there, end.hear, end.gone.set)
+    end.wire.open()
+    here.sendall(packed([("whole", 1)]))
+    await end.until(1)
+    here.sendall(octets)
+    here.shutdown(socket.SHUT_WR)
+    await asyncio.wait_for(end.gone.wait(), 10)
+    here.close()
+
+    assert end.heard == [("whole", 1)]
+
+
+async def test_who_says_much_at_both_ends_waits_for_nobody() -> None:
+    """More than the kernel holds in both directions, before either has listened."""
+    here, there = socket.socketpair()
+    ends = End(), End()
+    wires = [Wire(one, end.hear, end.gone.set) for one, end in zip((here, there), ends, strict=True)]
+    for wire in wires:
+        for number in range(200):
+            wire.say(number, b"x" * 20_000)
+        wire.flush()
+    for wire in wires:
+        wire.open()
+
+    for end in ends:
+        assert [number for number, _ in await end.until(200)] == list(range(200))
+    for wire in wires:
+        wire.close()
