@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from relay.observe.events import Observer, SesCalled
 from relay.sending import endpoints
@@ -97,7 +98,8 @@ class SesDoor:
 
     async def start(self) -> None:
         """Open; connections are made when needed."""
-        await self._wire.start()
+        url = self._endpoint_url
+        await self._wire.start(is_tls=url is None or urlsplit(url).scheme == "https")
 
     async def close(self) -> None:
         """Close every connection. Calls that still run end as Deferred or Ambiguous."""

@@ -69,10 +69,20 @@ class Wire:
         self._busy: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def start(self) -> None:
-        """Open for business; connections are made when needed."""
-        self._tls = self._tls or ssl.create_default_context()
+    async def start(self, *, is_tls: bool = True) -> None:
+        """
+        Open for business; connections are made when needed.
+
+        *is_tls*: Read now who is trusted, which takes a while; if not, when it is needed after all.
+        """
+        if is_tls:
+            self._trust()
         self._is_started, self._is_closed = True, False
+
+    def _trust(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
 
     async def close(self) -> None:
         """Close every connection. Calls that still run get no answer, and those to come make no connection."""
@@ -153,7 +163,7 @@ class Wire:
         loop, host = asyncio.get_running_loop(), origin.place[0].rstrip(".") if origin.is_tls else None
         async with asyncio.timeout(self._connect_timeout):
             opened = await self._dialler.dial(origin.place)
-            tls = self._tls if origin.is_tls else None
+            tls = self._trust() if origin.is_tls else None
             _, connection = await loop.create_connection(Connection, sock=opened, ssl=tls, server_hostname=host)
         if self._is_closed:  # meanwhile
             connection.close()
