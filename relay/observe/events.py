@@ -33,11 +33,16 @@ class SessionClosed:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """A reply went out. ``command`` is a known SMTP verb in upper case, ``connect``, ``data-end``, or ``other``."""
+    """
+    A reply went out, or so many ``times`` the same.
+
+    ``command`` is a known SMTP verb in upper case, ``connect``, ``data-end``, or ``other``.
+    """
 
     listener: str
     command: str
     code: int
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

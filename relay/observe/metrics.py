@@ -251,7 +251,7 @@ class Metrics:
         self._sessions[self._listener(event.listener),].dec()
 
     def _replied(self, event: events.Replied) -> None:
-        self._replies[event.command, event.code].inc()
+        self._replies[event.command, event.code].inc(event.times)
 
     def _reply(self, command: str, code: int) -> tuple[str, ...]:
         return self._command(command), self._code.get(code, labels.OTHER)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from relay.observe.events import Event, MessageEnded, MessageReceived, Observer, SessionClosed, SessionOpened
 from relay.smtp.ports import MakeRecord
@@ -33,18 +33,31 @@ class Books:
         self._new_id = new_id
         self._sessions: dict[str, str] = {}
         self._messages: Counter[str] = Counter()
+        self._notes: dict[type, Callable[[Any], None]] = {
+            SessionOpened: self._opened,
+            SessionClosed: self._closed,
+            MessageReceived: self._received,
+            MessageEnded: self._ended,
+        }
 
     def __call__(self, event: Event) -> None:
         """Tell *event*, and note what it begins or ends."""
-        if isinstance(event, MessageReceived):
-            self._messages[event.listener] += 1
-        elif isinstance(event, MessageEnded):
-            self._messages[event.record.get("listener", "-")] -= 1
-        elif isinstance(event, SessionOpened):
-            self._sessions[event.session] = event.listener
-        elif isinstance(event, SessionClosed):
-            self._sessions.pop(event.session, None)
+        note = self._notes.get(type(event))
+        if note is not None:
+            note(event)
         self._observe(event)
+
+    def _opened(self, event: SessionOpened) -> None:
+        self._sessions[event.session] = event.listener
+
+    def _closed(self, event: SessionClosed) -> None:
+        self._sessions.pop(event.session, None)
+
+    def _received(self, event: MessageReceived) -> None:
+        self._messages[event.listener] += 1
+
+    def _ended(self, event: MessageEnded) -> None:
+        self._messages[event.record.get("listener", "-")] -= 1
 
     def close(self) -> tuple[int, int]:
         """End what is open: the worker is gone. Return how many sessions and messages that were."""

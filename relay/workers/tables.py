@@ -38,7 +38,7 @@ class Memory:
     """
     The memory itself, of *workers* columns; ``descriptor`` is to be inherited. Its hash is keyed with *key*.
 
-    Whoever holds :meth:`alone` is the only one; the kernel ends that with the process.
+    Within ``with memory`` who looks and counts is the only one of all workers; the kernel ends that with the process.
     """
 
     def __init__(self, workers: int, key: bytes, descriptor: int | None = None) -> None:
@@ -77,14 +77,11 @@ class Memory:
             1 + row * _PLACES + int.from_bytes(digest[2 * row : 2 * row + 2]) % _PLACES for row in range(_ROWS)
         )
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Look and count as one act, for all workers."""
+    def __enter__(self) -> None:
         fcntl.lockf(self.descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
 
 
 class Table:
@@ -109,7 +106,8 @@ class Table:
     def add(self, prefix: Prefix, more: int) -> None:
         """Count so many more, or fewer, here."""
         cells, own = self._cells, self._own
-        for place in (0, *self._places(prefix)):
+        cells[own] += more
+        for place in self._places(prefix):
             cells[own + place] += more
 
 
@@ -127,10 +125,12 @@ class SharedCrowd(Crowd):
 
     def admit(self, prefix: Prefix, *, most: int, of_one: int | None = None) -> Reply | None:
         """Count one connection more, unless all workers together have as many as may be."""
-        with self._memory.alone():
-            if self._table.total >= most:
+        with self._memory:
+            total = self._table.total
+            if total >= most:
                 return TOO_BUSY
-            if of_one is not None and self.of(prefix) >= of_one:
+            is_looked_at = of_one is not None and (total >= of_one or self._sums)  # fewer in all are fewer of one
+            if is_looked_at and of_one is not None and self.of(prefix) >= of_one:
                 return TOO_MANY_FROM_YOU
             self.enter(prefix)
             return None

@@ -36,7 +36,7 @@ _PLAIN: Final[tuple[type, ...]] = (
     LoopLagged,
 )
 #: They say the same again and again.
-_REPEATED: Final = frozenset(map(_PLAIN.index, (Replied, MessageReceived, Judged)))
+_REPEATED: Final = frozenset(map(_PLAIN.index, (MessageReceived, Judged)))
 _ENDED, _INCIDENT, _OTHER = 100, 101, 102
 #: Repeated events that are remembered; more, and all are forgotten.
 _MOST: Final = 4096

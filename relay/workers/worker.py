@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from relay.observe.events import Event, Incident, MessageEnded, Noted
+from relay.observe.events import Event, Incident, MessageEnded, Noted, Replied
 from relay.observe.libraries import take_over_logging
 from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.plain import trace_of
@@ -22,6 +22,7 @@ from relay.workers.crowd import Telling
 from relay.workers.far import FarGates, FarIdentities, FarKey, FarPace, FarRoles, FarSpool
 from relay.workers.house import FarRooms, WorkersHouse
 from relay.workers.orders import Beginning, Orders
+from relay.workers.replies import Replies
 from relay.workers.tables import Memory, Shared
 from relay.workers.telling import written
 from relay.workers.wire import Message, Wire, unpickled
@@ -37,6 +38,7 @@ class Worker:
         self._when_open = when_open
         self._wire = Wire(end, self._hear, self._orphaned)
         self._books = Wire(books, _nothing, lambda: None)
+        self._replies = Replies(lambda event: self._books.mention(written(event)))
         self._asking = Asking(self._wire, self._books)
         self._far = FarRooms(
             self._asking,
@@ -79,6 +81,7 @@ class Worker:
         lag.cancel()
         if self._house is not None:
             await self._house.close()
+        self._replies.tell()
         self._books.close()
         self._wire.close()
         put_back()
@@ -172,6 +175,9 @@ class Worker:
 
     def _observe(self, event: Event) -> None:
         """Tell the supervisor. The end of a message is on its way before its client hears of it."""
+        if isinstance(event, Replied):
+            self._replies.count(event)
+            return
         self._books.mention(written(event))
         if type(event) is MessageEnded:
             self._books.hurry()
