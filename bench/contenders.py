@@ -44,10 +44,10 @@ class Contender:
     pid: int
     port: int
     port_with_auth: int
-    settle: Callable[[int], None]
+    settle: Callable[[], None]
 
 
-def _settled(_: int) -> None:
+def _settled() -> None:
     """All is done when the last reply was heard."""
 
 
@@ -59,7 +59,7 @@ def started(which: Ours | str, stage: Stage, tree: Path = ROOT) -> Iterator[Cont
             yield Contender(pid, port, port_with_auth, _settled)
     elif which == POSTFIX:
         with postfix.postfix() as peer:
-            yield Contender(peer.pid, peer.port, peer.port, lambda _: peer.wait_until_empty())
+            yield Contender(peer.pid, peer.port, peer.port, peer.wait_until_empty)
     else:
         endpoint = stage.endpoint if which == NAIVE else "-"
         with on(MEASURED), listening("bench.naive", "us-east-1", endpoint, environ=stage.environ) as (pid, port):

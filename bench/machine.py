@@ -6,7 +6,7 @@ import socket
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -83,6 +83,15 @@ def _status(pid: int, key: str) -> int:
     except OSError:
         return 0
     return int(found[0]) * 1024 if found else 0
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait for something; exit when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"bench: waited {seconds:.0f} s for {what}")
+        time.sleep(0.01)
 
 
 def wait_for_calm(pid: int) -> None:

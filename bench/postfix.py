@@ -4,14 +4,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.machine import MEASURED, REST, on
+from bench.machine import MEASURED, REST, on, wait_until
 from bench.ses import free_ports, wait_for_port
 
 _MASTER: Final = """
@@ -66,11 +65,11 @@ class Postfix:
 
     def wait_until_empty(self) -> None:
         """Wait until all that was taken has left."""
-        while any(file.is_file() for name in ("incoming", "active", "deferred") for file in self._found(name)):
-            time.sleep(0.02)
+        wait_until(lambda: not any(self._files()), "Postfix to send what it has")
 
-    def _found(self, name: str) -> Iterator[Path]:
-        return (self.queue / name).rglob("*")
+    def _files(self) -> Iterator[Path]:
+        for name in ("incoming", "active", "deferred"):
+            yield from (file for file in (self.queue / name).rglob("*") if file.is_file())
 
 
 def is_possible() -> bool:
@@ -95,8 +94,9 @@ def postfix() -> Iterator[Postfix]:
     (root / "etc" / "master.cf").write_text(_MASTER.format(port=port))
     control = [str(_found("postfix")), "-c", str(root / "etc")]
     with on(REST):
-        far = subprocess.Popen([str(_found("smtp-sink")), f"127.0.0.1:{sink}", "500"], stderr=subprocess.DEVNULL)
+        far = subprocess.Popen([str(_found("smtp-sink")), "-u", "nobody", f"127.0.0.1:{sink}", "500"])
     try:
+        wait_for_port(sink, far, root / "log" / "mail.log")
         with on(MEASURED):
             subprocess.run([*control, "start"], capture_output=True, check=True, timeout=60)
         wait_for_port(port, None, root / "log" / "mail.log")

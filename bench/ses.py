@@ -1,14 +1,12 @@
 """The far side: nginx under TLS, which answers every call as SES does when it takes a message, and keeps nothing."""
 
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from bench.trees import ROOT, environ_of
 from tests.system.relays import clean_environ
 
 #: What comes is read whole before it is answered, as SES does: for that a second server answers, without the body.
+#: What is too small for a message asks who the caller is or what its quota is; it is answered and not counted.
 _CONF = """
 daemon off;
 master_process off;
@@ -29,6 +28,8 @@ error_log {folder}/nginx.log warn;
 worker_rlimit_nofile 4096;
 events {{ worker_connections 2048; multi_accept on; }}
 http {{
+    map $content_length $is_mail {{ "~^[0-9]{{1,3}}$" 0; default 1; }}
+    log_format tally "1";
     access_log off;
     client_max_body_size 0;
     client_body_buffer_size 20m;
@@ -48,7 +49,9 @@ http {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/c.pem;
         ssl_certificate_key {folder}/k.pem;
+        access_log {folder}/tally tally if=$is_mail;
         location / {{
+            if ($is_mail = 0) {{ rewrite ^ /small break; }}
             proxy_pass http://answers;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
@@ -61,11 +64,8 @@ http {{
         listen unix:{folder}/answers.sock;
         default_type text/xml;
         location / {{ return 200 '{answer}'; }}
+        location /small {{ return 200 '{caller}'; }}
         location /v2/ {{ default_type application/json; return 200 '{{"MessageId": "0100-1"}}'; }}
-    }}
-    server {{
-        listen 127.0.0.1:{counted};
-        location / {{ stub_status; }}
     }}
 }}
 """
@@ -74,22 +74,23 @@ _ANSWER = (
     "</MessageId></SendRawEmailResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>"
     "</SendRawEmailResponse>"
 )
+_CALLER = (
+    '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+    "<Arn>arn:aws:iam::888888888888:user/relay</Arn><UserId>AIDADEMORELAY</UserId><Account>888888888888</Account>"
+    "</GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata>"
+    "</GetCallerIdentityResponse>"
+)
 
 
+@dataclass(frozen=True)
 class FarSide:
-    """The running nginx, which counts what it took."""
+    """The running nginx, which counts the messages that it answered: two octets in a file for each."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._asked = 0
+    tally: Path
 
     def taken(self) -> int:
-        """Return how many calls came so far."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/", timeout=30) as answer:
-            found = re.search(r"requests\s+\d+ \d+ (\d+)", answer.read().decode())
-        assert found is not None
-        self._asked += 1
-        return (int(found[1]) - self._asked) // 2  # each call is two: its own, and the one to the second server
+        """Return how many messages came so far."""
+        return self.tally.stat().st_size // 2
 
 
 @dataclass(frozen=True)
@@ -127,13 +128,13 @@ def _nginx(folder: Path) -> Iterator[tuple[int, FarSide]]:
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         raise SystemExit("bench: nginx is not installed; tests/provide brings it")
-    port, counted = free_ports(2)
+    (port,) = free_ports(1)
     conf, log = folder / "nginx.conf", folder / "nginx.log"
-    conf.write_text(_CONF.format(folder=folder, port=port, counted=counted, answer=_ANSWER))
+    conf.write_text(_CONF.format(folder=folder, port=port, answer=_ANSWER, caller=_CALLER))
     process = subprocess.Popen([program, "-c", str(conf), "-p", str(folder), "-e", str(log)], stdout=subprocess.DEVNULL)
-    wait_for_port(counted, process, log)
+    wait_for_port(port, process, log)
     try:
-        yield port, FarSide(counted)
+        yield port, FarSide(folder / "tally")
     finally:
         process.kill()
         process.wait()

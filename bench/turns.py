@@ -10,7 +10,7 @@ from typing import Final
 import uvloop
 
 from bench.contenders import NAIVE, Contender, Ours
-from bench.machine import MEASURED, cpu_of, forget_peak, on, peak_of
+from bench.machine import MEASURED, cpu_of, forget_peak, on, peak_of, wait_until
 from bench.messages import Load, hand_over, smtp_source
 from bench.ses import Stage
 from bench.trees import ROOT, environ_of
@@ -66,10 +66,11 @@ class Turns:
         if self._contender is None:
             cpu, _ = self._bound(few)
             return _between(seconds / cpu)
-        self._by_own_client(few)
+        self._in_full(self._by_own_client, few)
         began = time.monotonic()
-        self._by_own_client(few)
-        return max(load.clients, _between(seconds * few / (time.monotonic() - began)))
+        taken = self._in_full(self._by_own_client, few) - began
+        self.measured.waits.clear()
+        return max(load.clients, _between(seconds * few / taken))
 
     def take(self) -> None:
         """Measure once more."""
@@ -82,25 +83,25 @@ class Turns:
         forget_peak(pid)
         bring = self._by_smtp_source if self._row.load.is_plain else self._by_own_client
         before, began = cpu_of(pid), time.monotonic()
-        taken = self._in_full(bring)
+        taken = self._in_full(bring, self._times)
         self.measured.rate.append(self._times / (taken - began))
         self.measured.cpu.append((cpu_of(pid) - before) / self._times)
         self.measured.peak.append(peak_of(pid))
         if self._row.load.is_plain:  # smtp-source has no clock
-            self._by_own_client(max(FEWEST, self._row.load.clients, self._times // 4))
+            self._in_full(self._by_own_client, max(FEWEST, self._row.load.clients, self._times // 4))
 
-    def _in_full(self, bring: Callable[[int], None]) -> float:
-        """Bring a turn's messages, and wait until the far side has them all; return the time at which it had."""
-        before = self._calls()
-        bring(self._times)
+    def _in_full(self, bring: Callable[[int], None], times: int) -> float:
+        """Bring messages, and wait until the far side has them all; return the time at which it had."""
         assert self._contender is not None
-        self._contender.settle(self._times)
-        while (sent := self._calls() - before) < self._times and self._is_counted:
-            time.sleep(0.01)
-        taken = time.monotonic()
-        if self._is_counted and sent > self._times:
-            raise SystemExit(f"bench: {self._row.name}: {self._times} messages came, {sent} were sent")
-        return taken
+        before = self._calls()
+        bring(times)
+        self._contender.settle()
+        if self._is_counted:
+            wait_until(lambda: self._calls() - before >= times, f"{self._row.name} to send all")
+        done, sent = time.monotonic(), self._calls() - before
+        if self._is_counted and sent > times:
+            raise SystemExit(f"bench: {self._row.name}: {times} messages came, {sent} were sent")
+        return done
 
     def _by_smtp_source(self, times: int) -> None:
         assert self._contender is not None
@@ -108,12 +109,12 @@ class Turns:
 
     def _by_own_client(self, times: int) -> None:
         assert self._contender is not None
-        load, before = self._row.load, self._calls()
+        load = self._row.load
         port = self._contender.port if load.user is None else self._contender.port_with_auth
-        self.measured.waits += uvloop.run(hand_over(port, load, times))
-        self._contender.settle(times)
-        while self._is_counted and self._calls() - before < times:
-            time.sleep(0.01)
+        try:
+            self.measured.waits += uvloop.run(hand_over(port, load, times))
+        except AssertionError as wrong:
+            raise SystemExit(f"bench: {self._row.name}: {wrong}") from wrong
 
     @property
     def _is_counted(self) -> bool:
