@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -335,6 +336,27 @@ async def test_a_door_that_was_not_opened_is_our_mistake():
     )
     with pytest.raises(RuntimeError):
         await door.send(MAIL, "us-east-1")
+
+
+@pytest.mark.parametrize(("url", "reads"), [(None, True), ("https://ses.test", True), ("http://127.0.0.1:1", False)])
+async def test_who_is_trusted_is_read_at_the_start_where_tls_is_spoken(url, reads):
+    """Reading the system's authorities takes 30 ms: neither the first message nor an endpoint without TLS pays that."""
+    door = SesDoor(
+        url,
+        FixedKey(KEY),
+        lambda _: None,
+        lambda: NOON,
+        connect_timeout=1,
+        read_timeout=1,
+        max_connections=1,
+        user_agent="t",
+    )
+    await door.start()
+    try:
+        assert (door._wire._tls is not None) is reads
+        assert door._wire._trust().verify_mode == ssl.CERT_REQUIRED
+    finally:
+        await door.close()
 
 
 async def test_closing_ends_who_waits_for_a_turn_as_safe_to_repeat(open_door, ses):
