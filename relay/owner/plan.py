@@ -119,7 +119,9 @@ def _problems(arn: IdentityArn, known: Everything) -> Iterable[str]:
     if held is None:
         near = [other.name for other in (*known.held, *known.unseen) if other.name.lower() == arn.name.lower()]
         alike = next((name for name in near if name != arn.name), None)
-        hint = f"; there is {alike}, and names are compared letter by letter" if alike else ""
+        hint = f"; ses-relay identity create {arn.name} makes it"
+        if alike:
+            hint = f"; there is {alike}, and names are compared letter by letter"
         yield f"{arn}: SES has no such identity{hint}"
     elif not held.verified:
         yield f"{arn}: it is not verified ({held.status or 'no status'}), and the folder says that it is"

@@ -64,7 +64,7 @@ def test_identities_without_policies_or_a_folder_are_not_spoken_of():
 
 def test_an_identity_that_ses_does_not_have_is_a_problem():
     made = plan({ARN: {"a": OLD}, OTHER: {}}, {ARN: None, OTHER: held("other.example")})
-    assert made.problems == (f"{ARN}: SES has no such identity",)
+    assert made.problems == (f"{ARN}: SES has no such identity; ses-relay identity create {ARN.name} makes it",)
     assert made.changes == []
 
 

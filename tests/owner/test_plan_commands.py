@@ -156,6 +156,7 @@ def test_identities_that_cannot_have_them_are_problems(run, ses, tmp_path):
         result = run("policy", *command)
         assert result.exit_code == 1
         assert "identity/nowhere.example: SES has no such identity" in result.stdout
+        assert "2 identities: 1 to add, 1 problem, 0 the same" in result.stdout
     assert at(ses) == {}
 
 

@@ -54,6 +54,8 @@ def summary(plan: Plan) -> str:
     """Count it."""
     counts = [(sum(step.verb == verb for step in plan.changes), verb) for verb in ("add", "change", "delete")]
     told = [click.style(f"{number} to {verb}", fg=_COLOURS[verb]) for number, verb in counts if number]
+    if plan.problems:
+        told.append(click.style("1 problem" if len(plan.problems) == 1 else f"{len(plan.problems)} problems", fg="red"))
     said = ", ".join(told) or click.style("nothing to do", fg="green")
     identities = "1 identity" if plan.identities == 1 else f"{plan.identities:,} identities"
     takes = f", about {plan.seconds} s at one call a second" if plan.steps else ""
