@@ -42,7 +42,7 @@ class Connection(asyncio.BufferedProtocol):
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._poll = select.poll()
-        self._buffer = bytearray(_READ_SIZE)
+        self._buffer = memoryview(bytearray(_READ_SIZE))  # of which asyncio's TLS takes slices to write to
         self._reader: AnswerReader | None = None  # of the answer that is due
         self._failure: OSError | None = None
         self._news: asyncio.Future[None] | None = None
@@ -156,7 +156,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=1, low=0)  # not 0: asyncio's TLS would pause an empty buffer
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN | _HUNG_UP)
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - a hint
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint
         """Lend the loop the place to write to."""
         return self._buffer
 
@@ -166,7 +166,7 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
             return
         try:
-            self._reader.feed(bytes(memoryview(self._buffer)[:nbytes]))
+            self._reader.feed(bytes(self._buffer[:nbytes]))
         except MalformedError as malformed:
             self._fail(malformed)
         if self._reader.answer is not None:

@@ -350,6 +350,28 @@ def client_tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+async def in_records(listener: Listener, connection: Connection) -> None:
+    """Take the message, and answer in as many TLS records as there are octets."""
+    listener.requests.append(await connection.request())
+    body = success("0100-in-records")
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for octet in head + body:
+        connection.writer.write(bytes([octet]))
+    await connection.writer.drain()
+
+
+def test_an_answer_in_many_records_is_one_answer(play, authority):
+    """They lie there together when they are read: each goes behind the one before."""
+
+    async def test():
+        tls = server_tls(authority, "127.0.0.1")
+        async with listening(tls) as ses, opened(ses.url, Recorder(), tls=client_tls(authority)) as door:
+            ses.script = [in_records]
+            assert await door.send(MAIL, "us-east-1") == Sent("0100-in-records")
+
+    play(test)
+
+
 @pytest.mark.parametrize("mail", [MAIL, BIG], ids=["small", "big"])
 def test_tls_with_the_right_certificate_carries_the_message(play, authority, mail):
     async def test():
