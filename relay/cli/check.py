@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from relay.settings.people import DelegateSettings
 from relay.settings.problems import Reading
 from relay.settings.reading import read_settings
 from relay.settings.units import write_duration
+from relay.spools import Place
 from relay.translation import places_of, terms_of
 from relay.words.delegates import CALLER
 
@@ -81,8 +83,17 @@ def _summary(settings: Settings) -> list[tuple[str, list[str]]]:
         ("policies", _policies(settings)),
         ("ses", [f"{settings.ses.endpoint_url or 'AWS'} {settings.ses.region or ''}".rstrip()]),
         ("delivery", [settings.delivery.mode]),
+        *_together(settings),
         ("admin", [str(settings.admin.address)]),
     ]
+
+
+def _together(settings: Settings) -> Iterator[tuple[str, list[str]]]:
+    """What there is of it: processes that are one relay, relays that are one fleet. Users and passwords stay out."""
+    if settings.server.workers > 1:
+        yield "workers", [str(settings.server.workers)]
+    if (url := settings.shared.url) is not None:
+        yield "shared", [str(Place(None, url.get_secret_value()))]
 
 
 def _policies(settings: Settings) -> list[str]:

@@ -34,6 +34,15 @@ def test_good_settings(run, folder):
         assert word in result.output
 
 
+def test_what_is_one_relay_and_what_is_one_fleet_is_stated_without_the_password(run, folder):
+    text = '[server]\nworkers = 3\n[shared]\nurl = "rediss://relay:sesame@redis.example.com:6380/1"\n'
+    (folder / "relay.toml").write_text(completed(text))
+    summary = json.loads(run("check", "--json").output)["summary"]
+
+    assert (summary["workers"], summary["shared"]) == (["3"], ["rediss://redis.example.com:6380/1"])
+    assert "sesame" not in run("check").output
+
+
 def test_the_attainable_revocation_time_is_stated(run, folder):
     """For owners that SES is asked about; where policies come from is said of each owner that differs."""
     owners = '[[policies.owner]]\naccount = "{}"\nregions = ["us-east-1"]\n'
