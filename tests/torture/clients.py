@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import math
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -94,9 +94,11 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(address: tuple[str, int], delegate: str = "d1") -> AsyncIterator[Conversation]:
-    """Connect as a delegate and say EHLO; hang up at the end."""
-    reader, writer = await asyncio.open_connection(*address, local_addr=(DELEGATES[delegate], 0))
+async def conversation(
+    address: tuple[str, int], delegate: str = "d1", sources: Mapping[str, str] = DELEGATES
+) -> AsyncIterator[Conversation]:
+    """Connect as a delegate, who is known by where it comes from, and say EHLO; hang up at the end."""
+    reader, writer = await asyncio.open_connection(*address, local_addr=(sources[delegate], 0))
     try:
         begun = Conversation(reader, writer)
         await begun.reply()
@@ -116,11 +118,20 @@ class Crowd:
     none.
     """
 
-    def __init__(self, prefix: str, number: int, *, kind: str = "any", delegates: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        number: int,
+        *,
+        kind: str = "any",
+        delegates: Sequence[str] = (),
+        sources: Mapping[str, str] = DELEGATES,
+    ) -> None:
         self.answers = Answers()
         self.address: tuple[str, int] | None = None
         self._prefix, self._number, self._kind = prefix, number, kind
         self._delegates = delegates or list(DELEGATES)
+        self._sources = sources
         self._ended = False
         self._count = 0
 
@@ -151,7 +162,7 @@ class Crowd:
             await asyncio.sleep(0.02)
 
     async def _converse(self, address: tuple[str, int], delegate: str) -> None:
-        async with conversation(address, delegate) as talk:
+        async with conversation(address, delegate, self._sources) as talk:
             while not self._ended and self.address == address:
                 self._count += 1
                 name = f"{self._prefix}-{delegate}-{self._count}-{self._kind}"

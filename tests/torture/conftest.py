@@ -2,12 +2,14 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.torture.field import Field, MakeField, Ses, far_ses, kill
 from tests.torture.figures import Figures
+from tests.torture.network import Network, network
 
 
 @pytest.fixture
@@ -20,6 +22,19 @@ def ses(request: pytest.FixtureRequest) -> Iterator[Ses]:
     """An SES of the test's own."""
     with far_ses(request.node.name) as ses:
         yield ses
+
+
+@pytest.fixture
+def ground(tool: Callable[[str], str]) -> Iterator[Network]:
+    """A network of the test's own. Skipped where this process may not build one."""
+    tool("ip")
+    tool("iptables")
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(network())
+        except PermissionError as problem:
+            pytest.skip(f"no network of our own here: {problem}")
+        yield made
 
 
 @pytest.fixture
@@ -44,3 +59,18 @@ def tracer(tool: Callable[[str], str]) -> str:
     if tried.returncode != 0:
         pytest.skip(f"tracing processes is forbidden here: {tried.stderr.strip()}")
     return path
+
+
+@pytest.fixture
+def faked(tool: Callable[[str], str], tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """What a process needs in its environment to believe another time; it may jump, by ``tmp_path/clock``."""
+    tool("faketime")
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+
+    def environ(now: str, *, monotonic: bool = False, jumps: bool = True) -> dict[str, str]:
+        (tmp_path / "clock").write_text(f"{now}\n")
+        how = {"FAKETIME_TIMESTAMP_FILE": str(tmp_path / "clock"), "FAKETIME_NO_CACHE": "1"}
+        told = how if jumps else {"FAKETIME": now}
+        return {"LD_PRELOAD": str(library), **told, **({} if monotonic else {"FAKETIME_DONT_FAKE_MONOTONIC": "1"})}
+
+    return environ

@@ -1,5 +1,6 @@
 """
-An SES that keeps a book, in a process of its own that survives every relay: ``python -m tests.torture.far_ses SEED``.
+An SES that keeps a book, in a process of its own that survives every relay:
+``python -m tests.torture.far_ses SEED [HOST]``.
 
 It takes SendRawEmail, fails at random as it is told to, and remembers what it took: which message, its digest, when the
 answer left. Made of the standard library and of nothing of ours.
@@ -86,9 +87,9 @@ class FarSes:
         self._room, self._filled_at = 0.0, time.monotonic()
         self._numbers = iter(range(1, 1 << 60))
 
-    async def serve(self) -> None:
+    async def serve(self, host: str = "127.0.0.1") -> None:
         """Print the port, then answer until killed."""
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, limit=1 << 24, backlog=1024)
+        server = await asyncio.start_server(self._converse, host, 0, limit=1 << 24, backlog=1024)
         print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201  this is how it is found
         await server.serve_forever()
 
@@ -178,4 +179,4 @@ async def say(writer: asyncio.StreamWriter, status: int, text: str) -> bool:
 
 
 if __name__ == "__main__":
-    asyncio.run(FarSes(sys.argv[1]).serve())
+    asyncio.run(FarSes(sys.argv[1]).serve(*sys.argv[2:]))

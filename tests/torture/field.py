@@ -71,8 +71,8 @@ trusted_networks = ["{address}/32"]
 class Ses:
     """The SES of a test, told and asked over HTTP."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.url = f"http://{host}:{port}"
 
     def be(self, **weather: Any) -> None:
         """Behave so from now on; nothing said is fair weather."""
@@ -87,14 +87,14 @@ class Ses:
 
 
 @contextmanager
-def far_ses(seed: str) -> Iterator[Ses]:
-    """Run an SES in a process of its own until the block ends."""
+def far_ses(seed: str, host: str = "127.0.0.1") -> Iterator[Ses]:
+    """Run an SES in a process of its own, at an address of this machine, until the block ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.torture.far_ses", seed], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.torture.far_ses", seed, host], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        yield Ses(int(process.stdout.readline()))
+        yield Ses(int(process.stdout.readline()), host)
     finally:
         process.kill()
         process.communicate()

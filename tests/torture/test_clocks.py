@@ -16,20 +16,6 @@ pytestmark = pytest.mark.system
 JUMPS = ["+1d", "-1d", "+1y", "-1y"]
 
 
-@pytest.fixture
-def faked(tool: Callable[[str], str], tmp_path: Path) -> Callable[..., dict[str, str]]:
-    """What a process needs in its environment to believe another time; a jump is written into ``tmp_path/clock``."""
-    tool("faketime")
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-
-    def environ(now: str, *, monotonic: bool = False) -> dict[str, str]:
-        (tmp_path / "clock").write_text(f"{now}\n")
-        how = {"FAKETIME_TIMESTAMP_FILE": str(tmp_path / "clock"), "FAKETIME_NO_CACHE": "1"}
-        return {"LD_PRELOAD": str(library), **how, **({} if monotonic else {"FAKETIME_DONT_FAKE_MONOTONIC": "1"})}
-
-    return environ
-
-
 def test_the_clock_jumps_while_the_relay_runs(
     make_field: MakeField, faked: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
