@@ -211,6 +211,17 @@ def test_who_joins_has_its_part_within_two_ticks(server):
         assert late.rate == pytest.approx(200)
 
 
+def test_of_many_that_come_at_once_each_has_its_part_within_two_ticks(server):
+    """More than are divided among at once."""
+    with Scene(server, wanted=400) as scene:
+        for _ in range(80):
+            scene.join(a=100)
+        for asker in scene.askers:
+            scene.ask(asker)
+        scene.run(2 * TICK)
+        assert all(asker.rate == pytest.approx(5) for asker in scene.askers)
+
+
 def test_a_message_of_more_recipients_than_a_tick_passes_and_is_paid_off(server):
     with Scene(server, wanted=14) as scene:
         asker = scene.join(a=500)

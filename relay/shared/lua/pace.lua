@@ -14,6 +14,8 @@ local FIRST, MORE, SLOT, HEADROOM, CUT, GOT_THROUGH, SAVED_UP = 100, 1.5, 0.2, 0
 local NEARLY, QUICKLY, SLOWLY, CALM, ONE_MOMENT, LEAST, UNTOLD, SLOTS = 0.97, 0.1, 0.01, 20, 0.5, 0.5, 1e6, 5
 -- How long a relay goes without a word, and what it may save up, in seconds.
 local SILENCE, SAVED = 1.5, 0.3
+-- How many relays are many.
+local MANY = 30
 
 local burst = tonumber(ARGV[11])
 local time = redis.call('TIME')
@@ -152,7 +154,9 @@ end
 
 local tick = math.max(0.1, (lane.relays or 1) * 0.0005)
 local rate = not is_leaving and redis.call('HGET', KEYS[3], relay)
-if is_leaving or not rate or now - (lane.divided or 0) >= tick / 2 then
+-- Of few relays who comes or goes is seen at once; many that come at once would have all divided among all each time.
+local is_news = (is_leaving or not rate) and (lane.relays or 0) < MANY
+if is_news or now - (lane.divided or 0) >= tick / 2 then
   divide_among_all()
   rate = not is_leaving and redis.call('HGET', KEYS[3], relay)
 end
@@ -163,6 +167,8 @@ local granted, pause, of = 0, tick, {}
 local ahead = (lane.told or lane.wanted) and 1.5 * tick or 0
 if is_leaving then
   rate = 0
+elseif not rate then
+  rate, pause = 0, tick / 2
 else
   rate, of = unpack(cmsgpack.unpack(rate))
   local save = mine.is_new and burst or math.max(0, now - mine.at)
