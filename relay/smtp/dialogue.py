@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from relay.observe.events import Replied
 from relay.smtp import replies
+from relay.smtp.behind_tls import BehindTls
 from relay.smtp.connection import HTTP_VERBS, prototype
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
@@ -118,7 +119,7 @@ class Dialogue(Transfer):
         try:
             secured = await self.loop.start_tls(
                 transport,
-                self,
+                BehindTls(self, self._premises.tls_place),
                 context,
                 server_side=True,
                 ssl_handshake_timeout=self._limits.tls_handshake_seconds,

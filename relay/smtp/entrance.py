@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from relay.observe.events import Incident, Noted, Replied
 from relay.smtp import replies
+from relay.smtp.behind_tls import BehindTls
 from relay.smtp.budgets import Prefix, client_address, prefix_of
 from relay.smtp.dialogue import Dialogue
 from relay.smtp.held import Held
@@ -141,10 +142,11 @@ class Entrance:
         implicit = self.listener.tls == "implicit"
         context = self._premises.tls_context if implicit else None
         handshake = self._premises.limits.tls_handshake_seconds if implicit else None
+        spoken_to = BehindTls(visitor, self._premises.tls_place) if implicit else visitor
         visitor.waits_outside(client)
         try:
             await self._loop.connect_accepted_socket(
-                lambda: visitor, client, ssl=context, ssl_handshake_timeout=handshake
+                lambda: spoken_to, client, ssl=context, ssl_handshake_timeout=handshake
             )
         except OSError:  # no handshake, or gone before it
             self._never_came_in(client, visitor)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from relay.observe.events import Observer
+from relay.smtp.behind_tls import READ_SIZE
 from relay.smtp.budgets import Crowd, Guesses, Ledger, Prefix
 from relay.smtp.limits import Limits
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
@@ -32,6 +33,7 @@ class Premises:
     The door's inside: who decides, who is told, and what is counted over all connections.
 
     ``limits`` and ``tls_context`` may be replaced while sessions run; a connection keeps those it began with.
+    ``tls_place``: where all that comes by TLS is read into.
     """
 
     hostname: str
@@ -49,6 +51,7 @@ class Premises:
     crowd: Crowd = field(default_factory=Crowd)
     ledger: Ledger = field(default_factory=Ledger)
     draining: bool = False
+    tls_place: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_SIZE)))
     visitors: set[Visitor] = field(default_factory=set)
     errands: set[asyncio.Task[Any]] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
