@@ -42,6 +42,7 @@ global
 defaults
     mode tcp
     timeout connect 5s
+    timeout check 30s
     timeout client 60s
     timeout server 60s
 """
