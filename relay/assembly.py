@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from relay import __version__
 from relay.audit.trail import Surroundings, Trail
@@ -67,7 +68,6 @@ from relay.smtp.door import StreetDoor
 from relay.smtp.held import Held
 from relay.smtp.limits import Limits
 from relay.spool_desk import SpoolDesk
-from relay.staffing import Supervisor, orders_of, workers_of
 from relay.translation import (
     USER_AGENT,
     book_of,
@@ -100,8 +100,10 @@ from relay.translation import (
 from relay.walk import Clocks, House, Walk
 from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.roles import AssumedRole
-from relay.workers.orders import Orders
-from relay.workers.supervisor import Workers
+
+if TYPE_CHECKING:
+    from relay.workers.orders import Orders
+    from relay.workers.supervisor import Workers
 
 #: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
 CALLER_RETRY_SECONDS = 2.0
@@ -212,7 +214,7 @@ class Relay:
             recipient_domains=self._domains,
             held=held,
         )
-        self._workers = workers_of(settings, self._supervisor(key))
+        self._workers = None if settings.server.workers == 1 else self._hire(key)
         self._front: StreetDoor | Workers = self._workers or self._door
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
         present = Present(self._delegate, lambda: self._walk.house.rules, self._catalog, keeper_of(settings))
@@ -333,13 +335,17 @@ class Relay:
         if self._workers is not None:
             await self._workers.renew(self._orders())
 
-    def _orders(self) -> Orders:
+    def _orders(self) -> "Orders":
+        from relay.staffing import orders_of  # noqa: PLC0415  most relays have no workers and load nothing of them
+
         return orders_of(self._settings, self._caller, keeps=self._reception.keeping is not None)
 
-    def _supervisor(self, key: AccessKey | None) -> Supervisor:
+    def _hire(self, key: AccessKey | None) -> "Workers":
         """Name the rooms that workers need."""
+        from relay.staffing import Supervisor, workers_of  # noqa: PLC0415  the same
+
         own = self._credentials or FixedKey(key or AccessKey("", ""))
-        return Supervisor(
+        house = Supervisor(
             directory=lambda: self.directory,
             keeping=lambda: self._reception.keeping,
             ses=self._ses,
@@ -351,6 +357,7 @@ class Relay:
             make_record=Recorder(clock=_wall, principal_of=self._principal_of),
             new_id=new_id,
         )
+        return workers_of(self._settings, house)
 
     async def _drain_door(self, patience: float) -> bool:
         """

@@ -1,4 +1,8 @@
-"""Settings and the supervisor's rooms into the workers of ``server.workers``."""
+"""
+Settings and the supervisor's rooms into the workers of ``server.workers``.
+
+Loaded where there are some: one process that does all has nothing of it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -54,10 +58,8 @@ class Supervisor:
     new_id: Callable[[], str]
 
 
-def workers_of(settings: Settings, house: Supervisor) -> Workers | None:
-    """Return the workers; None where one process does all."""
-    if settings.server.workers == 1:
-        return None
+def workers_of(settings: Settings, house: Supervisor) -> Workers:
+    """Return the workers of ``server.workers``, nobody yet at work."""
     gossip = Gossip()
     rooms = Rooms(
         house.directory, house.pacer, house.gates, house.key, house.ses.roles, house.keeping, _nothing, house.observe
