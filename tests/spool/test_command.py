@@ -307,7 +307,7 @@ def test_wrong_usage(full, words):
 
 def test_a_spool_that_is_not_there_is_said(place):
     result = place.type("list")
-    assert (result.exit_code, str(place.spool) in result.stderr) == (2, True)
+    assert (result.exit_code, str(place.spool) in result.stderr) == (1, True)
     assert not place.spool.exists()
 
     (place.folder / "relay.toml").write_text(f'{SETTINGS}[delivery]\nmode = "direct"\n')

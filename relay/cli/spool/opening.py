@@ -30,7 +30,7 @@ async def desk_of(settings: Settings) -> AsyncIterator[Desk]:
     try:
         spool = await spool_at(options.place, lambda _: None, visiting=True)
     except SpoolProblem as problem:
-        raise click.UsageError(str(problem)) from None
+        raise click.ClickException(str(problem)) from None
     try:
         yield Desk(spool, now=spool.wall, keep_failed=options.schedule.keep_failed)
     finally:
