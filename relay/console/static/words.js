@@ -4,6 +4,7 @@ import { code, h, muted, values } from "./dom.js";
 
 // Tone and sign: of verdicts, of how messages end, of states.
 const TONES = {
+  __proto__: null, // or a word such as "constructor" would be found
   allowed: ["good", "\u2713"], accepted: ["good", "\u2713"], sent: ["good", "\u2713"], good: ["good", "\u2713"], enforce: ["good", "\u2713"],
   queued: ["calm", "\u2026"], due: ["calm", "\u2026"], sending: ["calm", "\u2192"], open: ["calm", "\u2026"],
   denied: ["bad", "\u2715"], "not-allowed": ["bad", "\u2715"], refused: ["bad", "\u2715"], rejected: ["bad", "\u2715"], malformed: ["bad", "\u2715"],
@@ -11,7 +12,7 @@ const TONES = {
   undecided: ["doubt", "?"], deferred: ["doubt", "\u21bb"], held: ["doubt", "\u2016"], warned: ["doubt", "!"], slowed: ["doubt", "!"],
   sealed: ["doubt", "~"], observe: ["doubt", "\u25cb"], aborted: ["plain", "\u2013"],
 };
-const WORDS = { "not-allowed": "not allowed" };
+const WORDS = { __proto__: null, "not-allowed": "not allowed" };
 export const tone = (word) => TONES[word]?.[0] ?? "plain";
 export function badge(word, text) {
   const [kind, sign] = TONES[word] ?? ["plain", "\u00b7"];
@@ -19,6 +20,7 @@ export function badge(word, text) {
 }
 
 export const VERDICTS = {
+  __proto__: null,
   allowed: "The message may go.",
   denied: "A policy of the identity's owner forbids it.",
   "not-allowed": "No policy of the identity's owner permits it.",
@@ -28,12 +30,14 @@ export const VERDICTS = {
   malformed: "It is not even judged: the form of the message is refused.",
 };
 export const ROLES = {
+  __proto__: null,
   from: "Author (From)",
   feedback: "Feedback address (Return-Path, else MAIL FROM)",
   envelope: "MAIL FROM, which differs from the feedback address",
 };
 
 const COMPARED = {
+  __proto__: null,
   StringEquals: "is", StringNotEquals: "is none of", StringEqualsIgnoreCase: "is, in any case,", StringNotEqualsIgnoreCase: "is, in any case, none of",
   StringLike: "is like", StringNotLike: "is not like", ArnEquals: "is like", ArnLike: "is like", ArnNotEquals: "is not like", ArnNotLike: "is not like",
   NumericEquals: "is", NumericNotEquals: "is none of", NumericLessThan: "is below", NumericLessThanEquals: "is at most",
@@ -41,8 +45,9 @@ const COMPARED = {
   DateLessThan: "is before", DateLessThanEquals: "is not after", DateGreaterThan: "is after", DateGreaterThanEquals: "is not before",
   Bool: "is", BinaryEquals: "is", IpAddress: "is within", NotIpAddress: "is outside", Null: "is absent:",
 };
-const WHOSE = { ForAllValues: "every one of ", ForAnyValue: "one of " };
+const WHOSE = { __proto__: null, ForAllValues: "every one of ", ForAnyValue: "one of " };
 const KEYS = {
+  __proto__: null,
   "ses:fromaddress": "the From address", "ses:fromdisplayname": "the display name in From", "ses:feedbackaddress": "the feedback address",
   "ses:recipients": "the recipients", "aws:currenttime": "the time", "aws:epochtime": "the time", "aws:sourceip": "the address the relay sends from",
   "aws:principalarn": "the delegate's ARN", "aws:securetransport": "TLS", "aws:principalaccount": "the delegate's account",
@@ -84,6 +89,7 @@ export function sentence(statement) {
 }
 
 const ELEMENTS = {
+  __proto__: null,
   Principal: "It is for somebody else", NotPrincipal: "It is for everybody but these", Action: "It is for other actions", NotAction: "It is for all actions but these",
   Resource: "It is for another identity", NotResource: "It is for all identities but these",
 };
