@@ -14,6 +14,8 @@ from typing import Final
 
 FROM: Final = "billing@example.com"
 TO: Final = "bob@example.net"
+#: Seconds after which clients give up, whatever they bring.
+PATIENCE: Final = 120
 _HEADER: Final = (
     b"From: Billing <billing@example.com>\r\nTo: Bob <bob@example.net>\r\nSubject: Your invoice\r\n"
     b"Date: Sat, 21 Nov 2026 08:00:00 +0000\r\nMessage-ID: <1@client.example>\r\nMIME-Version: 1.0\r\n"
@@ -73,7 +75,8 @@ def smtp_source(port: int, load: Load, times: int, folder: Path) -> None:
 async def hand_over(port: int, load: Load, times: int) -> list[float]:
     """Hand *times* messages over; each must be taken. Return the seconds from the end of each to its reply, sorted."""
     left, waits = iter(range(times)), list[float]()
-    await asyncio.gather(*(_some(port, load, left, waits) for _ in range(min(load.clients, times))))
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(_some(port, load, left, waits) for _ in range(min(load.clients, times))))
     return sorted(waits)
 
 
@@ -145,7 +148,7 @@ class Client(asyncio.Protocol):
         await self.hears(wanted)
 
     async def hears(self, wanted: bytes) -> None:
-        if not self._heard:
+        if not self._heard and not self._lost.is_set():
             self._reply = asyncio.get_running_loop().create_future()
             await self._reply
         heard, self._heard = self._heard, b""

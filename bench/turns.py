@@ -113,8 +113,8 @@ class Turns:
         port = self._contender.port if load.user is None else self._contender.port_with_auth
         try:
             self.measured.waits += uvloop.run(hand_over(port, load, times))
-        except AssertionError as wrong:
-            raise SystemExit(f"bench: {self._row.name}: {wrong}") from wrong
+        except (AssertionError, TimeoutError) as wrong:
+            raise SystemExit(f"bench: {self._row.name}: {wrong!r}") from wrong
 
     @property
     def _is_counted(self) -> bool:

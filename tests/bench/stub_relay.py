@@ -16,7 +16,7 @@ async def serve(settings: str) -> None:
 
     async def tell_ses() -> None:
         reader, writer = await asyncio.open_connection(to.hostname, to.port, ssl=tls)
-        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nA")
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n" + b"A" * 1000)
         await reader.readuntil(b"</SendRawEmailResponse>")
         writer.close()
 
