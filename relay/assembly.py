@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from relay import __version__
+from relay import __version__, checks
 from relay.audit.trail import Surroundings, Trail
 from relay.console.inbox_pages import InboxPort
 from relay.console.readiness import Check, Readiness, is_ready
@@ -58,7 +58,7 @@ from relay.sending.callers import Caller
 from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
 from relay.sending.gates import Gates
-from relay.sending.keys import AccessKey, FixedKey, Unusable
+from relay.sending.keys import AccessKey, FixedKey
 from relay.sending.pace.shares import Share
 from relay.settings.model import Settings
 from relay.settings.units import read_duration
@@ -438,11 +438,19 @@ class Relay:
 
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""
-        doors = Check("listeners", self._is_open, "" if self._is_open else "not open")
-        ours = (self._check_credentials(), *self._check_roles(), self._check_policies(), self._check_delegates())
-        queues = (*self._sharing.check(), *self._check_queues())
-        kept = (*self._dispatch.check(), *queues, *self._check_certificate(), *self._check_journal())
-        return (*ours, *kept, *self._check_workers(), doors)
+        return (
+            checks.of_credentials(self._credentials),
+            *checks.of_roles(self._ses.roles, is_used=bool(roles_of(self._settings))),
+            checks.of_policies(self.directory, self._walk.house.rules, time.time()),
+            checks.of_delegates(self._registry),
+            *self._dispatch.check(),
+            *self._sharing.check(),
+            *checks.of_queues(self._feedback, self._policy_events),
+            *checks.of_certificate(self._certificate),
+            *checks.of_journal(self._journal),
+            *checks.of_workers(self._workers, is_open=self._is_open),
+            Check("listeners", self._is_open, "" if self._is_open else "not open"),
+        )
 
     async def _keep_telling_readiness(self) -> None:
         while True:
@@ -450,81 +458,15 @@ class Relay:
             await asyncio.sleep(READINESS_SECONDS)
 
     def _tell_readiness(self) -> None:
-        checks = self.readiness()
-        troubled = {check.name: bool(check.why) or not check.ok for check in checks}
-        self.observe(ReadinessSeen(is_ready(checks), troubled))
-
-    def _check_credentials(self) -> Check:
-        state = None if self._credentials is None else self._credentials.state
-        why = state.why if isinstance(state, Unusable) else ""
-        return Check("credentials", not why, why)
-
-    def _check_roles(self) -> Readiness:
-        """Tell whose role cannot be assumed. The relay is ready all the same: the others send as ever."""
-        troubles = self._ses.roles.troubles()
-        why = "; ".join(f"{role}: {trouble}" for role, trouble in troubles.items())
-        return (Check("roles", ok=True, why=why),) if roles_of(self._settings) else ()
+        told = self.readiness()
+        troubled = {check.name: bool(check.why) or not check.ok for check in told}
+        self.observe(ReadinessSeen(is_ready(told), troubled))
 
     def _role_mended(self, role: AssumedRole) -> None:
         """What waited for a role is tried at once, and as fast as its account bears."""
         self._gates.mended(role.principal)
         self._dispatch.look()
         self._pacer.look_again(role.account)
-
-    def _check_delegates(self) -> Check:
-        """Tell whose credentials cannot be read. The relay is ready all the same: the others send as ever."""
-        troubles = self._registry.troubles()
-        return Check("delegates", ok=True, why="; ".join(f"{what}: {why}" for what, why in troubles.items()))
-
-    def _check_certificate(self) -> Readiness:
-        """Tell of an end that is near. The relay is ready all the same: who does not look at it sends as ever."""
-        why = self._certificate.why
-        return (Check("certificate", ok=True, why=why),) if why else ()
-
-    def _check_journal(self) -> Readiness:
-        """Tell that decisions are not kept where they should be. The relay is ready all the same."""
-        why = self._journal.trouble
-        return (Check("journal", ok=True, why=why),) if why else ()
-
-    def _check_workers(self) -> Readiness:
-        """Tell which are not there. The relay is ready as long as there is one."""
-        workers = self._workers
-        if workers is None:
-            return ()
-        return (Check("workers", ok=workers.serving > 0 or not self._is_open, why=workers.trouble),)
-
-    def _check_queues(self) -> Readiness:
-        """Tell which queues cannot be read, and who is slowed or suspended. The relay is ready all the same."""
-        return tuple(
-            Check(name, ok=True, why="; ".join(troubles))
-            for name, is_read, troubles in (
-                ("feedback", self._feedback.is_read, self._feedback.troubles()),
-                ("policy-events", self._policy_events.is_read, self._policy_events.troubles()),
-            )
-            if is_read
-        )
-
-    def _check_policies(self) -> Check:
-        """
-        Tell which owners' identities are not known.
-
-        An address that nobody knows where it is verified is undecided, wherever it may be; where mail must name its
-        identity, that of other owners goes on.
-        """
-        catalog, rules, now = self.directory.catalog, self._walk.house.rules, time.time()
-        problems = {}
-        for (account, region), owned in catalog.owners.items():
-            if owned.problem is not None:
-                problems[f"{account} {region}"] = owned.problem
-            elif not rules.is_fresh(owned.listed_at, now):
-                problems[f"{account} {region}"] = f"too old, read {now - owned.listed_at:.0f} s ago"
-        goes_on = rules.source_arn == "required" and len(problems) < len(catalog.owners)
-        is_ok = catalog.problem is None and (not problems or goes_on)
-        told = [f"{place}: {why}" for place, why in problems.items()]
-        for state in self.directory.places():
-            place = f"{state.account} {state.region}"
-            told += [f"{place}: {why}" for why in state.troubles if problems.get(place) != why]
-        return Check("policies", is_ok, "; ".join([*([catalog.problem] if catalog.problem else []), *told]))
 
     def _house(self) -> House:
         hostname = hostname_of(self._settings)
