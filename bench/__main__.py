@@ -76,24 +76,28 @@ def wanted(name: str, octets: int, asked: argparse.Namespace) -> bool:
 def measured(parts: list[str], rounds: int) -> dict[str, str]:
     """Measure parts; return what the page is to say about each, and with all of them about machine and goals."""
     prove(ROOT)
-    contents, figures = {}, dict[str, float]()
+    contents, figures, busy = {}, dict[str, float](), os.getloadavg()[1]
     today = f"{datetime.now(UTC):%Y-%m-%d}, revision {revision(ROOT) or 'unknown'}"
     for name in parts:
         with recording() as record:
             PARTS[name](rounds)
-        contents[name] = f"Measured on {today}.\n\n{record.markdown}"
+        often = f", {rounds} rounds" if name == "relays" else ""
+        contents[name] = f"Measured on {today}{often}.\n\n{record.markdown}"
         figures |= record.figures
     if set(parts) == set(PARTS):
-        contents["machine"] = machine()
+        contents["machine"] = machine(busy)
         contents["goals"] = f"Measured on {today}.\n\n{goals.table(figures).markdown}"
         tell_goals(figures)
     return contents
 
 
-def machine() -> str:
-    """What it was measured on."""
+def machine(busy: float) -> str:
+    """What it was measured on, and how busy that was before."""
     took = " and ".join(f"{loopback(octets) * 1e6:.0f} us for {octets // 1000} KB" for octets in (5_000, 100_000))
-    return f"{described()}. Loopback by itself, sent and received in one process: {took}."
+    return (
+        f"{described()}. Loopback by itself, sent and received in one process: {took}. "
+        f"Processes that wanted a core in the five minutes before it began, on average: {busy:.1f}."
+    )
 
 
 def tell_goals(figures: dict[str, float]) -> None:

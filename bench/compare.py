@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.arithmetic import Spread, is_slower, ratios
-from bench.contenders import Ours, started
+from bench.contenders import Contender, Ours, started
 from bench.record import head, row
 from bench.relays import taking_turns
 from bench.ses import stage
@@ -25,7 +25,7 @@ def compare(tree: Path, revision: str, rows: Sequence[Row], rounds: int, seconds
         prove(other)
         these, those = _measured((tree, other), rows, rounds, seconds)
     head(f"this tree beside {revision}", "CPU ms before", "CPU ms now", "now / before", "")
-    slower = [_told(each, these[each], those[each]) for each in rows]
+    slower = [_told(each, these[each], those[each]) for each in these]
     return int(any(slower))
 
 
@@ -35,16 +35,23 @@ def _measured(
     """CPU of each turn, of each tree. Each row is of one tree and then of the other, before the next row's turn."""
     with ExitStack() as stack:
         on_it = stack.enter_context(stage())
-        contenders = {
-            (which, tree): stack.enter_context(started(which, on_it, tree))
-            for which in dict.fromkeys(each.of for each in rows)
-            for tree in trees
-        }
+        contenders: dict[tuple[Ours | str, Path], Contender] = {}
+        for which in dict.fromkeys(each.of for each in rows):
+            here = stack.enter_context(started(which, on_it, trees[0]))
+            try:
+                there = stack.enter_context(started(which, on_it, trees[1]))
+            except AssertionError:
+                print(f"left out, the revision cannot be started so: {which}")
+                continue
+            contenders |= {(which, trees[0]): here, (which, trees[1]): there}
         turns = {
-            (each, tree): Turns(each, contenders[each.of, tree], on_it, seconds) for each in rows for tree in trees
+            (each, tree): Turns(each, contenders[each.of, tree], on_it, seconds)
+            for each in rows
+            for tree in trees
+            if (each.of, tree) in contenders
         }
         taking_turns(turns, rounds)
-    return tuple({each: turns[each, tree].measured.cpu for each in rows} for tree in trees)
+    return tuple({each: turns[each, tree].measured.cpu for each in rows if (each, tree) in turns} for tree in trees)
 
 
 def _told(each: Row, these: list[float], those: list[float]) -> bool:
