@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from relay.cli.local_ses import command
+from relay.cli import main as ses_relay
 from tests.localses.running import MESSAGE, Door
 
 SEND = {"Source": "a@example.com", "Destinations": ["b@example.net"], "RawMessage": {"Data": MESSAGE}}
@@ -127,14 +127,14 @@ def test_it_says_by_which_rules_it_plays_and_plays_by_them():
     ],
 )
 def test_wrong_usage_is_said_and_ends_with_2(arguments, says):
-    result = CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(ses_relay, ["local-ses", *arguments])
 
     assert result.exit_code == 2
     assert says in result.output
 
 
 def test_an_address_in_use_ends_with_1(door):
-    result = CliRunner().invoke(command, ["--listen", f"127.0.0.1:{door.port}"])
+    result = CliRunner().invoke(ses_relay, ["local-ses", "--listen", f"127.0.0.1:{door.port}"])
 
     assert result.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{door.port}" in result.output
@@ -142,7 +142,7 @@ def test_an_address_in_use_ends_with_1(door):
 
 def test_help_shows_what_to_do_next():
     """The examples of the help are whole: a boto3 client, what arrived, faults, and a file of accounts."""
-    text = CliRunner().invoke(command, ["--help"]).output
+    text = CliRunner().invoke(ses_relay, ["local-ses", "--help"]).output
 
     for wanted in ("boto3.client(", "/_local/messages", "/_local/faults", "[[key]]", "AKIADEMOOWNER0000000"):
         assert wanted in text
@@ -150,7 +150,7 @@ def test_help_shows_what_to_do_next():
 
 def test_the_snippet_of_the_help_sends(door, capsys):
     """The boto3 lines of the help, typed as they stand, send a message."""
-    text = CliRunner().invoke(command, ["--help"]).output
+    text = CliRunner().invoke(ses_relay, ["local-ses", "--help"]).output
     snippet = text[text.index("import boto3") : text.index("See what arrived")]
     lines = [line.removeprefix("    ") for line in snippet.splitlines()]
 

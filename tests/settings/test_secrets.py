@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr, ValidationError
 
-from relay.cli.check import command as check
+from relay.cli import main as ses_relay
 from relay.settings import Settings, read_settings
 from tests.settings.conftest import completed, good
 
@@ -39,8 +39,8 @@ def test_no_problem_quotes_a_secret(place, folder):
     path.write_text(completed(PLACES[place]))
 
     reading = read_settings(path, {})
-    shown = CliRunner().invoke(check, ["-c", str(path)]).output
-    shown += CliRunner().invoke(check, ["-c", str(path), "--json"]).output
+    shown = CliRunner().invoke(ses_relay, ["check", "-c", str(path)]).output
+    shown += CliRunner().invoke(ses_relay, ["check", "-c", str(path), "--json"]).output
 
     assert reading.problems
     assert CANARY not in repr(reading) + "".join(map(str, reading.problems)) + shown
@@ -79,7 +79,7 @@ def test_good_settings_hide_their_secrets(folder):
 
     shown = repr(settings) + str(settings) + settings.model_dump_json(exclude={"listener", "admin", "delegate"})
     shown += repr(settings.delegate[0].model_dump())
-    shown += CliRunner().invoke(check, ["-c", str(path), "--json"]).output
+    shown += CliRunner().invoke(ses_relay, ["check", "-c", str(path), "--json"]).output
     assert CANARY not in shown
     assert PHC not in shown
     assert settings.delegate[0].password_hash == SecretStr(PHC)
