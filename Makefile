@@ -11,6 +11,9 @@ FUZZ_SECONDS ?= 300
 FUZZ_TIMES ?= 50
 MUTANTS ?= relay.policy.* relay.judgement.*
 
+# What was compiled once serves every process of a run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint site attacks torture bench bounds differential fuzz mutate format docs image image-test help clean screenshots
 
 help: ## list the targets
