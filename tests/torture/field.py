@@ -206,13 +206,19 @@ def lines(relay: RunningRelay, event: str) -> list[dict[str, Any]]:
 
 def until_dead(relay: RunningRelay, or_else: Callable[[], bool], seconds: float = 30) -> bool:
     """Wait for the relay's death, or for *or_else*; tell whether it died."""
-    relay_or = lambda: relay.process.poll() is not None or or_else()  # noqa: E731
     try:
-        relay.wait_until(relay_or, "death", seconds)
+        relay.wait_until(lambda: is_dead(relay) or or_else(), "death", seconds)
     except (OSError, AssertionError):
-        if relay.process.poll() is None:
+        if not is_dead(relay):
             raise
-    return relay.process.poll() is not None
+    return is_dead(relay)
+
+
+def is_dead(relay: RunningRelay) -> bool:
+    """Whether it was killed; a tracer may keep one of its threads from ending."""
+    if relay.process.poll() is not None:
+        return True
+    return "\nState:\tZ" in Path(f"/proc/{relay.process.pid}/status").read_text()
 
 
 def peak_memory(relay: RunningRelay) -> float:
