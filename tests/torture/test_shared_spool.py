@@ -156,7 +156,7 @@ def test_without_redis_mail_still_goes_direct(make_field: MakeField, server: Red
                 field.ses.be(throttle=1.0)
                 assert hand_over(relay.smtp, f"{name}-later-small", answers=answers)[0][:3] in {"451", "454"}
                 field.ses.be()
-                assert "ok spool: the spool's server" in relay.readiness()
+                relay.wait_until(lambda: "ok spool: the spool's server" in relay.readiness(), "loss", 10)  # noqa: B023
             server.start()
             field.ses.be(throttle=1.0)
             for relay, name in ((old, "old"), (young, "young")):
