@@ -365,9 +365,10 @@ class SharedLost:
 
 @dataclass(frozen=True, slots=True)
 class WorkersCounted:
-    """So many processes serve the listeners now."""
+    """So many processes serve the listeners now; ``died``: so many more have died."""
 
     running: int
+    died: int = 0
 
 
 @dataclass(frozen=True, slots=True)

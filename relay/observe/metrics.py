@@ -196,6 +196,7 @@ class Metrics:
         self._trouble = Children(self._gauge("ses_relay_trouble").labels)
         self._workers = self._gauge("ses_relay_workers")
         self._workers.set(1)
+        self._worker_deaths = self._counter("ses_relay_worker_deaths_total")
         self._dropped = self._counter("ses_relay_journal_dropped_total")
         self._loop_lag = self._histogram("ses_relay_loop_lag_seconds")
         self._gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
@@ -377,6 +378,7 @@ class Metrics:
 
     def _workers_counted(self, event: events.WorkersCounted) -> None:
         self._workers.set(event.running)
+        self._worker_deaths.inc(event.died)
 
     def _journal_dropped(self, event: events.JournalDropped) -> None:
         self._dropped.inc(event.records)

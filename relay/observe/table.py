@@ -279,6 +279,12 @@ ROWS: Final = (
         "Processes that serve the listeners now: server.workers, less those that died and are being started again.",
     ),
     Row(
+        "ses_relay_worker_deaths_total",
+        "counter",
+        (),
+        "Workers that ended without being asked to; each was started again.",
+    ),
+    Row(
         "ses_relay_journal_dropped_total",
         "counter",
         (),

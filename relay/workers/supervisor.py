@@ -185,7 +185,7 @@ class Workers:
             pause = 0.0 if lived >= LIVED else min(PAUSES[1], max(PAUSES[0], pause * 2))
             why = f"ended with {code}" if code is None or code >= 0 else f"killed by signal {-code}"
             self._troubles[number] = f"{why}, to be started again in {pause:g} s" if pause else f"{why}, starting again"
-            self._count()
+            self._count(died=1)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._closing.wait()
@@ -271,8 +271,8 @@ class Workers:
         if whence is not None:
             self.gossip.tell(guess)
 
-    def _count(self) -> None:
-        self._observe(WorkersCounted(self.serving))
+    def _count(self, died: int = 0) -> None:
+        self._observe(WorkersCounted(self.serving, died))
 
     async def _listen_for_silence(self) -> None:
         while True:
