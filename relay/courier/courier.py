@@ -16,7 +16,7 @@ from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor
 from relay.courier.books import Books
 from relay.courier.choice import Bounds, UnderWay, choose
 from relay.courier.ports import NoNotices, Notices
-from relay.courier.recovery import after_crash
+from relay.courier.recovery import after_crash, after_loss
 from relay.courier.reports import Report, Result, quarantined
 from relay.courier.schedule import Schedule
 from relay.courier.settling import Settling
@@ -166,10 +166,10 @@ class Courier:
                     await self._woken.wait()
 
     async def _look_for_the_dead(self) -> None:
-        """Where others have this spool, too: take over from those that died since."""
+        """Where others have this spool, too: take over from those that died since, and what was lost of ours."""
         if self._monotonic() < self._took_over_at + GLANCE:
             return
-        problem = await self._take_over()
+        problem = await self._take_over() or await self._pick_up()
         if problem is not None:
             self._observe(Noted("error", "spool.unavailable", {"why": problem.why}))
 
@@ -189,6 +189,17 @@ class Courier:
             for entry in after:
                 if entry.state is State.QUARANTINED:
                     self._observe(quarantined(entry, entry.last).event(now))
+
+    async def _pick_up(self) -> Unavailable | None:
+        """Have tried again what the spool says we send, although we do not."""
+        found = await self._spool.unattended(frozenset(self._under_way))
+        if isinstance(found, Unavailable):
+            return found
+        if found:
+            self._observe(AttemptsFound(tuple(entry.id for entry in found)))
+            after = after_loss(found, self._schedule, self._chances.now(), self._chances.draw())
+            await asyncio.gather(*map(self._books.write, after))
+        return None
 
     async def _look_for_more(self) -> None:
         """Ask what is due, when all of the last answer is under way, or the answer has grown old."""

@@ -19,6 +19,7 @@ from relay.words.endings import Reason
 MOST_CRASHES: Final = 3
 #: How many times as long it waits after each such death.
 LONGER: Final = 4.0
+LOST: Final = "the spool lost how it ended"
 UNSETTLED: Final = "the relay ended while it was being sent"
 POISON: Final = f"the relay ended {MOST_CRASHES} times while only this message was being sent"
 
@@ -27,6 +28,15 @@ def after_crash(found: Sequence[Entry], schedule: Schedule, now: float, chance: 
     """Return the entries *found* in the state *sending* as they go on."""
     is_alone = len(found) == 1
     return tuple(_after_crash(entry, schedule, now, chance, is_alone=is_alone) for entry in found)
+
+
+def after_loss(found: Sequence[Entry], schedule: Schedule, now: float, chance: float) -> tuple[Entry, ...]:
+    """Return entries *found* in the state *sending*, whose end the spool lost, as they go on: nobody died of them."""
+    due_at = now + schedule.unsure * (0.75 + chance / 2)
+    return tuple(
+        replace(one, state=State.DUE, due_at=due_at, maybe=one.maybe + 1, reason=Reason.INTERNAL, last=LOST)
+        for one in found
+    )
 
 
 def _after_crash(entry: Entry, schedule: Schedule, now: float, chance: float, *, is_alone: bool) -> Entry:

@@ -61,7 +61,7 @@ def _away_of_cause(cause: BaseException) -> Away | None:
         case ssl.SSLCertVerificationError():
             return Away(f"its certificate does not hold: {_printable(cause.verify_message)}")
         case ssl.SSLError():
-            return Away(f"no TLS: {_printable(cause.reason or 'the handshake failed')}")
+            return Away(f"no TLS: {_printable(cause.reason or 'the handshake failed')}", maybe=True)
         case ConnectionRefusedError():
             return Away("connection refused")
         case OSError(errno=int(number)) if number > 0:

@@ -193,6 +193,9 @@ class Engine:
             elif away.code in ORDERS:
                 self._tell_declined(away)
             return away
+        except Exception as error:  # noqa: BLE001 - the library's own, of a connection that was taken from under it
+            self._observe(Noted("error", "shared.call-failed", {"use": self._use, "error": type(error).__name__}))
+            return Away("the call broke off inside the relay", maybe=True)
         self._heard_at = self._clock()
         return answer
 
@@ -211,12 +214,12 @@ class Engine:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._client.eval(_PROBE.text, 1, self.key("probe"))
                 return await self._version()
-        except _FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - an engine that nobody looks after stays away for ever
             return away_of(error, PROBE_SECONDS)
 
     async def _hang_up(self) -> None:
         """Let go of connections: its name may lead to another server by now, of which it may be a replica."""
-        with suppress(*_FAULTS):
+        with suppress(Exception):
             async with asyncio.timeout(HANG_UP_SECONDS):
                 await self._client.connection_pool.disconnect(inuse_connections=True)
 

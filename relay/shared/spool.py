@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -36,6 +37,10 @@ _T = TypeVar("_T")
 RESERVED_SECONDS: Final = 6.0
 #: Seconds for which a write whose answer never came is looked for: it may lie in a connection that hangs.
 DOUBT_SECONDS: Final = 60.0
+#: Parts of a lease: between two looks at all that is being sent; and of what we do not know, before it is tried again.
+_LOOKS: Final = 0.25
+_PATIENCE: Final = 0.75
+_REMOVED: Final = 8192  # ids of entries removed lately
 _PAGE: Final = 500  # entries in an answer, at most
 _FAR: Final = 2000  # entries that one script looks at, at most
 _MOST_SWEPT: Final = 500
@@ -84,7 +89,9 @@ class RedisSpool:
         self._wish = wish
         self._last_delegate = ""
         self._doubts: dict[str, _Doubt] = {}
-        self._has_recovered = False
+        self._look_at_all_from = self._look_at_ours_from = float("-inf")
+        self._unattended: dict[tuple[str, int], float] = {}
+        self._removed: OrderedDict[str, None] = OrderedDict()
         self._is_closed = False
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -103,6 +110,8 @@ class RedisSpool:
         """Tell, at no cost, whether a message of *octets* could be committed now."""
         if not self._engine.state.is_up:
             return Full(f"the spool's server: {self._engine.state.why}")
+        if (problem := self._not_known_yet()) is not None:
+            return Full(problem.why)
         return self._room.for_message(octets)
 
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
@@ -175,6 +184,9 @@ class RedisSpool:
                 return _unavailable(removed)
             self._room.count(*removed[1:])
             self._rows.forget(entry.id)
+            self._removed[entry.id] = None
+            if len(self._removed) > _REMOVED:
+                self._removed.popitem(last=False)
             return None
 
         return await self._whole(forget())
@@ -187,19 +199,53 @@ class RedisSpool:
 
     async def recover(self) -> Sequence[Entry] | Unavailable:
         """Take over what one relay whose lease has ended left *sending*; other relays do not find it any more."""
+        if (problem := self._not_known_yet()) is not None:
+            return problem
         began = time.monotonic()
-        how = "" if self._has_recovered else "1"
+        how = "1" if began >= self._look_at_all_from else ""
         found = await self._run(scripts.RECOVER, self.lease.holder, self.lease.seconds, how)
         if isinstance(found, Away):
             return _unavailable(found)
         self.lease.renewed_at(began)
-        self._has_recovered = self._has_recovered or not found
+        if how and not found:
+            self._look_at_all_from = began + self.lease.seconds * _LOOKS
         return await self._rows.readable(found)
+
+    async def unattended(self, busy: Collection[str]) -> Sequence[Entry] | Unavailable:
+        """
+        Name what the server says we are sending, although we are not: nobody heard that we took it over, or a server
+        that was promoted does not know how it ended. What we know to be sent is removed once more.
+        """
+        began = time.monotonic()
+        if began < self._look_at_ours_from:
+            return ()
+        found = await self._run(scripts.UNATTENDED, self.lease.holder, *busy)
+        if isinstance(found, Away):
+            return _unavailable(found)
+        self._look_at_ours_from = began + self.lease.seconds * _LOOKS
+        entries = await self._rows.readable(found)
+        since, self._unattended = self._unattended, {}
+        left = []
+        for entry in entries:
+            at = since.get((entry.id, entry.version), began)
+            if entry.id in self._removed:
+                await self.remove(entry)
+            elif began - at >= self.lease.seconds * _PATIENCE:
+                left.append(entry)
+            else:
+                self._unattended[entry.id, entry.version] = at
+        return left
+
+    def _not_known_yet(self) -> Unavailable | None:
+        """What is found would be stamped by our own clock."""
+        return None if self.lease.knows_time else Unavailable("the spool's server has not told its time yet")
 
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
     ) -> Sequence[Entry] | Unavailable:
         """Name what is due, fairly among delegates, in the order of ``due_at``; nothing that another relay just had."""
+        if (problem := self._not_known_yet()) is not None:
+            return problem
         asked = (repr(now), limit, per_delegate, self._last_delegate, self.lease.holder, RESERVED_SECONDS)
         found = await self._run(scripts.DUE, *asked, *busy)
         if isinstance(found, Away):
@@ -227,8 +273,8 @@ class RedisSpool:
         return _unavailable(written) if isinstance(written, Away) else written
 
     async def _put_back(self, waits: Entry) -> bool:
-        """Undo the registration of an attempt that nobody makes."""
-        return isinstance(await self._rows.write(waits), Entry)
+        """Undo the registration of an attempt that nobody makes, if it is ours: a promoted server may lack it."""
+        return isinstance(await self._rows.write(waits, (State.SENDING,), by=self.lease.holder), Entry)
 
     async def change(self, entry: Entry) -> Entry | Unavailable | None:
         """Write *entry* as it stands, if its ``version`` is still the stored one."""

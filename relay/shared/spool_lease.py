@@ -55,12 +55,13 @@ class Lease:
         self.promise = "its server has not been reached yet"
         self._held_until = float("-inf")  # monotonic
         self._offset = time.time() - time.monotonic()
+        self.knows_time = False
         self._stirred = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         engine.on_change(self._changed)
 
     def wall(self) -> float:
-        """Tell the server's time, in seconds since the epoch."""
+        """Tell the server's time, in seconds since the epoch; our own until ``knows_time``."""
         return time.monotonic() + self._offset
 
     @property
@@ -152,6 +153,7 @@ class Lease:
         self.renewed_at(began)
         seconds, micros, is_ours, octets, messages = told
         self._offset = seconds + micros / 1e6 - (began + ended) / 2
+        self.knows_time = True
         self._room.count(octets, messages)
         if not is_ours:  # what was kept there is lost; what comes now need not be, too
             self._name = ""

@@ -31,6 +31,7 @@ LEAVE: Final = _script("leave", "allow-oom")
 SET_ASIDE: Final = _script("set_aside", "allow-oom")
 SWEEP: Final = _script("sweep", "allow-oom")
 NEXT_DUE: Final = _script("next_due", "no-writes")
+UNATTENDED: Final = _script("unattended", "no-writes")
 FIND: Final = _script("find", "no-writes")
 CENSUS: Final = _script("census", "no-writes")
 

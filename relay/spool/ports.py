@@ -83,6 +83,12 @@ class Spool(Intake, Protocol):
         where several processes have one spool, any of them may die, and of each it is known what it was sending.
         """
 
+    async def unattended(self, busy: Collection[str]) -> Sequence[Entry] | Unavailable:
+        """
+        Name what is *sending* by this process, and has been for long, though *busy*, the ids of all that it works on,
+        does not have it: how it ended was lost. Called now and then; a spool that loses nothing knows of none.
+        """
+
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
     ) -> Sequence[Entry] | Unavailable:

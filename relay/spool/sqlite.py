@@ -177,6 +177,10 @@ class SqliteSpool:
         self._has_recovered = not isinstance(found, Unavailable)
         return found
 
+    async def unattended(self, busy: Collection[str]) -> Sequence[Entry] | Unavailable:  # noqa: ARG002  # other engines forget
+        """Name nothing: what was written stays written, and all that is *sending* is under way."""
+        return ()
+
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
     ) -> Sequence[Entry] | Unavailable:

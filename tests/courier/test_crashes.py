@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from relay.courier.schedule import Schedule
 from relay.observe.events import AttemptsFound
 from relay.sending.outcomes import Mail, Outcome
 from relay.spool.details import ALONE
-from relay.spool.entries import State
+from relay.spool.entries import Entry, State
+from relay.words.unavailable import Unavailable
 from tests.clockwork import clockwork
 from tests.courier.scene import DEMO, THROTTLED, crash, entry, in_order, keep, name_of, scene, taken
 from tests.spool.building import NOON
@@ -25,6 +27,18 @@ QUICK = Schedule(unsure=2)
 def policies(tmp_path: Path) -> Path:
     """The demo's policies."""
     return Path(shutil.copytree(DEMO / "policies", tmp_path / "policies"))
+
+
+class Forgetful(MemorySpool):
+    """Says once that *lost* is sending, whose end it lost, unless it is told that it is under way."""
+
+    lost = ""
+    is_shared = True
+
+    async def unattended(self, busy: Collection[str]) -> Sequence[Entry] | Unavailable:
+        found = self._sorted(lambda one: one.id == self.lost and one.id not in busy)
+        self.lost = "" if found else self.lost
+        return found
 
 
 async def left_sending(*names: str) -> MemorySpool:
@@ -191,5 +205,23 @@ def test_a_damaged_message_is_reported_and_never_sent(policies: Path) -> None:
         assert sorted(one.results) == ["quarantined", "sent"]
         assert one.ses.sent == ["whole"]
         assert one.kept["broken"].state is State.QUARANTINED
+
+    clockwork(story())
+
+
+def test_what_the_spool_lost_the_end_of_is_sent_and_marked(policies: Path) -> None:
+    """
+    Nobody died of it: it does not go alone, nor does it count as a crash.
+    """
+
+    async def story() -> None:
+        async with scene(policies, spool=Forgetful()) as one:
+            await asyncio.sleep(1)
+            await keep(one.spool, entry("s1", state=State.SENDING, attempts=1))
+            one.spool.lost = "s1"  # type: ignore[attr-defined]  # as it was made above
+            await one.until(lambda: one.ses.sent == ["s1"])
+            mail = one.ses.calls[0][1]
+            assert b"maybe-duplicate" in mail.head
+            assert [each.queue_ids for each in one.events if isinstance(each, AttemptsFound)][-1] == ("s1",)
 
     clockwork(story())

@@ -64,6 +64,9 @@ class MemorySpool:
         self._has_recovered = True
         return self._sorted(lambda one: one.state is State.SENDING)
 
+    async def unattended(self, busy: Collection[str]) -> Sequence[Entry] | Unavailable:
+        return ()
+
     async def due(
         self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
     ) -> Sequence[Entry] | Unavailable:

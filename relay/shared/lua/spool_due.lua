@@ -12,7 +12,8 @@ for place = 7, #ARGV do busy[ARGV[place]] = true end
 local function is_anothers(reserved)
   if not reserved then return false end
   local by, till = string.match(reserved, '^(%S+) (%S+)$')
-  return by ~= holder and tonumber(till) > time
+  till = tonumber(till)
+  return by ~= holder and till > time and till <= time + seconds -- later: by a clock that is no more
 end
 
 local function is_due(id, delegate)
@@ -63,7 +64,7 @@ for _, head in ipairs(taken) do
   local id, reserved = head[1], head[2]
   local by, till = string.match(reserved or '', '^(%S+) (%S+)$')
   -- Not made longer while it lasts: who cannot send it must not keep it from those who can.
-  if by ~= holder or tonumber(till) <= time then
+  if by ~= holder or tonumber(till) <= time or tonumber(till) > time + seconds then
     redis.call('HSET', key('reserved'), id, holder .. ' ' .. written(time + seconds))
   end
   answer[#answer + 1] = row(id)

@@ -1,11 +1,18 @@
 -- Takes over what one holder whose lease has ended left sending.
 -- ARGV: who takes it, the seconds of a lease, '1' to look at all that is being sent.
 -- Returns a row each.
-local holder, lease, is_first = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local holder, lease, looks_at_all = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local LONGEST = 600 -- seconds of a lease, unless ours is longer
 local time = now()
 redis.call('ZADD', key('holders'), written(time + lease), holder)
 local lapsed = redis.call('ZRANGE', key('holders'), '-inf', written(time), 'BYSCORE')
-if #lapsed == 0 and not is_first then return {} end
+if #lapsed == 0 and not looks_at_all then return {} end
+if looks_at_all then -- a lease by the clock of another server, which had the spool before, would last for ever
+  local latest = written(time + math.max(lease, LONGEST))
+  for _, by in ipairs(redis.call('ZRANGE', key('holders'), '(' .. latest, '+inf', 'BYSCORE')) do
+    redis.call('ZADD', key('holders'), latest, by)
+  end
+end
 
 local left, dead = {}, nil
 for _, id in ipairs(redis.call('ZRANGE', key('state', 'sending'), 0, -1)) do
