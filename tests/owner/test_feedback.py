@@ -71,6 +71,12 @@ def aws(moto: str, running: AtSes, config: Path, monkeypatch: pytest.MonkeyPatch
 
     for url in client("sqs").list_queues().get("QueueUrls", []):
         client("sqs").delete_queue(QueueUrl=url)
+    events = client("events")  # another module's rule, whose queue is gone, would stop ours
+    for rule in events.list_rules()["Rules"]:
+        targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if targets:
+            events.remove_targets(Rule=rule["Name"], Ids=[each["Id"] for each in targets])
+        events.delete_rule(Name=rule["Name"])
     for topic in client("sns").list_topics()["Topics"]:
         client("sns").delete_topic(TopicArn=topic["TopicArn"])
     return client
