@@ -28,12 +28,15 @@ from tests.torture.test_kills import STORM
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(0 if FULL else 120)]
 
-RELAYS = 4
-RATE = 200
+RELAYS = 4 if FULL else 3
+RATE = 200 if FULL else 100
 SECONDS = 60 if FULL else 5
-WINDOW = 5 if FULL else 2.5
+WINDOW = 5 if FULL else 2
 KILLS = 30 if FULL else 2
-CLIENTS = 6
+CLIENTS = 6 if FULL else 4
+#: Of the pace, when something is wrong: a short look sees it less exactly.
+LEAST = 0.6 if FULL else 0.5
+MORE = 30 if FULL else 20  # 250s between two kills
 MakeFleet = Callable[..., Fleet]
 
 
@@ -129,7 +132,7 @@ def test_one_pace_whatever_becomes_of_redis(
     make_fleet: MakeFleet, make_store: Callable[..., Store], figures: Figures
 ) -> None:
     """
-    SES tells 10,000 and bears 200; ``max_send_rate`` is unset. Close under the limit, hardly a call throttled, fair to
+    SES tells 10,000 and bears less; ``max_send_rate`` is unset. Close under the limit, hardly a call throttled, fair to
     relays and delegates; then without Redis at one relay and at all, with a slow and a full one: never faster than SES
     bears, no 5xx, and each state has a name.
     """
@@ -142,7 +145,7 @@ def test_one_pace_whatever_becomes_of_redis(
 
     with wire.up():
         fleet.start_all()
-        crowds = Crowds(fleet, 16)
+        crowds = Crowds(fleet, 16 if FULL else 10)
         with crowds.busy():
             _steady(fleet, store, rows)
             _cut_off(fleet, rows)
@@ -176,7 +179,7 @@ def _steady(fleet: Fleet, store: Store, rows: list[tuple[str, str]]) -> None:
         ("scripts, commands a message", f"{scripts / len(taken):.2f}, {commands / len(taken):.1f}"),
     ]
     assert (0.95 if FULL else 0.9) * RATE <= rate <= 1.03 * RATE  # of five seconds
-    assert throttled < 0.01
+    assert throttled < (0.01 if FULL else 0.02)  # a try now and then, of fewer calls
     assert is_fair(shares(taken, 0))
     assert is_fair(shares(taken, 1))
 
@@ -187,13 +190,13 @@ def _cut_off(fleet: Fleet, rows: list[tuple[str, str]]) -> None:
     fleet.places[0].deafen(PORT)
     one.wait_until(lambda: not is_up(one), "loss", 10)
     assert "is away" in shared_line(one)
-    assert "this relay goes by itself, at 1/4 of the pace" in shared_line(one)
+    assert f"this relay goes by itself, at 1/{RELAYS} of the pace" in shared_line(one)
     assert one.is_ready()
     assert all(map(is_up, others))
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, one relay without Redis", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert 0.6 * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
 
     for place in fleet.places[1:]:
         place.deafen(PORT)
@@ -202,7 +205,7 @@ def _cut_off(fleet: Fleet, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, all without Redis", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert 0.6 * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
     for place in fleet.places:
         place.heal()
     _is_back(fleet, rows, "a second, after that")
@@ -215,7 +218,7 @@ def _slow(fleet: Fleet, wire: SlowWire, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, Redis 200 ms away", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert 0.6 * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
     wire.delay = 0.0
 
 
@@ -227,7 +230,7 @@ def _full(fleet: Fleet, store: Store, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, Redis is full", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert 0.6 * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
     assert store.server.ask("CONFIG", "SET", "maxmemory", "0") == b"+OK"
 
 
@@ -237,7 +240,7 @@ def _is_back(fleet: Fleet, rows: list[tuple[str, str]], what: str) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append((what, f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert 0.75 * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert (0.75 if FULL else 0.65) * RATE <= len(taken) / WINDOW <= 1.15 * RATE
 
 
 def test_relays_and_redis_die_under_load(
@@ -262,7 +265,7 @@ def test_relays_and_redis_die_under_load(
     crowds, kills = Crowds(fleet, CLIENTS), 0
     with crowds.busy():
         for kills in range(1, KILLS + 1):
-            _until_more(crowds, 30)
+            _until_more(crowds)
             time.sleep(rng.random() * 0.3)
             which = rng.randrange(len(clocks))
             crowds.each[which].address = None
@@ -274,10 +277,10 @@ def test_relays_and_redis_die_under_load(
                 primary.server.start()
             relay.addresses = relay.wait_for("relay.ready")
             crowds.point()
-        _until_more(crowds, 30)
+        _until_more(crowds)
         fleet.relays[0].wait_until(replica.is_in_step, "replica")
         _depose(fleet, primary, replica)
-        _until_more(crowds, 30)
+        _until_more(crowds)
     fleet.ses.be()
     fleet.relays[0].wait_until(lambda: _is_drained(replica), "empty spool", 90)
     said = fleet.said()
@@ -295,9 +298,9 @@ def test_relays_and_redis_die_under_load(
     assert [secret for secret in SECRETS if secret in said] == []
 
 
-def _until_more(crowds: Crowds, number: int) -> None:
+def _until_more(crowds: Crowds) -> None:
     """Wait for more 250s."""
-    enough = len(crowds.answers.accepted) + number
+    enough = len(crowds.answers.accepted) + MORE
     living = next(relay for relay in crowds.fleet.relays if relay.process.poll() is None)
     living.wait_until(lambda: len(crowds.answers.accepted) >= enough, "250s", 60)
 
