@@ -14,13 +14,27 @@ _NONE: Final[Mapping[str, Any]] = {}
 
 
 class CommonRows(list[dict[str, Any]]):
-    """The rows of ``roles`` that many records have in common; ``text`` is their JSON once somebody asked for it."""
+    """The rows of ``roles`` that many records have in common."""
 
-    __slots__ = ("text",)
+    __slots__ = ("_text",)
 
     def __init__(self, rows: Iterable[dict[str, Any]] = ()) -> None:
         super().__init__(rows)
-        self.text = ""
+        self._text = ""
+
+    @classmethod
+    def read(cls, text: str) -> "CommonRows":
+        """Return the rows whose JSON is *text*, written by :attr:`text`."""
+        rows = cls(json.loads(text))
+        rows._text = text
+        return rows
+
+    @property
+    def text(self) -> str:
+        """Their JSON, made once."""
+        if not self._text:
+            self._text = to_json(self)
+        return self._text
 
 
 def text_of(record: Mapping[str, Any]) -> str:
@@ -28,7 +42,6 @@ def text_of(record: Mapping[str, Any]) -> str:
     roles = record.get("roles")
     if not isinstance(roles, CommonRows):
         return to_json({"time": record.get("time"), **record})
-    roles.text = roles.text or to_json(roles)
     # The first that looks so is the key: before it there are but texts, and in a text each quote has a backslash.
     before, _, after = to_json({"time": record.get("time"), **record, "roles": 0}).partition('"roles":0')
     return f'{before}"roles":{roles.text}{after}'

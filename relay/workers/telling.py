@@ -20,6 +20,8 @@ from relay.observe.events import (
     SessionOpened,
 )
 from relay.observe.plain import Reported
+from relay.observe.record_texts import CommonRows
+from relay.observe.records import MOST_READ
 from relay.words.endings import Outcome, Reason
 from relay.workers.wire import Message, pickled, unpickled
 
@@ -38,6 +40,8 @@ _PLAIN: Final[tuple[type, ...]] = (
 #: They say the same again and again.
 _REPEATED: Final = frozenset(map(_PLAIN.index, (MessageReceived, Judged)))
 _ENDED, _INCIDENT, _OTHER = 100, 101, 102
+_OUTCOMES: Final = {each.value: each for each in Outcome}
+_REASONS: Final = {each.value: each for each in Reason}
 #: Repeated events that are remembered; more, and all are forgotten.
 _MOST: Final = 4096
 
@@ -51,6 +55,9 @@ def _plain_writer(number: int, kind: type) -> Callable[[Any], Message]:
 
 
 def _ended(event: MessageEnded) -> Message:
+    record, roles = event.record, event.record.get("roles")
+    if type(roles) is CommonRows:  # marshal takes no list that is more than one, and their JSON is there already
+        record = {**record, "roles": roles.text}
     return (
         _ENDED,
         event.delegate,
@@ -59,7 +66,7 @@ def _ended(event: MessageEnded) -> Message:
         event.recipients,
         event.size,
         event.seconds,
-        event.record,
+        record,
     )
 
 
@@ -87,6 +94,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._known: dict[Message, Event] = {}
+        self._rows: dict[str, CommonRows] = {}
 
     def read(self, message: Message) -> Event:
         """Return the event that *message* tells of."""
@@ -98,7 +106,9 @@ class Reader:
             return event
         if number == _ENDED:
             _, delegate, outcome, reason, recipients, size, seconds, record = message
-            return MessageEnded(delegate, Outcome(outcome), Reason(reason), recipients, size, seconds, record)
+            if type(roles := record.get("roles")) is str:
+                record["roles"] = self._rows.get(roles) or self._remember_rows(roles)
+            return MessageEnded(delegate, _OUTCOMES[outcome], _REASONS[reason], recipients, size, seconds, record)
         if number == _INCIDENT:
             _, id_, session, name, trace = message
             return Incident(id_, session, Reported.named(name, trace))
@@ -111,3 +121,9 @@ class Reader:
         event: Event = _PLAIN[message[0]](*message[1:])
         self._known[message] = event
         return event
+
+    def _remember_rows(self, text: str) -> CommonRows:
+        if len(self._rows) >= MOST_READ:
+            self._rows.clear()
+        rows = self._rows[text] = CommonRows.read(text)
+        return rows

@@ -1,10 +1,12 @@
 """Every event of a worker is the same event at its supervisor."""
 
 import marshal
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
 
+from relay.judgement.verdicts import Role, Verdict
 from relay.observe import events
 from relay.observe.events import (
     AuthTried,
@@ -25,18 +27,23 @@ from relay.observe.events import (
     StandingChanged,
 )
 from relay.observe.plain import trace_of
+from relay.observe.record_texts import CommonRows, text_of
+from relay.observe.records import make_record
 from relay.words.endings import Outcome, Reason
+from relay.words.replies import Reply
 from relay.words.standings import Standing
+from relay.words.transactions import Ending, Session
 from relay.workers.telling import Reader, written
 from relay.workers.wire import packed
 
 RECORD: dict[str, Any] = {
     "id": "1",
     "listener": "a:25",
-    "roles": [{"role": "from", "digests": ["x"]}],
+    "roles": CommonRows([{"role": "from", "digests": ["x"], "address": '"a b"@example.com'}]),
     "bytes": None,
     "timings": {},
 }
+ROLE = {"role": Role.FROM, "address": "a@example.com", "verdict": Verdict.ALLOWED}
 EVERY_MESSAGE: list[Event] = [
     SessionOpened("a:25", "s1", "192.0.2.1"),
     Replied("a:25", "MAIL", 250),
@@ -68,17 +75,34 @@ def test_it_is_the_same_there(event: Event) -> None:
 
 
 def test_types_are_kept() -> None:
-    """Words of enumerations are so again, and not only texts that look like them."""
+    """Words of enumerations are so again, and rows of roles whose JSON need not be made again."""
     ended = Reader().read(written(EVERY_MESSAGE[7]))
 
     assert isinstance(ended, MessageEnded)
     assert isinstance(ended.outcome, Outcome)
     assert isinstance(ended.reason, Reason)
+    assert text_of(ended.record) == text_of(RECORD)
+    assert isinstance(ended.record["roles"], CommonRows)
 
 
 def test_what_every_message_tells_needs_no_pickle() -> None:
     """It would cost more than the rest of the way."""
-    assert marshal.loads(packed([written(event) for event in EVERY_MESSAGE])[5:]) is not None
+    ending = Ending(Outcome.ACCEPTED, Reason.NONE, Reply(250, (2, 0, 0), "Ok"), {"roles": (ROLE,)})
+    record = make_record(
+        id="1",
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        session=Session("s1", "a:25", "192.0.2.1", "", "", "billing"),
+        principal="arn",
+        reverse_path="a@example.com",
+        recipients=["b@example.net"],
+        ending=ending,
+        size=5,
+        seconds=0.1,
+    )
+    ended = MessageEnded("billing", ending.outcome, ending.reason, 1, 5, 0.1, record)
+
+    assert record["roles"]
+    assert marshal.loads(packed([written(event) for event in (*EVERY_MESSAGE, ended)])[5:]) is not None
 
 
 def test_an_exception_keeps_its_name_and_trace() -> None:
