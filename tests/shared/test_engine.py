@@ -149,3 +149,19 @@ async def test_a_call_may_have_a_deadline_of_its_own(engine: Engine, deadline: f
     answer = await engine.command("BLPOP", "nothing", 1, deadline=deadline)
     assert isinstance(answer, Away)
     assert answer.why == "no answer within 20 ms"
+
+
+async def test_what_breaks_off_inside_the_library_is_a_value_and_the_engine_is_still_looked_after(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    async def breaks(*_: object) -> None:
+        raise AttributeError("a connection that was taken from under it")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine._client, "execute_command", breaks)
+        answer = await engine.command("PING")
+        assert isinstance(answer, Away)
+        assert answer.maybe
+        engine._note(Away("lost"))
+        await until(lambda: engine.state.why != "lost")
+    await until(lambda: engine.state.is_up)
