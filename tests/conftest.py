@@ -33,8 +33,8 @@ def tool() -> Callable[[str], str]:
     return find
 
 
-#: Whose tests start whole relays, and mostly wait for them.
-WAITING = ("tests/system/", "tests/torture/")
+#: Whose tests mostly wait: for whole relays, and for clocks.
+WAITING = ("tests/system/", "tests/torture/", "tests/shared/", "tests/workers/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
