@@ -167,10 +167,6 @@ class Workers:
         """How many have their doors open."""
         return sum(post.is_serving for post in self._posts.values())
 
-    async def look(self) -> None:
-        """Something may have changed that all need to know at once."""
-        await self._mirror.look()
-
     # One worker
 
     async def _keep(self, number: int) -> None:

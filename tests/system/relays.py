@@ -205,6 +205,10 @@ class RunningRelay(Running):
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
+    def counts(self, number: float, name: str, **labels: str) -> None:
+        """Wait until a metric is *number*: workers tell what they count a moment after a client has heard."""
+        self.wait_until(lambda: self.count(name, **labels) == number, f"{number:g} of {name}{labels or ''}")
+
     def lines(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of one event."""
         return [line for line in self.all_lines() if line.get("event") == event]
