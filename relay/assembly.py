@@ -111,8 +111,6 @@ CALLER_RARELY_SECONDS = 60.0
 CALLER_PATIENCE_SECONDS = 3.0
 #: What the start waits for roles; mail of one that is not assumed by then waits for it, and nobody else.
 ROLES_PATIENCE_SECONDS = 3.0
-#: Of drain_timeout, what is kept for telling those who still wait for SES.
-LAST_WORDS_SECONDS = 2.0
 #: The sections that a reload takes over; the others are read at the start only.
 RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "dns", "feedback", "tls")
 
@@ -360,20 +358,10 @@ class Relay:
         return workers_of(self._settings, house)
 
     async def _drain_door(self, patience: float) -> bool:
-        """
-        Drain the street door in *patience* seconds at most; return whether all came to its own end.
-
-        Who waits for SES until then is told, and counted, as one whose message may have been sent.
-        """
+        """Drain the street door in *patience* seconds at most; return whether all came to its own end."""
         if self._workers is not None:
             return await self._workers.drain(patience)
-        reserve = min(LAST_WORDS_SECONDS, patience / 4)
-        if await self._door.drain(patience - reserve):
-            return True
-        await self._ses.close()
-        await self._door.drain(reserve)
-        await self._door.close()
-        return False
+        return await self._door.drain_or_close(patience, self._ses.close)
 
     async def reload(self, settings: Settings) -> None:
         """

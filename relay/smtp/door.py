@@ -8,8 +8,8 @@ stops, and may wait for ever for an idle client (W29, W30).
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 from relay.observe.events import Observer
 from relay.smtp.budgets import Crowd, Guesses
@@ -22,6 +22,9 @@ from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.premises import Premises
 from relay.smtp.regulars import Regulars
+
+#: Of the time for a drain, what is kept for telling those who still wait for SES.
+LAST_WORDS_SECONDS: Final = 2.0
 
 
 class Siblings(Protocol):
@@ -167,6 +170,21 @@ class StreetDoor:
             visitor.cut_short()
             visitor.cut()
         await asyncio.sleep(0)
+
+    async def drain_or_close(self, patience: float, break_off: Callable[[], Awaitable[None]]) -> bool:
+        """
+        Drain in *patience* seconds; return whether all came to its own end.
+
+        If it does not, *break_off* ends what the reception waits for: who waits there is told, and counted, as one
+        whose message may have been sent. Then the door is closed.
+        """
+        reserve = min(LAST_WORDS_SECONDS, patience / 4)
+        if await self.drain(patience - reserve):
+            return True
+        await break_off()
+        await self.drain(reserve)
+        await self.close()
+        return False
 
     async def _is_empty_within(self, seconds: float) -> bool:
         try:

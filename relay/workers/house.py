@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from relay.courier.clock import Steady
 from relay.delegates.registry import Registry
@@ -24,9 +23,6 @@ from relay.words.values import dataclass
 from relay.workers.asking import Asking
 from relay.workers.far import FarGates, FarIdentities, FarKey, FarPace, FarRoles, FarSpool, FarSuccessor
 from relay.workers.orders import Orders
-
-#: Of the time for a drain, what is kept for telling those who still wait for SES.
-LAST_WORDS_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +111,8 @@ class WorkersHouse:
         await self._registry.start()
 
     async def drain(self, patience: float) -> bool:
-        """
-        Drain the door in *patience* seconds at most; return whether all came to its own end.
-
-        Who waits for SES until then is told, and counted, as one whose message may have been sent.
-        """
-        reserve = min(LAST_WORDS_SECONDS, patience / 4)
-        if await self.door.drain(patience - reserve):
-            return True
-        await self._ses.close()
-        await self.door.drain(reserve)
-        await self.door.close()
-        return False
+        """Drain the door in *patience* seconds at most; return whether all came to its own end."""
+        return await self.door.drain_or_close(patience, self._ses.close)
 
     async def close(self) -> None:
         """Close what is left."""
