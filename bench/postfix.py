@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import MEASURED, REST, on, wait_until
-from bench.ses import free_ports, wait_for_port
+from bench.ses import wait_for_port
+from tests.ports import free_port
 
 _MASTER: Final = """
 127.0.0.1:{port} inet n - n - - smtpd
@@ -86,7 +87,7 @@ def postfix() -> Iterator[Postfix]:
     """Run it in a folder of its own, with its queue on the disk where the spools are."""
     root = Path(tempfile.mkdtemp(prefix="bench-postfix-"))
     root.chmod(0o755)  # its daemons are not root
-    port, sink = free_ports(2)
+    port, sink = free_port(), free_port()
     for name in ("etc", "queue", "data", "log"):
         (root / name).mkdir()
     shutil.chown(root / "data", "postfix")

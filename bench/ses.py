@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import trustme
 
 from bench.machine import REST, on
 from bench.trees import ROOT, environ_of
+from tests.ports import free_port
 from tests.system.relays import clean_environ
 
 #: What comes is read whole before it is answered, as SES does: for that a second server answers, without the body.
@@ -128,7 +129,7 @@ def _nginx(folder: Path) -> Iterator[tuple[int, FarSide]]:
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         raise SystemExit("bench: nginx is not installed; tests/provide brings it")
-    (port,) = free_ports(1)
+    port = free_port()
     conf, log = folder / "nginx.conf", folder / "nginx.log"
     conf.write_text(_CONF.format(folder=folder, port=port, answer=_ANSWER, caller=_CALLER))
     process = subprocess.Popen([program, "-c", str(conf), "-p", str(folder), "-e", str(log)], stdout=subprocess.DEVNULL)
@@ -138,13 +139,6 @@ def _nginx(folder: Path) -> Iterator[tuple[int, FarSide]]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports of loopback that nobody has at the moment."""
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [one.getsockname()[1] for one in held]
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes] | None", log: Path) -> None:

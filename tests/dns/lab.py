@@ -1,5 +1,5 @@
 """
-A small internet of names on loopback addresses, at ports of the kernel's choice.
+A small internet of names on loopback addresses, at free ports.
 
 Two authoritative servers (knot): A at 127.0.0.1 and ::1, B at 127.0.0.2, which also serves ``test.``, the parent of
 all zones. A validating resolver (unbound) asks them. 127.0.0.3 is a server that takes its time, at 127.0.0.9 is
@@ -23,6 +23,7 @@ import dns.query
 
 from relay.dns.servers import Server, read_server
 from relay.dns.zones import Net
+from tests.ports import free_port
 
 A, A6, B, SLOW, NOBODY = "127.0.0.1", "::1", "127.0.0.2", "127.0.0.3", "127.0.0.9"
 HOSTS: Final = {"ns-a": (A, A6), "ns-b": (B,), "ns-slow": (SLOW,), "ns-nobody": (NOBODY,)}
@@ -150,7 +151,7 @@ class SlowServer:
 def laboratory(folder: Path, sites: Mapping[str, Site], tool: Mapping[str, str]) -> Iterator[Lab]:
     """Run the servers for *sites*; ``tool`` names knotd and unbound."""
     for attempt in range(5):
-        port, resolver = free_port((A, A6, B, SLOW)), free_port((A,))
+        port, resolver = free_port((A, A6, B, SLOW)), free_port()
         try:
             with running(folder / str(attempt), sites, tool, (port, resolver)) as lab:
                 yield lab
@@ -246,25 +247,3 @@ def await_answer(process: subprocess.Popen[bytes], address: str, port: int) -> N
                 return
         time.sleep(0.02)
     raise TimeoutError(str(process.args))
-
-
-def free_port(at: Iterable[str]) -> int:
-    """A port that is free for UDP and TCP at all of these addresses."""
-    for _ in range(50):
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-        if all(map(is_free, at, [port] * 9)):
-            return port
-    raise PortTaken("no port")
-
-
-def is_free(address: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(family, kind) as tried:
-            try:
-                tried.bind((address, port))
-            except OSError:
-                return False
-    return True

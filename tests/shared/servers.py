@@ -6,9 +6,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
+from typing import BinaryIO
+
+from tests.ports import free_port
 
 START_SECONDS = 20.0
 
@@ -83,22 +87,23 @@ class RedisServer:
 
     def ask(self, *parts: str) -> bytes:
         """Send one command past the code under test; answers the first line, with its sign."""
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.settimeout(5)
-            wire.connect(str(self.socket))
-            sent = b"".join(b"$%d\r\n%b\r\n" % (len(part.encode()), part.encode()) for part in parts)
-            wire.sendall(b"*%d\r\n%b" % (len(parts), sent))
-            return wire.makefile("rb").readline().rstrip()
+        with self._asked(parts) as answer:
+            return answer.readline().rstrip()
 
     def tell(self, *parts: str) -> str:
         """Send one command whose answer is a text, and return it whole."""
+        with self._asked(parts) as answer:
+            return answer.read(int(answer.readline()[1:])).decode()
+
+    @contextmanager
+    def _asked(self, parts: Sequence[str]) -> Iterator[BinaryIO]:
         with socket.socket(socket.AF_UNIX) as wire:
             wire.settimeout(5)
             wire.connect(str(self.socket))
             sent = b"".join(b"$%d\r\n%b\r\n" % (len(part.encode()), part.encode()) for part in parts)
             wire.sendall(b"*%d\r\n%b" % (len(parts), sent))
-            file = wire.makefile("rb")
-            return file.read(int(file.readline()[1:])).decode()
+            with wire.makefile("rb") as answer:
+                yield answer
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""
@@ -120,10 +125,3 @@ class RedisServer:
         if self._process is not None and self._process.poll() is None:
             self.kill()
         rmtree(self.directory, ignore_errors=True)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as each:
-        each.bind(("127.0.0.1", 0))
-        return int(each.getsockname()[1])

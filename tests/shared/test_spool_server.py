@@ -18,7 +18,8 @@ from relay.spool.ports import Damaged, Full, Wanted
 from relay.spool.problems import SpoolProblem
 from relay.words.unavailable import Unavailable
 from tests.contracts.spool import begun, changed, counted, due, found, kept
-from tests.shared.servers import RedisServer, free_port
+from tests.ports import free_port
+from tests.shared.servers import RedisServer
 from tests.shared.spools import DURABLE, open_at
 from tests.spool.building import NOON, RAW, entry
 

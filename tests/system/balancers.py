@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.system.relays import Running
 
 LISTENERS = """
@@ -87,8 +88,7 @@ listen {name}
 @contextmanager
 def stunnel(program: str, folder: Path, listener: str, certificate: tuple[Path, Path]) -> Iterator[tuple[str, int]]:
     """Run stunnel until the block ends: it ends TLS and says in version 1 whom it brings. Yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        host, port = taken.getsockname()
+    host, port = "127.0.0.1", free_port()
     path, log = folder / "stunnel.conf", folder / "stunnel.log"
     path.write_text(f"""
 foreground = yes

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.parse
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.docs.pages import ROOT
+from tests.ports import free_port
 from tests.system.relays import Running, ending, http
 
 SHIPPED = ROOT / "config" / "prometheus"
@@ -62,7 +62,7 @@ def started_prometheus(program: str, folder: Path, target: str) -> Iterator[Prom
     scrape["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     scrape["scrape_configs"][0]["static_configs"][0]["targets"] = [target]
     (folder / "scrape.yaml").write_text(yaml.safe_dump(scrape))
-    address, log = f"127.0.0.1:{_free_port()}", folder / "prometheus.log"
+    address, log = f"127.0.0.1:{free_port()}", folder / "prometheus.log"
     arguments = [
         f"--config.file={folder}/scrape.yaml",
         f"--storage.tsdb.path={folder}/data",
@@ -74,10 +74,3 @@ def started_prometheus(program: str, folder: Path, target: str) -> Iterator[Prom
     with ending(running):
         running.wait_until(lambda: "Server is ready to receive web requests" in running.text, "a ready Prometheus")
         yield Prometheus(f"http://{address}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,7 +1,6 @@
 """A healthy set-up before an embedded SES, to be made sick in one place."""
 
 import shutil
-import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from relay.owner.doctor.setup import DelegateAtAws, Listening, Means, Owner, Set
 from relay.words.delegates import Delegate
 from relay.words.roles import AssumedRole
 from tests.localses.running import Door
+from tests.ports import free_port
 
 DEMO = Path(__file__).parents[3] / "config" / "demo"
 OWNER = Key("AKIAOWNER", "owner-secret", "arn:aws:iam::888888888888:user/owner")
@@ -115,12 +115,6 @@ class Scene:
 def session(who: str, key: Key) -> Any:
     """One session for all tests, and its models read once; two kinds of accounts share none, as in the program."""
     return boto3.Session(key.id, key.secret)
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def failing(findings: Iterable[Finding]) -> list[str]:

@@ -15,7 +15,8 @@ from relay.cli.doctor_text import render
 from relay.owner.doctor.catalog import CHECKS, GROUPS
 from relay.owner.doctor.findings import failing, not_checked, ok, warning
 from relay.owner.doctor.reference import reference_markdown
-from tests.owner.doctor.scene import RELAY, Scene, free_port
+from tests.owner.doctor.scene import RELAY, Scene
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 

@@ -22,7 +22,7 @@ from relay.owner.doctor.secret_files import look_at_secrets
 from relay.owner.doctor.setup import Certificate, Listening, SecretFile, SpoolPlace
 from relay.owner.doctor.spool_place import look_at_spool
 from relay.spool.lock import SpoolLock
-from tests.owner.doctor.scene import free_port
+from tests.ports import free_port
 
 NOW = datetime.now(UTC)
 
