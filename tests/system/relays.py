@@ -266,6 +266,10 @@ class EmbeddedSes:
         """Answer from now on as SES does."""
         http("DELETE", f"{self.url}/_local/faults")
 
+    def faults_left(self) -> str:
+        """Return how many faults are still to happen, by operation, as JSON."""
+        return http("GET", f"{self.url}/_local/faults")
+
     def suffer(self, *faults: dict[str, Any], operation: str = "SendRawEmail") -> None:
         http("PUT", f"{self.url}/_local/faults", json.dumps({operation: faults}).encode())
 

@@ -54,6 +54,14 @@ def the_notification(relay: RunningRelay, ses: EmbeddedSes) -> dict[str, Any]:
     return only
 
 
+def wait_until_read(ses: EmbeddedSes) -> None:
+    """Wait until SES has refused what a killed relay sent before it was killed: each refusal takes a fault away."""
+    left, before = ses.faults_left(), None
+    while left != before:
+        time.sleep(0.3)
+        left, before = ses.faults_left(), left
+
+
 def read(notification: dict[str, Any]) -> tuple[email.message.EmailMessage, list[Any]]:
     """The notification, and the groups of fields of its delivery status."""
     told = email.message_from_bytes(notification["raw"], policy=email.policy.default)
@@ -195,6 +203,7 @@ def test_a_kill_between_failure_and_notification_makes_one(house: House, ses: Em
     finally:
         os.kill(relay.process.pid, signal.SIGKILL)
         relay.process.wait()
+    wait_until_read(ses)
     ses.forget_faults()
     with house.serve(log="second.log") as relay:
         notification = the_notification(relay, ses)

@@ -222,7 +222,7 @@ async def test_throttled_it_slows_down_and_says_so(stage):
     noted = [event for event in stage.events if isinstance(event, Noted)]
     rates = [event.rate for event in stage.events if isinstance(event, SendingPaced)]
     assert [event.event for event in noted] == ["pace.throttled"]
-    assert rates == [9800.0, pytest.approx(9800 * 0.8)]
+    assert rates == [9800.0, pytest.approx(9800 * 0.8, rel=0.02)]  # it has begun to grow again
 
 
 async def test_trouble_of_another_kind_is_no_reason_to_slow_down(stage):
