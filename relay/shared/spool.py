@@ -22,8 +22,9 @@ from relay.shared.engine import Engine, Part
 from relay.shared.scripts import Script
 from relay.shared.spool_lease import Lease
 from relay.shared.spool_promise import Wish
-from relay.shared.spool_room import BESIDE, ServerRoom
+from relay.shared.spool_room import ServerRoom
 from relay.shared.spool_rows import ServerRows
+from relay.spool.bound import BESIDE
 from relay.spool.entries import Entry, Kind, State
 from relay.spool.message_files import is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
@@ -122,11 +123,11 @@ class RedisSpool:
             return _unavailable(Away("closed" if self._is_closed else self._engine.state.why))
         if (full := self._room.for_message(len(raw))) is not None:
             return full
-        self._room.promise(len(raw))
+        self._room.bound.promise(len(raw))
         try:
             return await self._commit(entry, raw)
         finally:
-            self._room.fulfil(len(raw))
+            self._room.bound.fulfil(len(raw))
 
     async def _commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         digest = await _sha256(raw)
@@ -137,14 +138,14 @@ class RedisSpool:
                 return _refusal(found)
             brought, raw = found, b""
         pieces: tuple[Part, ...] = ("", 0) if brought is None else (brought.token, brought.number)
-        args = [entry.id, self._room.max_bytes, BESIDE, self.lease.holder, *pieces, raw]
+        args = [entry.id, self._room.bound.max_bytes, BESIDE, self.lease.holder, *pieces, raw]
         answer = await self._acknowledged(scripts.COMMIT, [*args, *scripts.fields_of(row_of(entry, digest))])
         if isinstance(answer, Away):
             if answer.maybe and entry.kind is Kind.MESSAGE:  # a notification is looked for by whoever writes it
                 self._doubt(entry, lambda: self._forgotten(entry.id, "0"))
             return _refusal(answer)
         outcome, octets, messages = answer
-        self._room.count(octets, messages)
+        self._room.bound.count(octets, messages)
         if outcome == b"kept":
             self._rows.remember(entry.id, digest)
             return None
@@ -182,7 +183,7 @@ class RedisSpool:
             removed = await self._run(scripts.REMOVE, entry.id, "")
             if isinstance(removed, Away):
                 return _unavailable(removed)
-            self._room.count(*removed[1:])
+            self._room.bound.count(*removed[1:])
             self._rows.forget(entry.id)
             self._removed[entry.id] = None
             if len(self._removed) > _REMOVED:
@@ -325,14 +326,14 @@ class RedisSpool:
         if isinstance(found, Away):
             return _unavailable(found)
         octets, oldest, *numbers = found
-        self._room.count(octets, sum(numbers))
+        self._room.bound.count(octets, sum(numbers))
         return Census(dict(zip(State, numbers, strict=True)), octets, float(oldest) if oldest else None)
 
     async def sweep(self, now: float) -> Sequence[str | Damaged]:
         """Remove *failed* entries past their retention, or too many; tell of that and of what was found damaged."""
         told: list[str | Damaged] = [Damaged(why) for why in self._rows.findings]
         self._rows.findings.clear()
-        swept = await self._run(scripts.SWEEP, repr(now), self._room.max_bytes // 4, _MOST_SWEPT)
+        swept = await self._run(scripts.SWEEP, repr(now), self._room.bound.max_bytes // 4, _MOST_SWEPT)
         if isinstance(swept, Away):
             return [*told, Damaged(_unavailable(swept).why)]
         expired, crowded = ([name.decode() for name in names] for names in swept)

@@ -154,7 +154,7 @@ class Lease:
         seconds, micros, is_ours, octets, messages = told
         self._offset = seconds + micros / 1e6 - (began + ended) / 2
         self.knows_time = True
-        self._room.count(octets, messages)
+        self._room.bound.count(octets, messages)
         if not is_ours:  # what was kept there is lost; what comes now need not be, too
             self._name = ""
             self._found("the spool's server has lost all that it kept, or is another one")

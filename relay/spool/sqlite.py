@@ -94,13 +94,13 @@ class SqliteSpool:
             return Unavailable("the spool: closed")
         if (full := self._room.for_message(len(raw))) is not None:
             return full
-        self._room.promise(len(raw))
+        self._room.bound.promise(len(raw))
         try:
             if len(raw) < LARGE:
                 return await self._commit_row(entry, hashlib.sha256(raw).digest(), raw)
             return await self._whole(self._commit_file(entry, raw))
         finally:
-            self._room.fulfil(len(raw))
+            self._room.bound.fulfil(len(raw))
 
     async def _commit_row(self, entry: Entry, sha256: bytes, raw: bytes | None) -> Full | Unavailable | None:
         def work(connection: sqlite3.Connection) -> Row | None:
@@ -344,7 +344,7 @@ class SqliteSpool:
                 self._files.probe()
                 sqlite_schema.probe(connection)
                 self._room.report(None)
-            self._room.count(*sqlite_schema.kept(connection))
+            self._room.bound.count(*sqlite_schema.kept(connection))
         except (OSError, sqlite3.Error) as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
