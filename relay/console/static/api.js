@@ -35,6 +35,7 @@ export const get = (path, signal) => ask("GET", path, null, signal);
 export const post = (path, body, signal) => ask("POST", path, body, signal);
 export const remove = (path) => ask("DELETE", path, {});
 
+// Where something is: its parts encoded, its query without what is empty.
 export const path = (parts, query = {}) => {
   const fields = new URLSearchParams(Object.entries(query).filter(([, each]) => each !== "" && each !== null && each !== undefined));
   return `/${parts.map(encodeURIComponent).join("/")}${String(fields) ? `?${fields}` : ""}`;

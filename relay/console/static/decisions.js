@@ -1,7 +1,7 @@
 // Recent decisions: found by fields that stand in the address, or by the id that a refused client was told.
 
 import { get, path } from "./api.js";
-import { choice, field, h, input, link, muted, panel, place, table, time, value } from "./dom.js";
+import { choice, field, foldedFinder, h, input, link, muted, panel, place, table, time, value } from "./dom.js";
 import { badge } from "./words.js";
 
 const VERDICTS = ["", "denied", "not-allowed", "undecided", "sealed", "allowed"];
@@ -10,25 +10,14 @@ const REASONS = ["", "none", "policy-denied", "policy-not-allowed", "policy-unde
   "recipients", "quota", "rate", "ses-refused", "ses-throttled", "ses-unavailable", "ses-credentials", "spool-full", "shutting-down", "client-gone", "internal"];
 const FIELDS = ["delegate", "verdict", "outcome", "reason", "since", "until"];
 
-function chooser(query, go) {
-  const now = (name) => query.get(name) ?? "";
-  const controls = {
-    delegate: input("delegate", { value: now("delegate"), maxlength: 64 }),
-    verdict: choice("verdict", VERDICTS, now("verdict")),
-    outcome: choice("outcome", OUTCOMES, now("outcome")),
-    reason: choice("reason", REASONS, now("reason")),
-    since: input("since", { value: now("since"), placeholder: "2026-11-21T12:00Z" }),
-    until: input("until", { value: now("until"), placeholder: "2026-11-21T13:00Z" }),
-  };
-  const labels = { delegate: "Delegate", verdict: "Verdict", outcome: "Outcome", reason: "Reason", since: "Since", until: "Until" };
-  const form = h("form", { class: "fields" }, FIELDS.map((name) => field(labels[name], controls[name])),
-    h("div", { class: "actions" }, h("button", { type: "submit" }, "Find"), link(place("decisions"), "All")));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    go(place("decisions", Object.fromEntries(FIELDS.map((name) => [name, controls[name].value.trim()]))));
-  });
-  return form;
-}
+const chooser = (asked, go) => foldedFinder("decisions", [
+  ["Delegate", input("delegate", { value: asked.delegate, maxlength: 64 })],
+  ["Verdict", choice("verdict", VERDICTS, asked.verdict)],
+  ["Outcome", choice("outcome", OUTCOMES, asked.outcome)],
+  ["Reason", choice("reason", REASONS, asked.reason)],
+  ["Since", input("since", { value: asked.since, placeholder: "2026-11-21T12:00Z" })],
+  ["Until", input("until", { value: asked.until, placeholder: "2026-11-21T13:00Z" })],
+], go);
 
 function byId(go) {
   const control = input("id", { required: true, maxlength: 128, pattern: "[0-9A-Za-z._\\-]+" });
@@ -59,6 +48,5 @@ export async function show({ query, signal, go }) {
   const pages = h("nav", { class: "paging", "aria-label": "Pages of decisions" },
     asked.after && link(place("decisions", { ...asked, after: "" }), "Newest"),
     told.next && link(place("decisions", { ...asked, after: told.next }), "Older"));
-  const narrowed = FIELDS.some((name) => asked[name]) || window.matchMedia("(min-width: 44rem)").matches;
-  return [panel("Find", byId(go), h("details", { open: narrowed }, h("summary", null, "By its fields"), chooser(query, go))), panel(null, list, pages)];
+  return [panel("Find", byId(go), chooser(asked, go)), panel(null, list, pages)];
 }

@@ -1,7 +1,7 @@
 // Delegates: who each is to AWS, what holds for it, what became of its mail, how it stands.
 
 import { get, path, post } from "./api.js";
-import { code, facts, field, h, input, link, muted, panel, place, table, time, value, values } from "./dom.js";
+import { code, facts, finder, h, input, link, muted, panel, place, table, time, value, values } from "./dom.js";
 import { badge } from "./words.js";
 
 const OUTCOMES = ["accepted", "queued", "deferred", "rejected", "aborted"];
@@ -61,14 +61,8 @@ export async function show(page) {
   const { query, signal, go } = page;
   const asked = { name: query.get("name") ?? "", after: query.get("after") ?? "", limit: 50 };
   const told = await get(path(["api", "delegates"], asked), signal);
-  const control = input("name", { value: asked.name, maxlength: 64 });
-  const form = h("form", { class: "fields" }, field("Delegate", control), h("div", { class: "actions" }, h("button", { type: "submit" }, "Find"), link(place("delegates"), "All")));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    go(place("delegates", { name: control.value.trim() }));
-  });
   return [
-    panel("Which", form),
+    panel("Which", finder("delegates", [["Delegate", input("name", { value: asked.name, maxlength: 64 })]], go)),
     h("p", { class: "muted" }, "Messages are counted since ", time(told.counted_since), "."),
     told.delegates.length ? h("div", { class: "cards" }, told.delegates.map((each) => card(each, page))) : panel(null, h("p", { class: "empty" }, "No delegate like that.")),
     told.next && link(place("delegates", { ...asked, after: told.next }), "More"),

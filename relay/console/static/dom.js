@@ -1,5 +1,7 @@
 // Elements made of values that strangers wrote: text stays text, and what would steer a reader is shown as what it is.
 
+import { path } from "./api.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const STEERING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
@@ -44,12 +46,8 @@ export const values = (texts, most = 8) => {
 export const muted = (...children) => h("span", { class: "muted" }, children);
 export const link = (href, ...children) => h("a", { href }, children);
 
-// Where a page of this console is: its parts encoded, its query without what is empty.
-export function place(parts, query = {}) {
-  const fields = new URLSearchParams(Object.entries(query).filter(([, each]) => each !== "" && each !== null && each !== undefined));
-  const text = String(fields);
-  return `#/${[parts].flat().map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
-}
+// Where a page of this console is.
+export const place = (parts, query) => `#${path([parts].flat(), query)}`;
 
 const MOMENT = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZoneName: "short",
@@ -105,3 +103,18 @@ export function choice(name, options, chosen) {
   return h("select", { name }, options.map(one));
 }
 export const input = (name, attributes) => h("input", { name, autocomplete: "off", spellcheck: "false", ...attributes });
+
+// What a page shows is found by fields, a label and a control each, that stand in its address by their names.
+export function finder(page, fields, go) {
+  const find = (event) => {
+    event.preventDefault();
+    go(place(page, Object.fromEntries(fields.map(([, control]) => [control.name, control.value.trim()]))));
+  };
+  return h("form", { class: "fields", onsubmit: find }, fields.map(([label, control]) => field(label, control)),
+    h("div", { class: "actions" }, h("button", { type: "submit" }, "Find"), link(place(page), "All")));
+}
+// Many fields, folded away where the window is narrow and nothing is asked for by them.
+export function foldedFinder(page, fields, go) {
+  const isOpen = fields.some(([, control]) => control.value) || window.matchMedia("(min-width: 44rem)").matches;
+  return h("details", { open: isOpen }, h("summary", null, "By its fields"), finder(page, fields, go));
+}

@@ -1,7 +1,7 @@
 // Identities with their age, and the policies of one: as sentences, beside their text.
 
 import { get, path, post } from "./api.js";
-import { code, duration, facts, field, h, input, link, muted, panel, place, shown, table, value } from "./dom.js";
+import { code, duration, facts, finder, h, input, link, muted, panel, place, shown, table, value } from "./dom.js";
 import { badge, sentence } from "./words.js";
 
 const verified = (row) => (row.problem ? badge("undecided", "not known") : row.verified ? badge("good", "verified") : badge("aborted", "not verified"));
@@ -25,12 +25,6 @@ export const title = "Identities";
 export async function show({ query, signal, go, session, said }) {
   const asked = { name: query.get("name") ?? "", after: query.get("after") ?? "" };
   const told = await get(path(["api", "identities"], asked), signal);
-  const control = input("name", { value: asked.name });
-  const form = h("form", { class: "fields" }, field("Domain or address", control), h("div", { class: "actions" }, h("button", { type: "submit" }, "Find"), link(place("identities"), "All")));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    go(place("identities", { name: control.value.trim() }));
-  });
   const list = table("Identities", [
     ["Identity", (row) => link(place(["identities", row.arn]), value(row.arn.split("/").slice(1).join("/")))],
     ["Account", (row) => code(row.arn.split(":")[4])],
@@ -49,7 +43,7 @@ export async function show({ query, signal, go, session, said }) {
     ["Revoked within", (row) => (row.revocation === null ? muted("unknown") : duration(row.revocation))],
     ["Troubles", (row) => (troubles(row).length ? troubles(row).map((why) => h("p", null, badge("undecided", "trouble"), " ", why)) : muted("none"))],
   ], told.places);
-  return [panel("Which", form), panel(null, list, told.next && link(place("identities", { ...asked, after: told.next }), "More"), again(null, session, said)), panel(null, places)];
+  return [panel("Which", finder("identities", [["Domain or address", input("name", { value: asked.name })]], go)), panel(null, list, told.next && link(place("identities", { ...asked, after: told.next }), "More"), again(null, session, said)), panel(null, places)];
 }
 
 function policy(each) {

@@ -1,29 +1,18 @@
 // Messages that wait: which, why, and what people may do about it. Each change is asked about first.
 
 import { get, path, post } from "./api.js";
-import { choice, code, duration, facts, field, h, input, link, muted, panel, place, size, table, time, value } from "./dom.js";
+import { choice, code, duration, facts, foldedFinder, h, input, link, muted, panel, place, size, table, time, value } from "./dom.js";
 import { badge } from "./words.js";
 
 const STATES = ["", "due", "sending", "held", "failed", "quarantined"];
 const FIELDS = ["delegate", "state", "older_than", "reason"];
 
-function chooser(query, go) {
-  const now = (name) => query.get(name) ?? "";
-  const controls = {
-    delegate: input("delegate", { value: now("delegate"), maxlength: 64 }),
-    state: choice("state", STATES, now("state")),
-    older_than: input("older_than", { value: now("older_than"), placeholder: "2h", pattern: "[0-9]+(ms|s|m|h|d)" }),
-    reason: input("reason", { value: now("reason") }),
-  };
-  const labels = { delegate: "Delegate", state: "State", older_than: "Older than", reason: "Reason or answer has" };
-  const form = h("form", { class: "fields" }, FIELDS.map((name) => field(labels[name], controls[name])),
-    h("div", { class: "actions" }, h("button", { type: "submit" }, "Find"), link(place("spool"), "All")));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    go(place("spool", Object.fromEntries(FIELDS.map((name) => [name, controls[name].value.trim()]))));
-  });
-  return form;
-}
+const chooser = (asked, go) => foldedFinder("spool", [
+  ["Delegate", input("delegate", { value: asked.delegate, maxlength: 64 })],
+  ["State", choice("state", STATES, asked.state)],
+  ["Older than", input("older_than", { value: asked.older_than, placeholder: "2h", pattern: "[0-9]+(ms|s|m|h|d)" })],
+  ["Reason or answer has", input("reason", { value: asked.reason })],
+], go);
 
 const counts = (told) => told && h("dl", { class: "tiles" }, Object.entries(told).map(([state, number]) =>
   h("div", { class: "tile" }, h("dt", null, link(place("spool", { state }), badge(state))), h("dd", null, number.toLocaleString()))));
@@ -42,7 +31,7 @@ export async function show({ query, signal, go }) {
     ["Attempts", (row) => String(row.attempts)],
     ["Last answer", (row) => value(row.last ?? row.reason)],
   ], told.entries, { empty: "Nothing waits." });
-  return [panel("All that waits", counts(told.counts)), panel("Find", h("details", { open: FIELDS.some((name) => asked[name]) || window.matchMedia("(min-width: 44rem)").matches }, h("summary", null, "By its fields"), chooser(query, go))), panel(null, list, told.next && link(place("spool", { ...asked, after: told.next }), "More"))];
+  return [panel("All that waits", counts(told.counts)), panel("Find", chooser(asked, go)), panel(null, list, told.next && link(place("spool", { ...asked, after: told.next }), "More"))];
 }
 
 const ACTIONS = {
