@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -124,6 +124,32 @@ def test_the_keyboard_alone_will_do(browser: Browser, demo: Demo) -> None:
         expect(one.page.locator("h1")).to_be_focused()
         one.page.go_back()
         expect(one.page.locator("h1")).to_have_text("Decisions")
+
+
+@pytest.mark.parametrize(
+    ("place", "label", "typed", "name"),
+    [
+        ("decisions", "Delegate", "nobody", "delegate"),
+        ("spool", "Reason or answer has", "no such & reason", "reason"),
+        ("identities", "Domain or address", "nowhere.example", "name"),
+        ("delegates", "Delegate", "nobody", "name"),
+    ],
+)
+def test_what_a_page_shows_is_found_by_its_fields(
+    browser: Browser, demo: Demo, place: str, label: str, typed: str, name: str
+) -> None:
+    """What is typed stands in the address, for whoever is sent it, and in the field again; *All* undoes it."""
+    with window(browser, demo.relay) as one:
+        one.open(place)
+        field = one.page.get_by_label(label, exact=True)
+        field.fill(f" {typed} ")
+        one.page.get_by_role("button", name="Find").click()
+        one.page.wait_for_url(f"{one.base}/#/{place}?{urlencode({name: typed})}")
+        expect(field).to_have_value(typed)
+        expect(one.page.locator("main tbody a")).to_have_count(0)
+        one.page.get_by_role("link", name="All", exact=True).click()
+        one.page.wait_for_url(f"{one.base}/#/{place}")
+        expect(field).to_have_value("")
 
 
 def test_a_refusal_is_found_and_explained_on_a_phone(browser: Browser, demo: Demo) -> None:
