@@ -1,5 +1,6 @@
-"""A redis-server for each worker of the tests, emptied before each test; and engines at it."""
+"""A redis-server for each worker of the tests, emptied before each test; engines at it, and spools."""
 
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from relay.observe.events import Event
 from relay.shared.address import read_address
 from relay.shared.engine import Engine
+from relay.shared.spool import RedisSpool
 from tests.shared.servers import RedisServer
+from tests.shared.spools import DURABLE, LEASE, Open, open_at
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +76,38 @@ async def engine_at(told: list[Event]) -> AsyncIterator[Callable[..., Awaitable[
 async def engine(redis_server: RedisServer, engine_at: Callable[..., Awaitable[Engine]]) -> Engine:
     """An engine at an empty server."""
     return await engine_at(redis_server.url)
+
+
+@pytest.fixture(scope="module")
+def server(redis_program: str) -> Iterator[RedisServer]:
+    """A server that syncs before it acknowledges, for a module's spools."""
+    server = RedisServer(redis_program, DURABLE).start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Open]:
+    """Opens spools as open_at does; all are closed after the test."""
+    spools: list[RedisSpool] = []
+
+    async def opened(server: RedisServer, **options: Any) -> RedisSpool:
+        spools.append(await open_at(server, **options))
+        return spools[-1]
+
+    yield opened
+    for spool in spools:
+        await spool.close()
+
+
+@pytest.fixture
+def lease() -> float:
+    """Seconds that a relay of ``open_one`` may be silent."""
+    return LEASE
+
+
+@pytest.fixture
+def open_one(server: RedisServer, lease: float, opened: Open) -> Open:
+    """Opens the spool at the module's server, empty by now, for one relay more."""
+    assert server.ask("FLUSHALL") == b"+OK"
+    return functools.partial(opened, server, lease=lease)

@@ -1,6 +1,6 @@
 """Spools at a Redis, and a Redis that keeps what it acknowledges."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from relay.observe.events import Event
@@ -10,6 +10,8 @@ from tests.shared.servers import RedisServer
 
 DURABLE: Final = {"appendonly": "yes", "appendfsync": "always"}
 LEASE: Final = 30.0
+#: Opens the spool once more, with options of ``open_at``.
+Open = Callable[..., Awaitable[RedisSpool]]
 
 
 async def open_at(

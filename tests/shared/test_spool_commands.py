@@ -3,29 +3,20 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner, Result
 
 from relay.cli import main as ses_relay
 from relay.spool.entries import State
 from tests.contracts.spool import begun, due, found, kept
 from tests.shared.servers import RedisServer
-from tests.shared.spools import DURABLE, open_at
+from tests.shared.spools import open_at
 from tests.spool.building import NOON, RAW, entry
 from tests.spool.test_command import SETTINGS
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "fleet.md"
-
-
-@pytest.fixture(scope="module")
-def server(redis_program: str) -> Iterator[RedisServer]:
-    server = RedisServer(redis_program, DURABLE).start()
-    yield server
-    server.close()
 
 
 async def typed(folder: Path, *words: str) -> Result:

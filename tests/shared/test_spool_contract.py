@@ -12,13 +12,6 @@ from tests.shared.spools import DURABLE, open_at, vanish
 
 
 @pytest.fixture(scope="module")
-def server(redis_program: str) -> Iterator[RedisServer]:
-    server = RedisServer(redis_program, DURABLE).start()
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module")
 def cluster(redis_program: str) -> Iterator[RedisServer]:
     """A cluster of one: it refuses scripts whose keys do not lie in one slot."""
     server = RedisServer(redis_program, DURABLE | {"cluster-enabled": "yes"}, port=None).start()

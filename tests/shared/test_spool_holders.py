@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,33 +19,10 @@ from relay.spool.ports import Damaged, Wanted
 from relay.words.unavailable import Unavailable
 from tests.contracts.spool import begun, changed, due, found, ids, kept
 from tests.shared.servers import RedisServer
-from tests.shared.spools import DURABLE, end_lease, open_at, vanish
+from tests.shared.spools import Open, end_lease, vanish
 from tests.spool.building import NOON, RAW, entry
 
-Open = Callable[..., Awaitable[RedisSpool]]
 E = "{ses-relay:spool}:e:"
-
-
-@pytest.fixture(scope="module")
-def server(redis_program: str) -> Iterator[RedisServer]:
-    server = RedisServer(redis_program, DURABLE).start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-async def open_one(server: RedisServer) -> AsyncIterator[Open]:
-    """Opens the spool for one relay more; all are closed after the test."""
-    assert server.ask("FLUSHALL") == b"+OK"
-    spools: list[RedisSpool] = []
-
-    async def open_one(**options: object) -> RedisSpool:
-        spools.append(await open_at(server, **options))  # type: ignore[arg-type]  # those of open_at, by name
-        return spools[-1]
-
-    yield open_one
-    for spool in spools:
-        await spool.close()
 
 
 async def one_of(spool: RedisSpool, name: str = "a1") -> Entry:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from relay.spool.ports import Full, Wanted
 from relay.words.unavailable import Unavailable
 from tests.contracts.spool import begun, changed, due, found, ids, kept
 from tests.shared.servers import RedisServer
-from tests.shared.spools import DURABLE, end_lease, open_at, vanish
+from tests.shared.spools import Open, end_lease, vanish
 from tests.shared.waiting import until
 from tests.spool.building import NOON, entry
 
@@ -31,7 +31,6 @@ FALL_BACK = """
 for _, key in ipairs(redis.call('KEYS', '{*')) do redis.call('DEL', key) end
 for _, key in ipairs(redis.call('KEYS', 'noted:*')) do redis.call('COPY', key, string.sub(key, 7)) end
 """
-Open = Callable[..., Awaitable[RedisSpool]]
 
 
 class Wire:
@@ -63,26 +62,9 @@ class Wire:
         return self.lose is not None and (self.lose.digest.encode() in asked or self.lose.text.encode() in asked)
 
 
-@pytest.fixture(scope="module")
-def server(redis_program: str) -> Iterator[RedisServer]:
-    server = RedisServer(redis_program, DURABLE).start()
-    yield server
-    server.close()
-
-
 @pytest.fixture
-async def open_one(server: RedisServer) -> AsyncIterator[Open]:
-    """Opens the spool for one relay more; all are closed after the test."""
-    assert server.ask("FLUSHALL") == b"+OK"
-    spools: list[RedisSpool] = []
-
-    async def open_one(**options: object) -> RedisSpool:
-        spools.append(await open_at(server, **{"lease": LEASE, **options}))  # type: ignore[arg-type]  # by name
-        return spools[-1]
-
-    yield open_one
-    for spool in spools:
-        await spool.close()
+def lease() -> float:
+    return LEASE
 
 
 @pytest.fixture

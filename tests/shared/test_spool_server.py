@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 from relay.observe.events import Event, Noted
 from relay.shared import spool_opening
 from relay.shared.answers import Away
-from relay.shared.spool import RedisSpool
 from relay.shared.spool_promise import Server, Wish, problem_with, promise_of, waiting_of, wish_of
 from relay.spool.entries import Kind, State
 from relay.spool.ports import Damaged, Full, Wanted
@@ -20,32 +19,12 @@ from relay.words.unavailable import Unavailable
 from tests.contracts.spool import begun, changed, counted, due, found, kept
 from tests.ports import free_port
 from tests.shared.servers import RedisServer
-from tests.shared.spools import DURABLE, open_at
+from tests.shared.spools import DURABLE, Open
+from tests.shared.waiting import until
 from tests.spool.building import NOON, RAW, entry
 
 Make = Callable[..., RedisServer]
-Opened = Callable[..., Awaitable[RedisSpool]]
 KIB64 = bytes(64 * 1024)
-
-
-async def until(holds: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110  # what is waited for happens elsewhere
-            await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-async def opened() -> AsyncIterator[Opened]:
-    """Opens spools as open_at does; all are closed after the test."""
-    spools: list[RedisSpool] = []
-
-    async def opened(server: RedisServer, **options: Any) -> RedisSpool:
-        spools.append(await open_at(server, **options))
-        return spools[-1]
-
-    yield opened
-    for spool in spools:
-        await spool.close()
 
 
 @pytest.fixture
@@ -71,7 +50,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 async def test_a_server_that_promises_less_than_is_asked_is_not_used(
-    own_server: Make, opened: Opened, options: dict[str, str], parameters: str, refused: str | None
+    own_server: Make, opened: Open, options: dict[str, str], parameters: str, refused: str | None
 ):
     """
     The relay does not start, and hears what to change; what may be lost must be asked for by name.
@@ -88,7 +67,7 @@ async def test_a_server_that_promises_less_than_is_asked_is_not_used(
     assert promise == spool.promise
 
 
-async def test_a_promise_that_is_broken_later_ends_the_taking_of_mail(own_server: Make, opened: Opened):
+async def test_a_promise_that_is_broken_later_ends_the_taking_of_mail(own_server: Make, opened: Open):
     """
     What is kept still leaves, and mail is taken again when the promise is kept again.
     """
@@ -96,7 +75,7 @@ async def test_a_promise_that_is_broken_later_ends_the_taking_of_mail(own_server
     spool = await opened(server, lease=0.2)
     await kept(spool, entry())
     assert server.ask("CONFIG", "SET", "appendfsync", "everysec") == b"+OK"
-    await until(lambda: spool.room(1))
+    await until(lambda: spool.room(1) is not None)
     assert isinstance(await spool.commit(entry("b2"), RAW), Full)
     assert await spool.remove(await begun(spool, entry())) is None
     assert server.ask("CONFIG", "SET", "appendfsync", "always") == b"+OK"
@@ -104,7 +83,7 @@ async def test_a_promise_that_is_broken_later_ends_the_taking_of_mail(own_server
     await kept(spool, entry("b2"))
 
 
-async def test_mail_is_refused_before_the_server_is_full(own_server: Make, opened: Opened):
+async def test_mail_is_refused_before_the_server_is_full(own_server: Make, opened: Open):
     """
     452 while there is memory left to settle what is kept; when that has left there is room again.
     """
@@ -122,7 +101,7 @@ async def test_mail_is_refused_before_the_server_is_full(own_server: Make, opene
     await until(lambda: spool.room(len(KIB64)) is None)
 
 
-async def test_on_a_full_server_what_is_kept_is_settled(own_server: Make, opened: Opened):
+async def test_on_a_full_server_what_is_kept_is_settled(own_server: Make, opened: Open):
     """
     Whoever else fills it: new mail is Full, and every change of what is there succeeds.
     """
@@ -144,7 +123,7 @@ async def test_on_a_full_server_what_is_kept_is_settled(own_server: Make, opened
     assert await spool.remove(entry("n3")) is None
 
 
-async def test_killed_while_it_commits_it_has_all_that_it_acknowledged(own_server: Make, opened: Opened):
+async def test_killed_while_it_commits_it_has_all_that_it_acknowledged(own_server: Make, opened: Open):
     """
     kill -9 under load, again and again: what was acknowledged is there, whole, and what was removed is not.
     """
@@ -190,7 +169,7 @@ async def test_killed_while_it_commits_it_has_all_that_it_acknowledged(own_serve
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_server_that_hangs_costs_one_deadline(own_server: Make, opened: Opened):
+async def test_a_server_that_hangs_costs_one_deadline(own_server: Make, opened: Open):
     """
     Who asked meanwhile hears so, who asks afterwards at once; before 354 it is known, too.
     """
@@ -207,9 +186,7 @@ async def test_a_server_that_hangs_costs_one_deadline(own_server: Make, opened: 
     await kept(spool, entry("b2"))
 
 
-async def test_what_nobody_heard_was_written_is_undone(
-    own_server: Make, opened: Opened, monkeypatch: pytest.MonkeyPatch
-):
+async def test_what_nobody_heard_was_written_is_undone(own_server: Make, opened: Open, monkeypatch: pytest.MonkeyPatch):
     """
     Done, and the answer is lost: the client heard 451 and sends again, so the first is removed unless somebody has it;
     no attempt stays registered that nobody makes. A notification stays: whoever wrote it looks for it.
@@ -237,7 +214,7 @@ async def test_what_nobody_heard_was_written_is_undone(
     assert await found(spool) == ["b2", "n1"]
 
 
-async def test_a_server_that_is_away_at_the_start_is_found_when_it_comes(own_server: Make, opened: Opened):
+async def test_a_server_that_is_away_at_the_start_is_found_when_it_comes(own_server: Make, opened: Open):
     """
     Until then nothing is kept, and everything else goes on; afterwards it is as if it had been there.
     """
@@ -255,7 +232,7 @@ async def test_a_server_that_is_away_at_the_start_is_found_when_it_comes(own_ser
     await kept(spool, entry())
 
 
-async def test_a_server_that_lost_everything_is_told_of(own_server: Make, opened: Opened):
+async def test_a_server_that_lost_everything_is_told_of(own_server: Make, opened: Open):
     server = own_server(DURABLE)
     spool = await opened(server, lease=0.1)
     await kept(spool, entry())
@@ -269,7 +246,7 @@ async def test_a_server_that_lost_everything_is_told_of(own_server: Make, opened
     await kept(spool, entry())
 
 
-async def test_there_is_nothing_to_visit_where_no_relay_was(own_server: Make, opened: Opened):
+async def test_there_is_nothing_to_visit_where_no_relay_was(own_server: Make, opened: Open):
     server = own_server(DURABLE)
     with pytest.raises(SpoolProblem, match="there is none"):
         await opened(server, visiting=True)
@@ -278,7 +255,7 @@ async def test_there_is_nothing_to_visit_where_no_relay_was(own_server: Make, op
         await opened(server)
 
 
-async def test_a_message_that_a_replica_has_survives_the_server(own_server: Make, opened: Opened):
+async def test_a_message_that_a_replica_has_survives_the_server(own_server: Make, opened: Open):
     """
     With replicas=1 all that was acknowledged is on the one that is promoted; without a replica nothing is acknowledged.
     """
@@ -302,7 +279,7 @@ async def test_a_message_that_a_replica_has_survives_the_server(own_server: Make
     await alone.close()
 
 
-async def test_a_replica_is_not_written_to(own_server: Make, opened: Opened):
+async def test_a_replica_is_not_written_to(own_server: Make, opened: Open):
     """
     A server that follows another since a failover says READONLY: nothing raises.
     """
