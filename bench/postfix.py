@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,46 +12,18 @@ from typing import Final
 from bench.machine import MEASURED, REST, on, wait_until
 from bench.ses import wait_for_port
 from tests.ports import free_port
+from tests.system.postfix_folder import postfix_folder
 
-_MASTER: Final = """
-127.0.0.1:{port} inet n - n - - smtpd
-postlog   unix-dgram n - n - 1 postlogd
-pickup    unix n - n 60 1 pickup
-cleanup   unix n - n - 0 cleanup
-qmgr      unix n - n 300 1 qmgr
-tlsmgr    unix - - n 1000? 1 tlsmgr
-rewrite   unix - - n - - trivial-rewrite
-bounce    unix - - n - 0 bounce
-defer     unix - - n - 0 bounce
-trace     unix - - n - 0 bounce
-proxymap  unix - - n - - proxymap
-smtp      unix - - n - - smtp
-relay     unix - - n - - smtp
-error     unix - - n - - error
-retry     unix - - n - - error
-anvil     unix - - n - 1 anvil
-scache    unix - - n - 1 scache
-"""
-_MAIN: Final = """
-compatibility_level = 3.6
-queue_directory = {root}/queue
-data_directory = {root}/data
-maillog_file = {root}/log/mail.log
-maillog_file_prefixes = {root}
-multi_instance_name = postfix-bench
+_SERVICES: Final = "127.0.0.1:{port} inet n - n - - smtpd\n"
+_SETTINGS: Final = """
 myhostname = bench.example.com
-mydestination =
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_recipient_restrictions =
-local_transport = error:local mail is not delivered here
-inet_interfaces = loopback-only
-inet_protocols = ipv4
 relayhost = [127.0.0.1]:{sink}
 message_size_limit = 67108864
 smtp_tls_security_level = none
 default_destination_concurrency_limit = 50
-alias_maps =
 """
 
 
@@ -85,25 +56,23 @@ def _found(name: str) -> str | None:
 @contextmanager
 def postfix() -> Iterator[Postfix]:
     """Run it in a folder of its own, with its queue on the disk where the spools are."""
-    root = Path(tempfile.mkdtemp(prefix="bench-postfix-"))
-    root.chmod(0o755)  # its daemons are not root
     port, sink = free_port(), free_port()
-    for name in ("etc", "queue", "data", "log"):
-        (root / name).mkdir()
-    shutil.chown(root / "data", "postfix")
-    (root / "etc" / "main.cf").write_text(_MAIN.format(root=root, sink=sink))
-    (root / "etc" / "master.cf").write_text(_MASTER.format(port=port))
-    control = [str(_found("postfix")), "-c", str(root / "etc")]
-    with on(REST):
-        far = subprocess.Popen([str(_found("smtp-sink")), "-u", "nobody", f"127.0.0.1:{sink}", "500"])
-    try:
-        wait_for_port(sink, far, root / "log" / "mail.log")
+    with _sink(sink), postfix_folder(str(_found("postfix")), "bench") as folder:
+        folder.write(_SETTINGS.format(sink=sink), _SERVICES.format(port=port))
         with on(MEASURED):
-            subprocess.run([*control, "start"], capture_output=True, check=True, timeout=60)
-        wait_for_port(port, None, root / "log" / "mail.log")
-        yield Postfix(int((root / "queue" / "pid" / "master.pid").read_text()), port, root / "queue")
+            folder.start()
+        wait_for_port(port, None, folder.log)
+        queue = folder.root / "queue"
+        yield Postfix(int((queue / "pid" / "master.pid").read_text()), port, queue)
+
+
+@contextmanager
+def _sink(port: int) -> Iterator[None]:
+    with on(REST):
+        sink = subprocess.Popen([str(_found("smtp-sink")), "-u", "nobody", f"127.0.0.1:{port}", "500"])
+    try:
+        wait_for_port(port, sink, Path(os.devnull))  # it says what it has to say here
+        yield
     finally:
-        subprocess.run([*control, "stop"], capture_output=True, check=False, timeout=60)
-        far.kill()
-        far.wait()
-        shutil.rmtree(root, ignore_errors=True)
+        sink.kill()
+        sink.wait()
