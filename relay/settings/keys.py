@@ -1,5 +1,6 @@
 """How a key of the settings is declared: type, unit, default and reason in one place."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
@@ -7,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from relay.words.values import dataclass
+
+#: pydantic hands all that it validates, secrets too, to plugins of whatever packages are installed, and looks for them
+#: at each start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 #: Where a value stands: ("delegate", 0, "allowed_networks", 1).
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -28,7 +33,13 @@ class Form:
 class Section(BaseModel):
     """A table of the settings. Frozen; a key that is not declared is a problem."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        defer_build=True,  # one validator for all tables, when it is first asked for, and not one more for each of them
+    )
 
 
 def option(
