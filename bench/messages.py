@@ -42,7 +42,7 @@ def size_of(octets: int) -> str:
 class Load:
     """
     How mail comes: ``octets`` a message, ``clients`` at once, whether a session carries one message or all of a
-    client's, and who it says it is.
+    client's, who it says it is, and whether it is the bench's own client even where Postfix's could bring it.
     """
 
     octets: int
@@ -50,11 +50,12 @@ class Load:
     reuses: bool = False
     user: tuple[str, str] | None = None
     starttls: bool = False
+    own: bool = False
 
     @property
     def is_plain(self) -> bool:
         """Whether Postfix's smtp-source can bring it, which takes less of the machine than we do."""
-        return self.user is None and not self.starttls
+        return self.user is None and not self.starttls and not self.own
 
 
 def smtp_source(port: int, load: Load, times: int, folder: Path) -> None:

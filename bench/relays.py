@@ -107,5 +107,5 @@ def compared(octets: int, taken: dict[Row, Turns]) -> None:
         if octets == 5_000 and one in cpu and other in cpu:
             figure(name, ratios(cpu[one], cpu[other]).middle)
     if "AUTH PLAIN" in cpu and octets == 5_000:
-        pairs = zip(cpu["AUTH PLAIN"], cpu["session for each message"], strict=True)
+        pairs = zip(cpu["AUTH PLAIN"], cpu["the client that can AUTH, without"], strict=True)
         figure("AUTH adds", Spread.of([one - other for one, other in pairs]).middle * 1e3)

@@ -40,6 +40,7 @@ def _all_at_5_kb(octets: int) -> list[Row]:
     return [
         ours("1 client", octets, clients=1),
         ours("200 clients", octets, clients=200),
+        ours("the client that can AUTH, without", octets, own=True),
         ours("AUTH PLAIN", octets, user=USER),
         ours("AUTH PLAIN, sessions reused", octets, user=USER, reuses=True),
         ours("STARTTLS and AUTH", octets, user=USER, starttls=True),
@@ -102,9 +103,10 @@ def ours(
     reuses: bool = False,
     user: tuple[str, str] | None = None,
     starttls: bool = False,
+    own: bool = False,
 ) -> Row:
     """A row of our relay."""
-    load = Load(octets, clients or _clients(octets), reuses, user, starttls)
+    load = Load(octets, clients or _clients(octets), reuses, user, starttls, own)
     return Row(f"ses-relay, {name}", of, load)
 
 
