@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from relay import __version__, checks
 from relay.audit.trail import Surroundings, Trail
+from relay.background import call_off
 from relay.console.inbox_pages import InboxPort
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
@@ -297,10 +298,7 @@ class Relay:
         self._dispatch.halt()
         quiet = not was_open or await self._drain_door(self._settings.server.drain_timeout)
         quiet = await self._dispatch.stop(until - time.monotonic()) and quiet
-        for task in filter(None, (self._refreshing, *self._background)):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await call_off(self._refreshing, *self._background)
         if self._workers is not None:
             await self._workers.close()
         self._domains.close()
@@ -412,10 +410,7 @@ class Relay:
         directory = directory_of(self._settings, self.observe, keeps=True, before=before, share=share)
         await self._sharing.begin(directory)
         await asyncio.to_thread(directory.refresh)
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._refreshing
+        await call_off(self._refreshing)
         self.directory = self._walk.directory = directory
         self._refreshing = self._keep_refreshing()
         for source, place in before.sources.items() - directory.sources.items():

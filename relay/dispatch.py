@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from contextlib import suppress
 
+from relay.background import call_off
 from relay.console.readiness import Check
 from relay.courier.attempts import Attempts, Backdoor, Chances
 from relay.courier.choice import Bounds
@@ -107,10 +107,7 @@ class Dispatch:
         """Let attempts end, *seconds* at most, and close the spool; tell whether all ended. Also half started."""
         self.desk = None
         quiet = self._courier is None or await self._courier.stop(seconds)
-        for task in self._background:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await call_off(*self._background)
         if self._spool is not None:
             await self._spool.close()
         return quiet

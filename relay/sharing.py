@@ -3,9 +3,9 @@
 import asyncio
 import secrets
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from relay.background import call_off
 from relay.console.readiness import Check, Readiness
 from relay.identities.ports import Directory
 from relay.identities.ses_answers import Clocks
@@ -67,10 +67,7 @@ class Sharing:
 
     async def close(self) -> None:
         """Leave the others; what this relay held is theirs."""
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        await call_off(self._running)
         if self.engine is not None and self.fleet is not None:
             await self.fleet.close()
             await self.engine.close()

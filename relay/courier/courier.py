@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from relay.background import call_off
 from relay.courier import schedule as schedules
 from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor, Chances, open_batches
 from relay.courier.books import Books
@@ -119,10 +120,7 @@ class Courier:
         Returns:
             Whether all ended. If not, the rest was broken off: SES may have those messages, and the spool says so.
         """
-        self.halt()
-        if self._running is not None:
-            with suppress(asyncio.CancelledError):
-                await self._running
+        await call_off(self._running)
         tasks = [each.task for each in self._under_way.values()]
         if not tasks:
             return True

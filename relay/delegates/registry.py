@@ -4,10 +4,10 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from relay.background import call_off
 from relay.delegates.credentials import PasswordSecret
 from relay.delegates.entries import NOWHERE, Elsewhere, Entry
 from relay.delegates.htpasswd import HtpasswdFile
@@ -254,10 +254,7 @@ class Registry:
     async def _let_be(self) -> None:
         """Stop keeping things fresh."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await call_off(*tasks)
 
 
 def _by_certificate(entries: Sequence[Entry]) -> Mapping[CertificateName, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from relay.background import call_off
 from relay.feedback.happenings import Happening, read_happening
 from relay.feedback.ledger import Heard, Ledger, LedgerProblem
 from relay.feedback.queues import Letter, Queue, QueueReader, Unready
@@ -159,10 +160,7 @@ class Feedback:
     async def _shut(self) -> None:
         task, ledger = self._looking, self._ledger
         self._looking = self._ledger = self._standings = None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await call_off(task)
         if ledger is not None:
             await asyncio.to_thread(ledger.close)
 

@@ -8,11 +8,11 @@ A message waits for it only while there is no key at all.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 import botocore.session
 
+from relay.background import call_off
 from relay.observe.events import Noted, Observer
 from relay.sending.keys import AccessKey, Unusable, checked
 
@@ -52,10 +52,7 @@ class Credentials:
 
     async def close(self) -> None:
         """Stop. A look that runs in its thread ends by itself."""
-        for task in filter(None, (self._keeper, self._look)):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await call_off(self._keeper, self._look)
         self._keeper = self._look = None
 
     @property

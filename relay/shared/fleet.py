@@ -3,10 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Final
 from weakref import WeakSet
 
+from relay.background import call_off
 from relay.sending.keys import Unusable
 from relay.sending.pace.fleet import AskQuota
 from relay.sending.pace.quota import SendQuota
@@ -79,10 +79,7 @@ class RelayFleet:
 
     async def close(self) -> None:
         """Leave."""
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await call_off(*self._tasks)
         self._tasks = []
         self._deafen()
         await self._days.close()

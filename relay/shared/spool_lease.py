@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+from relay.background import call_off
 from relay.shared import spool_scripts as scripts
 from relay.shared.answers import Away
 from relay.shared.engine import Engine, Part, State
@@ -87,10 +88,7 @@ class Lease:
 
     async def end(self) -> None:
         """Give it back: what is still *sending* is for others at once."""
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        await call_off(self._running)
         if self.holder:
             await self._engine.run(scripts.LEAVE, [self._root], [self.holder])
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from relay.background import call_off
 from relay.sending.pace.line import Waiting
 from relay.sending.pace.speed import LEAST, Speed
 from relay.shared.answers import Away
@@ -168,9 +169,7 @@ class LaneSupply:
     async def close(self) -> None:
         """Give back what is not used."""
         if self._asking is not None:
-            self._asking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._asking
+            await call_off(self._asking)
             self._asking = None
             await self._report(is_leaving=True)
 
