@@ -1,4 +1,8 @@
-"""Settings into what each room takes: plain values, nothing started."""
+"""
+Settings into what each room takes: plain values, nothing started.
+
+What only some settings ask for is loaded where they do: a start has none of the rest.
+"""
 
 import hashlib
 import json
@@ -10,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from relay import __version__
@@ -19,26 +24,19 @@ from relay.courier.choice import Bounds
 from relay.courier.notices import Letterhead
 from relay.courier.schedule import Schedule
 from relay.delegates.entries import Elsewhere, Entry
-from relay.delegates.tokens import Issuer
 from relay.dispatch import DispatchOptions
-from relay.dns.recipient_domains import Ask
 from relay.dns.servers import system_servers
 from relay.feedback.feedback import FeedbackOptions
 from relay.feedback.queues import Queue
 from relay.feedback.standing import Tolerance
-from relay.identities.accounts import Access, Accounts, AtOnce
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Owner
-from relay.identities.ses_answers import Clocks
-from relay.identities.ses_directory import Books, SesDirectory
 from relay.identities.several import SeveralDirectories, parts_of
-from relay.identities.snapshot import Snapshot
 from relay.judgement.observing import NEVER, observed_until
 from relay.judgement.rules import Rules
 from relay.observe.events import Observer
 from relay.observe.log import LogOptions
-from relay.owner.policy_texts import PolicyTexts
 from relay.sending.door import SesDoor
 from relay.sending.keys import Unusable
 from relay.sending.pace.fleet import Fleet
@@ -48,6 +46,7 @@ from relay.sending.pace.shares import Share
 from relay.sending.troubles import OWN
 from relay.settings.aws import DEFAULT_SPOOL, QueueSettings
 from relay.settings.model import Settings
+from relay.settings.people import OauthSettings
 from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.tls import server_context
@@ -58,6 +57,18 @@ from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.freshness import Terms
 from relay.words.roles import AssumedRole
 from relay.words.standings import Thresholds
+
+if TYPE_CHECKING:
+    from relay.delegates.tokens import Issuer
+    from relay.dns.recipient_domains import Ask
+    from relay.identities.accounts import Access
+    from relay.identities.ses_answers import Clocks
+    from relay.identities.ses_directory import SesDirectory
+    from relay.identities.snapshot import Snapshot
+    from relay.owner.policy_texts import PolicyTexts
+
+    #: Makes a directory of SES one that is in step with those of other relays.
+    InStep: TypeAlias = Callable[[SesDirectory, Terms, Clocks, str], Directory]
 
 USER_AGENT = f"ses-relay/{__version__}"
 
@@ -106,28 +117,38 @@ def directory_of(
     *,
     keeps: bool = False,
     before: Directory | None = None,
-    share: Callable[[SesDirectory, Terms, Clocks, str], Directory] | None = None,
+    share: "InStep | None" = None,
 ) -> Directory:
     """
     Return the sources of policies; those of sealed owners are not looked for.
 
-    *keeps*: what is read is written where the settings say. *before*: what this directory knows is kept. *share*: makes
-    a directory of SES one that is in step with those of other relays.
+    *keeps*: what is read is written where the settings say. *before*: what this directory knows is kept. *share*: for
+    the one of SES.
     """
-    parts: list[Directory] = [] if (folder := folder_of(settings, observe, keeps=keeps)) is None else [folder]
-    places = places_of(settings)
-    if places:
-        books = Books(keeper_of(settings), snapshot_of(settings)) if keeps else Books(None, snapshot_of(settings))
-        accounts = Accounts(accesses_of(settings), endpoint_url=endpoint_of(settings), pace=AtOnce(), tries=1)
-        clocks = Clocks(time.time, time.monotonic, random.random)
-        owned = [getattr(each, "own", each) for each in parts_of(before)]  # a shared one has one of its own within
-        older = [each for each in owned if isinstance(each, SesDirectory)]
-        terms, kept = terms_of(settings), older[0] if older else None
-        own = SesDirectory(places, accounts, terms, observe, books=books, clocks=clocks, before=kept)
-        parts.append(own if share is None else share(own, terms, clocks, endpoint_of(settings) or "aws"))
+    folder = folder_of(settings, observe, keeps=keeps)
+    parts: list[Directory] = [] if folder is None else [folder]
+    if places_of(settings):
+        parts.append(_directory_of_ses(settings, observe, keeps=keeps, before=before, share=share))
     if not parts:
         return NoDirectory()
     return parts[0] if len(parts) == 1 else SeveralDirectories(parts)
+
+
+def _directory_of_ses(
+    settings: Settings, observe: Observer, *, keeps: bool, before: Directory | None, share: "InStep | None"
+) -> Directory:
+    from relay.identities.accounts import Accounts, AtOnce  # noqa: PLC0415 - for those whose policies are read from SES
+    from relay.identities.ses_answers import Clocks  # noqa: PLC0415 - the same
+    from relay.identities.ses_directory import Books, SesDirectory  # noqa: PLC0415 - the same
+
+    books = Books(keeper_of(settings) if keeps else None, snapshot_of(settings))
+    accounts = Accounts(accesses_of(settings), endpoint_url=endpoint_of(settings), pace=AtOnce(), tries=1)
+    clocks = Clocks(time.time, time.monotonic, random.random)
+    owned = [getattr(each, "own", each) for each in parts_of(before)]  # a shared one has one of its own within
+    older = [each for each in owned if isinstance(each, SesDirectory)]
+    terms, kept = terms_of(settings), older[0] if older else None
+    own = SesDirectory(places_of(settings), accounts, terms, observe, books=books, clocks=clocks, before=kept)
+    return own if share is None else share(own, terms, clocks, endpoint_of(settings) or "aws")
 
 
 def folder_of(settings: Settings, observe: Observer, *, keeps: bool = False) -> FolderDirectory | None:
@@ -155,14 +176,20 @@ def terms_of(settings: Settings) -> Terms:
     return Terms(policies.refresh_interval, policies.max_stale, policies.api_rate)
 
 
-def snapshot_of(settings: Settings) -> Snapshot | None:
+def snapshot_of(settings: Settings) -> "Snapshot | None":
     """Return where what is known of SES is kept over a restart; None where no file is named."""
     path = settings.policies.snapshot
-    return None if path is None else Snapshot(path, settings.ses.endpoint_url or "aws")
+    if path is None:
+        return None
+    from relay.identities.snapshot import Snapshot  # noqa: PLC0415 - for those who name a file
+
+    return Snapshot(path, settings.ses.endpoint_url or "aws")
 
 
-def accesses_of(settings: Settings | None) -> list[Access]:
+def accesses_of(settings: Settings | None) -> "list[Access]":
     """Return how the owners' accounts are reached."""
+    from relay.identities.accounts import Access  # noqa: PLC0415 - for those who ask AWS for policies
+
     owners = () if settings is None else settings.policies.owner
     return [Access(owner.account, owner.role_arn, owner.external_id) for owner in owners]
 
@@ -172,10 +199,13 @@ def endpoint_of(settings: Settings | None) -> str | None:
     return None if settings is None else settings.ses.endpoint_url
 
 
-def keeper_of(settings: Settings) -> PolicyTexts | None:
+def keeper_of(settings: Settings) -> "PolicyTexts | None":
     """Return where policy texts are kept; None where no file for them is named."""
-    path = settings.journal.path
-    return None if path is None else PolicyTexts(path)
+    if settings.journal.path is None:
+        return None
+    from relay.owner.policy_texts import PolicyTexts  # noqa: PLC0415 - for those who name a file
+
+    return PolicyTexts(settings.journal.path)
 
 
 def book_of(settings: Settings) -> AuditBook | None:
@@ -335,7 +365,7 @@ def largest_of(settings: Settings) -> int:
     return min(settings.limits.message_bytes, LARGEST)
 
 
-def domain_lookups_of(settings: Settings) -> Ask | None:
+def domain_lookups_of(settings: Settings) -> "Ask | None":
     """Return what asks the DNS for the domains of recipients; None where nobody wants that."""
     if not settings.dns.check_recipient_domains:
         return None
@@ -414,11 +444,17 @@ def repaired_as(settings: Settings, delegate: Delegate) -> Delegate:
 def elsewhere_of(settings: Settings) -> Elsewhere:
     """Return what proves delegates beside their own entries."""
     delegates = settings.delegates
-    issuers = tuple(
-        Issuer(each.issuer, each.audience, each.jwks_url, each.algorithms, each.claim, each.names, each.ca)
-        for each in delegates.oauth
-    )
+    issuers = _issuers_of(delegates.oauth) if delegates.oauth else ()
     return Elsewhere(delegates.htpasswd, issuers, delegates.secrets_refresh_interval, settings.ses.region)
+
+
+def _issuers_of(oauth: Iterable[OauthSettings]) -> "tuple[Issuer, ...]":
+    from relay.delegates.tokens import Issuer  # noqa: PLC0415 - for those who trust one
+
+    return tuple(
+        Issuer(each.issuer, each.audience, each.jwks_url, each.algorithms, each.claim, each.names, each.ca)
+        for each in oauth
+    )
 
 
 def log_options(settings: Settings) -> LogOptions:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from relay.audit.book import ACTION, CHANGE, AuditBook, Entry
 from relay.identities.aside import aside
@@ -25,11 +25,13 @@ from relay.observe.events import (
 from relay.observe.observers import Ear
 from relay.observe.plain import bounded
 from relay.owner.changes import Change, Ledger, Owner, entry_of, is_loss
-from relay.owner.effects import Effect, effects
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
 from relay.words.values import dataclass
+
+if TYPE_CHECKING:
+    from relay.owner.effects import Effect
 
 #: Notes that are kept: what people did to the relay, and when it ran.
 ACTIONS: Final = frozenset(
@@ -261,8 +263,10 @@ class Trail:
             entries.append((entry_of(change, at, felt, why), change.kinds))
         return entries
 
-    def _effects(self, change: Change, texts: Mapping[str, str], until: float) -> list[Effect] | None:
+    def _effects(self, change: Change, texts: Mapping[str, str], until: float) -> "list[Effect] | None":
         """Ask the judge for each delegate; None where there is no time for all."""
+        from relay.owner.effects import effects  # noqa: PLC0415  the first change loads it, in a thread
+
         before, after = change.states(texts)
         felt: list[Effect] = []
         for delegate in self._around.delegates():

@@ -6,14 +6,16 @@ looked at: it is what later readings are compared with.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
-from relay.owner.effects import Effect
 from relay.policy.answers import PolicyProblem
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
 from relay.words.arns import IdentityArn
 from relay.words.values import dataclass
+
+if TYPE_CHECKING:
+    from relay.owner.effects import Effect
 
 #: Sentences about one delegate in an entry; beyond them only their number is told.
 _MOST_TOLD: Final = 100
@@ -103,7 +105,7 @@ class Change:
         return Identity(self.arn, verified=True, policies=tuple(_policy(*each, texts) for each in policies))
 
 
-def entry_of(change: Change, at: str, effects: Sequence[Effect] | None, why: str = "") -> dict[str, Any]:
+def entry_of(change: Change, at: str, effects: "Sequence[Effect] | None", why: str = "") -> dict[str, Any]:
     """
     Return what is kept and told of a change; JSON-ready.
 
@@ -245,7 +247,7 @@ def _policy(name: str, digest: str, texts: Mapping[str, str]) -> Policy | Unread
     return parse_policy(name, text)
 
 
-def _told(effect: Effect) -> dict[str, Any]:
+def _told(effect: "Effect") -> dict[str, Any]:
     told = effect.to_json()
     return {
         "delegate": told["delegate"],

@@ -9,8 +9,9 @@ import pytest
 
 from relay.judgement.catalog import Catalog, Identity
 from relay.judgement.rules import Rules
+from relay.owner.past import MOST_RECIPIENTS
 from relay.owner.policy_texts import PolicyTexts
-from relay.past_desk import MOST_RECIPIENTS, MOST_WAITING, PastDesk, Present
+from relay.past_desk import MOST_WAITING, PastDesk, Present
 from relay.policy.document import parse_policy
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
