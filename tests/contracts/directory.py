@@ -3,9 +3,9 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
+from relay.background import call_off
 from relay.identities.ports import Directory
 from relay.judgement.catalog import Catalog
 from relay.judgement.verdicts import Verdict
@@ -187,8 +187,6 @@ class DirectoryContract:
                 source.wait(1)
                 source.directory.refresh_soon()
                 await asyncio.sleep(0.005)
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await call_off(running)
 
         assert running.cancelled()

@@ -5,12 +5,13 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from relay.background import call_off
 from relay.courier.attempts import Attempts, Backdoor, Chances
 from relay.courier.choice import Bounds
 from relay.courier.courier import Courier
@@ -225,10 +226,7 @@ async def scene(
     try:
         yield made
     finally:
-        if keeping is not None:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
+        await call_off(keeping)
         await courier.stop(60)
 
 

@@ -4,11 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from relay.background import call_off
 from relay.identities.known import NOT_READ, VERIFIED_SINCE
 from relay.identities.ses_answers import Clocks
 from relay.identities.ses_directory import SesDirectory
@@ -37,9 +38,7 @@ async def running(accounts: FakeAccounts, terms: Terms = FAST) -> AsyncIterator[
     try:
         yield directory
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await call_off(task)
 
 
 async def until(holds: Any, seconds: float = 20.0) -> None:

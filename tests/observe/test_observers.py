@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
 
 import pytest
 
+from relay.background import call_off
 from relay.observe.events import Event, JournalDropped, LoopLagged, MessageReceived
 from relay.observe.log import Level, Log, LogOptions
 from relay.observe.loop_lag import watch_loop_lag
@@ -59,9 +59,7 @@ async def test_the_probe_sees_a_loop_that_is_held_up():
     time.sleep(0.08)  # noqa: ASYNC251  the very thing that is looked for
     await asyncio.sleep(0.05)
 
-    probe.cancel()
-    with suppress(asyncio.CancelledError):
-        await probe
+    await call_off(probe)
     lags = [event.seconds for event in seen if isinstance(event, LoopLagged)]
     assert len(lags) >= 2
     assert min(lags) >= 0

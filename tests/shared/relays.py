@@ -4,9 +4,9 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
+from relay.background import call_off
 from relay.identities.ses_answers import Clocks
 from relay.identities.ses_directory import Books, SesDirectory
 from relay.identities.snapshot import Snapshot
@@ -75,10 +75,7 @@ class Relay:
 
     async def stop(self) -> None:
         """Stop as a relay does."""
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        await call_off(self._running)
 
     async def die(self) -> None:
         """Be gone without a word."""

@@ -4,10 +4,10 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 
 import pytest
 
+from relay.background import call_off
 from relay.observe.events import Event, Noted
 from relay.shared.budgets import SharedBudgets
 from relay.shared.engine import Engine
@@ -46,10 +46,7 @@ class Door:
         return self
 
     async def close(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        await call_off(self._running)
 
     @property
     def count(self) -> int:
