@@ -25,7 +25,6 @@ from relay.dns.recipient_domains import RecipientDomains
 from relay.explain_desk import ExplainDesk
 from relay.explaining import Premises
 from relay.feedback.feedback import Feedback
-from relay.feedback.invalidation import PolicyEvents
 from relay.feedback.senders import Senders
 from relay.identity_desk import IdentityDesk
 from relay.journal.keeping import Journal
@@ -103,6 +102,7 @@ from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.roles import AssumedRole
 
 if TYPE_CHECKING:
+    from relay.feedback.invalidation import PolicyEvents
     from relay.workers.orders import Orders
     from relay.workers.supervisor import Workers
 
@@ -194,7 +194,7 @@ class Relay:
         self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe, fleet=self._sharing.fleet)
         self._feedback = Feedback(feedback_of(settings), self.observe, sender_of=senders.find)
         self._pacer.shares.restraint = self._feedback.restraint
-        self._policy_events = PolicyEvents(lambda: self.directory, self.observe)
+        self._policy_events: PolicyEvents | None = None
         self._reception = Reception(self._walk, self._ses, gates=self._gates, pace=self._pacer)
         self._reception.barred = self._feedback.barred
         door = Backdoor(self._ses, self._gates, self._pacer)
@@ -275,7 +275,7 @@ class Relay:
         await self._open_door()
         self._is_open = True
         self._refreshing = self._keep_refreshing()
-        await self._policy_events.renew(policy_queues_of(self._settings))
+        await self._hear_of_policies()
         self._background = [
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
             asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
@@ -302,7 +302,8 @@ class Relay:
         if self._workers is not None:
             await self._workers.close()
         self._domains.close()
-        await self._policy_events.close()
+        if self._policy_events is not None:
+            await self._policy_events.close()
         await self._feedback.close()
         await self._pacer.close()
         await self._sharing.close()
@@ -389,7 +390,7 @@ class Relay:
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
         await self._feedback.renew(feedback_of(self._settings))
-        await self._policy_events.renew(policy_queues_of(self._settings))
+        await self._hear_of_policies()
         self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
         await self._renew_workers()
@@ -402,6 +403,16 @@ class Relay:
         await self._registry.start()
         told = {"delegates": len(settings.delegate), "needs_restart": ignored, "settings": digest_of(self._settings)}
         self.observe(Noted("warning" if ignored else "info", "relay.reloaded", told))
+
+    async def _hear_of_policies(self) -> None:
+        """Read the queues that tell of changed policies, if there are any."""
+        queues = policy_queues_of(self._settings)
+        if queues and self._policy_events is None:
+            from relay.feedback.invalidation import PolicyEvents  # noqa: PLC0415  the first queue loads it
+
+            self._policy_events = PolicyEvents(lambda: self.directory, self.observe)
+        if self._policy_events is not None:
+            await self._policy_events.renew(queues)
 
     async def _change_directory(self) -> None:
         """Read policies from where the settings now say; what is known already of the same owners stays known."""

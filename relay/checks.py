@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from relay.console.readiness import Check, Readiness
 from relay.delegates.registry import Registry
 from relay.feedback.feedback import Feedback
-from relay.feedback.invalidation import PolicyEvents
 from relay.identities.ports import Directory
 from relay.journal.keeping import Journal
 from relay.judgement.rules import Rules
@@ -19,6 +18,7 @@ from relay.sending.roles import Roles
 from relay.smtp.certificates import CertificateWatch
 
 if TYPE_CHECKING:
+    from relay.feedback.invalidation import PolicyEvents
     from relay.workers.supervisor import Workers
 
 
@@ -57,10 +57,11 @@ def of_workers(workers: "Workers | None", *, is_open: bool) -> Readiness:
     return (Check("workers", ok=workers.serving > 0 or not is_open, why=workers.trouble),)
 
 
-def of_queues(feedback: Feedback, policy_events: PolicyEvents) -> Readiness:
+def of_queues(feedback: Feedback, policy_events: "PolicyEvents | None") -> Readiness:
     """Tell which queues cannot be read, and who is slowed or suspended."""
-    queues = (("feedback", feedback), ("policy-events", policy_events))
-    return tuple(Check(name, ok=True, why="; ".join(queue.troubles())) for name, queue in queues if queue.is_read)
+    readers = (("feedback", feedback), ("policy-events", policy_events))
+    there = [(name, reader) for name, reader in readers if reader is not None and reader.is_read]
+    return tuple(Check(name, ok=True, why="; ".join(reader.troubles())) for name, reader in there)
 
 
 def of_policies(directory: Directory, rules: Rules, now: float) -> Check:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from relay.background import call_off
 from relay.console.readiness import Check, Readiness
 from relay.identities.ports import Directory
-from relay.identities.ses_answers import Clocks
-from relay.identities.ses_directory import SesDirectory
 from relay.identities.several import parts_of
 from relay.observe.events import Observer
 from relay.settings.model import Settings
 from relay.words.freshness import Terms
 
-if TYPE_CHECKING:  # redis is an extra, and takes a moment of every start
+if TYPE_CHECKING:  # redis is an extra, and takes a moment of every start; so do policies at SES
+    from relay.identities.ses_answers import Clocks
+    from relay.identities.ses_directory import SesDirectory
     from relay.shared.budgets import Door
     from relay.shared.fleet import RelayFleet
 
@@ -34,7 +34,7 @@ class Sharing:
         self._observe = observe
         self._running: asyncio.Task[None] | None = None
 
-    def policies(self, own: SesDirectory, terms: Terms, clocks: Clocks, endpoint: str) -> Directory:
+    def policies(self, own: "SesDirectory", terms: Terms, clocks: "Clocks", endpoint: str) -> Directory:
         """Return *own*, in step with the directories of other relays that ask the SES at *endpoint*."""
         if self.engine is None:
             return own

@@ -26,9 +26,7 @@ from relay.courier.schedule import Schedule
 from relay.delegates.entries import Elsewhere, Entry
 from relay.dispatch import DispatchOptions
 from relay.dns.servers import system_servers
-from relay.feedback.feedback import FeedbackOptions
-from relay.feedback.queues import Queue
-from relay.feedback.standing import Tolerance
+from relay.feedback.options import FeedbackOptions
 from relay.identities.folder import FolderDirectory
 from relay.identities.nothing import NoDirectory
 from relay.identities.ports import Directory, Owner
@@ -61,6 +59,7 @@ from relay.words.standings import Thresholds
 if TYPE_CHECKING:
     from relay.delegates.tokens import Issuer
     from relay.dns.recipient_domains import Ask
+    from relay.feedback.queues import Queue
     from relay.identities.accounts import Access
     from relay.identities.ses_answers import Clocks
     from relay.identities.ses_directory import SesDirectory
@@ -282,6 +281,11 @@ def shares_of(settings: Settings) -> dict[str, Share]:
 def feedback_of(settings: Settings) -> FeedbackOptions:
     """Return which queues tell of mail, and what bounces and complaints of each delegate come to."""
     feedback = settings.feedback
+    queues = _queues(feedback.queue_url, feedback.queue, settings)
+    if not queues:
+        return FeedbackOptions()
+    from relay.feedback.standing import Tolerance  # noqa: PLC0415 - for those whose feedback is read
+
     tolerances = {
         each.name: Tolerance(
             bounces=Thresholds(**(feedback.bounce_rate if each.bounce_rate is None else each.bounce_rate)),
@@ -293,18 +297,22 @@ def feedback_of(settings: Settings) -> FeedbackOptions:
         )
         for each in settings.delegate
     }
-    return FeedbackOptions(_queues(feedback.queue_url, feedback.queue, settings), feedback.path, tolerances)
+    return FeedbackOptions(queues, feedback.path, tolerances)
 
 
-def policy_queues_of(settings: Settings) -> tuple[Queue, ...]:
+def policy_queues_of(settings: Settings) -> "tuple[Queue, ...]":
     """Return which queues tell of changed policies."""
     return _queues(settings.policies.events_queue, settings.policies.queue, settings)
 
 
-def _queues(url: str | None, others: Iterable[QueueSettings], settings: Settings) -> tuple[Queue, ...]:
-    first = [] if url is None else [QueueSettings(url=url)]
+def _queues(url: str | None, others: Iterable[QueueSettings], settings: Settings) -> "tuple[Queue, ...]":
+    told = [*([] if url is None else [QueueSettings(url=url)]), *others]
+    if not told:
+        return ()
+    from relay.feedback.queues import Queue  # noqa: PLC0415 - for those who have one
+
     region, sts_url = settings.ses.region or "us-east-1", endpoint_of(settings)
-    return tuple(Queue(each.url, each.role_arn, each.external_id, region, sts_url) for each in (*first, *others))
+    return tuple(Queue(each.url, each.role_arn, each.external_id, region, sts_url) for each in told)
 
 
 def roles_of(settings: Settings) -> list[AssumedRole]:

@@ -1,49 +1,24 @@
 """
 Feedback: SES's events from SQS queues, attributed to delegates, counted, and what that comes to.
 
-Nothing here is on the way of a message but :meth:`Feedback.restraint`, a look into a dictionary.
+Nothing here is on the way of a message but :meth:`Feedback.restraint`.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import field
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from relay.background import call_off
-from relay.feedback.happenings import Happening, read_happening
-from relay.feedback.ledger import Heard, Ledger, LedgerProblem
-from relay.feedback.queues import Letter, Queue, QueueReader, Unready
-from relay.feedback.reports import standing_of, windows_of
-from relay.feedback.standing import Tolerance
-from relay.feedback.standings import Standings, instant
-from relay.feedback.wrappings import Malformed
-from relay.observe.events import Event, FeedbackHeard, Noted, Observer, QueueRead
-from relay.observe.labels import OTHER
+from relay.feedback.options import FeedbackOptions
+from relay.observe.events import Observer
 from relay.sending.ports import NotNow, Restraint
-from relay.words.values import dataclass
 
-PURPOSE: Final = "feedback"
-#: Seconds between two looks at who is suspended, two sums for people to see, and two clearings of the ledger.
-LOOK_SECONDS: Final = 2.0
-SUM_SECONDS: Final = 10.0
-TRIM_SECONDS: Final = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class FeedbackOptions:
-    """``queues``: none, and nothing is read. ``path``: the ledger's. ``tolerances``: of every delegate there is."""
-
-    queues: tuple[Queue, ...] = ()
-    path: Path | None = None
-    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+if TYPE_CHECKING:
+    from relay.feedback.counting import Counting
 
 
 class Feedback:
     """
-    The feedback of one relay.
+    The feedback of one relay; without queues there is none, and nobody is judged by what was long ago.
 
     Args:
         options: As the settings say.
@@ -65,39 +40,35 @@ class Feedback:
         self._observe = observe
         self._clock = clock
         self._sender_of = sender_of
-        self._ledger: Ledger | None = None
-        self._standings: Standings | None = None
-        self._readers: dict[Queue, tuple[QueueReader[list[Event]], asyncio.Task[None]]] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self._windows: dict[str, dict[str, Any]] = {}
-        self._why = ""
+        self._counting: Counting | None = None
 
     async def start(self) -> None:
         """Open the ledger, take up the standings that are there, and begin to read."""
-        await self._open()
-        self._read()
+        if not self.is_read:
+            return
+        from relay.feedback.counting import Counting  # noqa: PLC0415  most relays have no queue and load nothing of it
+
+        self._counting = Counting(self._options, self._observe, clock=self._clock, sender_of=self._sender_of)
+        await self._counting.start()
 
     async def renew(self, options: FeedbackOptions) -> None:
         """Take over other options; queues that stay are read on."""
         before, self._options = self._options, options
         if (options.path, bool(options.queues)) != (before.path, bool(before.queues)):
-            await self._stop_reading(self._readers)
-            await self._shut()
-            await self._open()
-        elif self._standings is not None:
-            self._standings.tolerances = options.tolerances
-            await self._look(options.tolerances)
-        await self._stop_reading([queue for queue in self._readers if queue not in options.queues])
-        self._read()
+            await self.close()
+            await self.start()
+        elif self._counting is not None:
+            await self._counting.renew(options)
 
     async def close(self) -> None:
         """Read no more. What was not deleted from the queue comes again, and is known by then."""
-        await self._stop_reading(self._readers)
-        await self._shut()
+        counting, self._counting = self._counting, None
+        if counting is not None:
+            await counting.close()
 
     def restraint(self, delegate: str) -> Restraint | None:
         """Return what its bounces and complaints cost a delegate now; None for nothing."""
-        return None if self._standings is None else self._standings.restraint(delegate, self._clock())
+        return None if self._counting is None else self._counting.restraint(delegate)
 
     def barred(self, delegate: str) -> NotNow | None:
         """Return what a suspended delegate hears; None for all others."""
@@ -106,9 +77,9 @@ class Feedback:
 
     def all_barred(self) -> dict[str, NotNow]:
         """Return the suspended delegates, each with what it hears."""
-        if self._standings is None:
+        if self._counting is None:
             return {}
-        told = {name: self.barred(name) for name in self._standings.restrained()}
+        told = {name: self.barred(name) for name in self._counting.restrained()}
         return {name: barred for name, barred in told.items() if barred is not None}
 
     @property
@@ -118,8 +89,7 @@ class Feedback:
 
     def troubles(self) -> list[str]:
         """Tell which queues cannot be read, and why, and who is suspended."""
-        away = [f"{queue.name}: {reader.why}" for queue, (reader, _) in self._readers.items() if reader.why]
-        return [*([self._why] if self._why else []), *away, *self._restrained()]
+        return [] if self._counting is None else self._counting.troubles()
 
     def told_of(self, delegate: str) -> dict[str, Any] | None:
         """
@@ -128,144 +98,8 @@ class Feedback:
         ``standing``, ``since``, ``until``, ``why``; and ``windows`` with the counts and rates of 1h, 24h and 7d, as
         they were some seconds ago: asking costs nothing.
         """
-        standings = self._standings
-        if standings is None:
-            return None
-        return {**standing_of(standings.record(delegate)), "windows": self._windows.get(delegate, {})}
+        return None if self._counting is None else self._counting.told_of(delegate)
 
     async def resume(self, delegate: str) -> bool:
         """Forgive *delegate* what its mail did; return whether there is such a delegate, and feedback."""
-        standings = self._standings
-        if standings is None or delegate not in standings.tolerances:
-            return False
-        self._tell(await asyncio.to_thread(standings.resume, [delegate], self._clock()))
-        return True
-
-    async def _open(self) -> None:
-        """Without queues there is no ledger: nobody is judged by what was long ago."""
-        self._why = ""
-        if not self.is_read:
-            return
-        try:
-            self._ledger = await asyncio.to_thread(Ledger, self._options.path)
-            self._standings = await asyncio.to_thread(Standings, self._ledger, self._options.tolerances)
-        except LedgerProblem as problem:
-            self._why = f"counted in memory: {problem}"
-            self._observe(Noted("error", "feedback.ledger", {"why": str(problem), "instead": "counted in memory"}))
-            self._ledger = Ledger(None)
-            self._standings = Standings(self._ledger, self._options.tolerances)
-        self._tell(self._standings.at_start())
-        self._looking = asyncio.create_task(self._keep_looking(), name="standings")
-
-    async def _shut(self) -> None:
-        task, ledger = self._looking, self._ledger
-        self._looking = self._ledger = self._standings = None
-        await call_off(task)
-        if ledger is not None:
-            await asyncio.to_thread(ledger.close)
-
-    def _read(self) -> None:
-        for queue in self._options.queues:
-            if queue not in self._readers:
-                reader = QueueReader(
-                    queue, PURPOSE, take=self._take, told=self._tell, ready=self._check, observe=self._observe
-                )
-                self._readers[queue] = reader, asyncio.create_task(reader.run(), name=f"queue {queue.name}")
-
-    async def _stop_reading(self, queues: Sequence[Queue] | Mapping[Queue, object]) -> None:
-        tasks = [self._readers.pop(queue)[1] for queue in tuple(queues)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _check(self) -> None:
-        """Leave events in the queue while they could not be counted."""
-        try:
-            self._there().check()
-        except LedgerProblem as problem:
-            raise Unready(str(problem)) from None
-
-    def _there(self) -> Ledger:
-        if self._ledger is None:
-            raise Unready("the ledger is closed")
-        return self._ledger
-
-    def _take(self, letters: Sequence[Letter]) -> list[Event]:
-        """Read and count; what comes of it is told in the event loop."""
-        told: list[Event] = []
-        heard = list(self._heard(letters, told))
-        now = self._clock()
-        try:
-            news = self._there().count(heard, now)
-            standings = self._standings
-            touched = {each.delegate for each, number in zip(heard, news, strict=True) if number}
-            changed = standings.look(touched, now) if standings is not None and touched else []
-        except LedgerProblem as problem:
-            raise Unready(str(problem)) from None
-        for each, number in zip(heard, news, strict=True):
-            told.append(QueueRead(PURPOSE, "taken" if number else "known"))
-            if number:
-                told.append(FeedbackHeard(each.delegate, each.happening.kind, number, _record(each.happening)))
-        return [*told, *changed]
-
-    def _heard(self, letters: Sequence[Letter], told: list[Event]) -> Iterator[Heard]:
-        for letter in letters:
-            try:
-                happening = read_happening(letter.body)
-            except Malformed as problem:
-                told.append(QueueRead(PURPOSE, "malformed"))
-                told.append(Noted("warning", "feedback.malformed", {"message": letter.id, "why": str(problem)}))
-            else:
-                if happening is None:
-                    told.append(QueueRead(PURPOSE, "ignored"))
-                else:
-                    yield Heard(self._whose(happening), happening)
-
-    def _whose(self, happening: Happening) -> str:
-        """The delegate that our own tag names, or that sent the message as far as we remember."""
-        named = happening.delegate or self._sender_of(happening.ses_id)
-        return named if named is not None and named in self._options.tolerances else OTHER
-
-    def _tell(self, told: Sequence[Event]) -> None:
-        for event in told:
-            self._observe(event)
-
-    async def _keep_looking(self) -> None:
-        trimmed, summed = self._clock(), 0.0
-        while True:
-            now = self._clock()
-            await self._look(())
-            with suppress(LedgerProblem):  # the next look, or the next event, meets it again and tells
-                if now - summed >= SUM_SECONDS:
-                    summed, self._windows = now, await asyncio.to_thread(windows_of, self._there(), now)
-                if now - trimmed >= TRIM_SECONDS:
-                    trimmed = now
-                    await asyncio.to_thread(self._there().trim, now)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _look(self, delegates: Sequence[str] | Mapping[str, object]) -> None:
-        """End suspensions, and take the words that operators left."""
-        standings, now = self._standings, self._clock()
-        if standings is None:
-            return
-        with suppress(LedgerProblem):  # the next look, or the next event, meets it again and tells
-            resumed = await asyncio.to_thread(self._there().take_resumed)
-            self._tell(await asyncio.to_thread(standings.resume, resumed, now))
-            self._tell(await asyncio.to_thread(standings.look, delegates, now))
-
-    def _restrained(self) -> Iterator[str]:
-        for name in self._options.tolerances:
-            restraint = self.restraint(name)
-            if restraint is not None and restraint.barred is not None:
-                yield restraint.barred.reply.text
-            elif restraint is not None:
-                yield f"Delegate {name} is slowed: {restraint.why}"
-
-
-def _record(happening: Happening) -> dict[str, Any]:
-    return {
-        "ses_id": happening.ses_id,
-        "at": instant(happening.at),
-        "recipients": list(happening.recipients),
-        **happening.said,
-    }
+        return self._counting is not None and await self._counting.resume(delegate)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from relay.feedback import feedback as room
-from relay.feedback.feedback import Feedback, FeedbackOptions
+from relay.feedback import counting as room
+from relay.feedback.feedback import Feedback
 from relay.feedback.ledger import Ledger, LedgerProblem
+from relay.feedback.options import FeedbackOptions
 from relay.feedback.queues import Letter, Queue
 from relay.feedback.standing import Tolerance
 from relay.observe.events import FeedbackHeard, Noted, QueueRead, StandingChanged
@@ -118,7 +119,7 @@ async def test_a_thousand_malformed_events_are_taken_at_once(sqs, run, seen):
     """SQS of tests is too slow to carry so many; they are read as if it had."""
     feedback = await run(sqs)
     bodies = [body[: number % 300] for number, body in enumerate(told(*["Complaint"] * 1000))]
-    events = feedback._take([Letter(str(number), body, "") for number, body in enumerate(bodies)])
+    events = feedback._counting._take([Letter(str(number), body, "") for number, body in enumerate(bodies)])
 
     assert len([each for each in events if isinstance(each, QueueRead) and each.result == "malformed"]) == 1000
     assert len(malformed(Seen(events))) == 1000
