@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from relay.judgement.verdicts import Mode, Role, Verdict
+from relay.words.values import dataclass
 
 OTHER: Final = "other"
 NOBODY: Final = "-"
@@ -106,6 +107,23 @@ def among(words: Iterable[str]) -> Callable[[str], str]:
     return lambda word: word if word in known else OTHER
 
 
+class DelegateNames:
+    """The label ``delegate``: a name of the configuration, which may get more, ``-`` for none, or ``other``."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._known = {NOBODY, *names}
+
+    def admit(self, names: Iterable[str]) -> list[str]:
+        """Let *names* through from now on; return those that are new."""
+        new = [name for name in names if name not in self._known]
+        self._known.update(new)
+        return new
+
+    def label(self, name: str) -> str:
+        """Return *name* or ``other``."""
+        return name if name in self._known else OTHER
+
+
 class FirstNames:
     """
     Names of the configuration that this room does not know beforehand: the first *most* of them, then ``other``.
@@ -167,3 +185,14 @@ class IdentityNames:
         wanted = [name for name in identities if name in named] + [name for name in identities if name not in named]
         shown = set(wanted[: self._most])
         return ((name, name if name in shown else OTHER) for name in identities)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What several metrics read names by; the first names of accounts and regions are the same to all."""
+
+    delegates: DelegateNames
+    listener: Callable[[str], str]
+    identities: IdentityNames
+    accounts: FirstNames
+    regions: FirstNames

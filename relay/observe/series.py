@@ -1,0 +1,71 @@
+"""The metrics of the table, made in one registry."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
+
+from relay.observe.labels import Children
+from relay.observe.table import ROWS, Row
+
+#: Every metric by name.
+ROW: Final[dict[str, Row]] = {row.name: row for row in ROWS}
+
+
+class Series:
+    """Makes metrics by the names of the table; each is on the page of ``registry`` from then on."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+
+    def counter(self, name: str) -> Counter:
+        """Make a counter."""
+        return Counter(name, ROW[name].help, ROW[name].labels, registry=self.registry)
+
+    def counters(self, name: str, first: Iterable[tuple[str, ...]] = ()) -> Children[Counter]:
+        """Make a counter with labels; *first* are shown before they count: rate() sees no first appearance."""
+        children = Children(self.counter(name).labels)
+        for values in first:
+            children[values].inc(0)
+        return children
+
+    def gauge(self, name: str) -> Gauge:
+        """Make a gauge."""
+        return Gauge(name, ROW[name].help, ROW[name].labels, registry=self.registry)
+
+    def gauges(self, name: str) -> Children[Gauge]:
+        """Make a gauge with labels."""
+        return Children(self.gauge(name).labels)
+
+    def places(self, name: str) -> "Places":
+        """Make a gauge of places that may be forgotten."""
+        return Places(self.gauge(name))
+
+    def histogram(self, name: str) -> Histogram:
+        """Make a histogram."""
+        row = ROW[name]
+        return Histogram(name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
+
+    def show(self, *collectors: Collector) -> None:
+        """Show what is worked out at the scrape, too."""
+        for each in collectors:
+            self.registry.register(each)
+
+
+class Places(Children[Gauge]):
+    """The children of a gauge by account and region; a place that is no more leaves the page."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        super().__init__(gauge.labels)
+        self._gauge = gauge
+
+    def forget(self, *place: str) -> None:
+        """Show *place* no more."""
+        if self.pop(place, None) is not None:
+            self._gauge.remove(*place)
+
+
+def exemplar_of(decision: str) -> dict[str, str] | None:
+    """Return the labels that lead from an observation to its decision."""
+    return {"decision": decision} if decision else None
