@@ -9,10 +9,10 @@ from relay.mail.profile import ONCE_ONLY, X_SES, Profile
 from relay.words.values import dataclass
 
 # A name is printable ASCII without colon, up against the colon; a fold begins with a blank and holds something else
-# (RFC 5322 section 2.2, without its obsolete forms). Possessive: a hostile header is read once.
-_NAME, _VALUE = rb"[!-9;-~]++", rb"[^\r]*+(?:\r\n[ \t]++(?!\r)[^\r]*+)*+"
+# (RFC 5322 section 2.2, without its obsolete forms). Possessive and atomic: a hostile header is read once.
+_NAME, _VALUE = rb"[!-9;-~]++", rb"[^\r]*+(?>(?:\r\n[ \t]++(?!\r)[^\r]*+)*)"
 _FIELDS = re.compile(rb"((" + _NAME + rb"):(" + _VALUE + rb")\r\n)")
-_HEAD = re.compile(rb"(?:" + _NAME + rb":" + _VALUE + rb"\r\n)*+")
+_HEAD = re.compile(rb"(?>(?:" + _NAME + rb":" + _VALUE + rb"\r\n)*)")
 _CIRCLE: Final = "it goes round in circles; see which mail servers send to each other"
 _NAME_THEN_BLANK = re.compile(rb"([!-9;-~]+)[ \t]+:")
 

@@ -15,10 +15,10 @@ from relay.words.values import dataclass
 # RFC 5322 section 3.4 without CFWS comments, groups, routes and lists. A dot inside an unquoted word is its obs-phrase:
 # "J. Public" is everywhere, and parsers read it alike (but "J.<" makes one fail). Possessive, and words are set apart
 # by blanks: read once.
-_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_QUOTED = r'"(?>(?:[^"\\]|\\.)*)"'
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*+"
 _WORD = f"(?:{_QUOTED}|{_ATOM})"
-_NAMED = re.compile(rf"(?P<phrase>(?:{_WORD}(?:[ \t]++{_WORD})*+)?)[ \t]*+(?<!\.)<(?P<address>[^<>]*)>")
+_NAMED = re.compile(rf"(?P<phrase>(?:{_WORD}(?>(?:[ \t]++{_WORD})*))?)[ \t]*+(?<!\.)<(?P<address>[^<>]*)>")
 _WORDS = re.compile(rf"({_QUOTED})|{_ATOM}|[ \t]+")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 

@@ -8,10 +8,10 @@ from relay.mail.fields import unfolded
 from relay.mail.problems import Broken, broken_bound, broken_form
 from relay.mail.profile import Profile
 
-_PARAMETER = re.compile(rb'(?i);\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]+))')
+_PARAMETER = re.compile(rb'(?i);\s*boundary\s*=\s*(?:"((?>(?:[^"\\]|\\.)*))"|([^\s;"]+))')
 _QUOTED_PAIR = re.compile(rb"\\(.)")
 _COMMENT = re.compile(rb"\([^()]*+\)")
-_CONTENT_TYPE = re.compile(rb"\r\ncontent-type[ \t]*+:([^\r]*+(?:\r\n[ \t][^\r]*+)*+)")
+_CONTENT_TYPE = re.compile(rb"\r\ncontent-type[ \t]*+:([^\r]*+(?>(?:\r\n[ \t][^\r]*+)*))")
 
 #: A part's own header is looked at so far, in octets; it may say so often what it is.
 _PART_HEADER, _TYPES = 16384, 8

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 _TOKEN = re.compile(
-    r'(?P<quoted>"(?:[^"\\]|\\.)*+")|(?P<address><[^<>"]*>)|(?P<blank>[ \t]+)|(?P<mark>[,;:])'
+    r'(?P<quoted>"(?>(?:[^"\\]|\\.)*)")|(?P<address><[^<>"]*>)|(?P<blank>[ \t]+)|(?P<mark>[,;:])'
     r'|(?P<atom>[^ \t"<>,;:()\\\[\]]+)'
 )
 _QUOTED_PAIR = re.compile(r"\\(.)")

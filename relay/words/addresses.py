@@ -10,7 +10,7 @@ LONGEST_DOMAIN: Final = 253
 LONGEST_ADDRESS: Final = 254
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_LOCAL_AT: Final = r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+)@"
+_LOCAL_AT: Final = r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?>(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*))@"
 _ADDRESS = re.compile(rf"{_LOCAL_AT}((?:{_LABEL}\.)+(?![0-9]+$){_LABEL})", re.ASCII)
 _ON_A_HOST = re.compile(rf"{_LOCAL_AT}((?![0-9]+$){_LABEL})", re.ASCII)
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)

@@ -10,9 +10,9 @@ from typing import Final, TypeAlias
 from relay.policy.strict_json import step
 from relay.words.values import dataclass
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_TOKEN: Final = re.compile(r'"(?>(?:[^"\\]|\\.)*)"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _STEP: Final = re.compile(
-    r'\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>[0-9]+)\]|\[(?P<key>"(?:[^"\\]|\\.)*+")\]', re.DOTALL
+    r'\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>[0-9]+)\]|\[(?P<key>"(?>(?:[^"\\]|\\.)*)")\]', re.DOTALL
 )
 
 #: From and to which character of the text, counted from 0; the end is behind the last one.

@@ -10,7 +10,7 @@ from relay.policy.lint.wording import quoted
 LONGEST_POLICY: Final = 4096
 POLICY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_BLANKS: Final = re.compile(r'("(?:[^"\\]|\\.)*+"?)|\s+', re.DOTALL)
+_BLANKS: Final = re.compile(r'("(?>(?:[^"\\]|\\.)*)"?)|\s+', re.DOTALL)
 _TYPOGRAPHIC: Final = tuple("\u201c\u201d\u201e\u2018\u2019")
 _BEFORE_A_CLOSE: Final = re.compile(r",\s*\Z")
 
