@@ -17,13 +17,15 @@ def environ_of(tree: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(tree)}
 
 
-def prove(tree: Path) -> None:
-    """Exit unless a Python that is started as relays are imports the relay of *tree*."""
+def prove(tree: Path) -> Path:
+    """Return what a Python that is started as relays are imports as the relay; exit unless that is of *tree*."""
     asking = [sys.executable, "-c", "import relay; print(relay.__file__)"]
     environ = {**os.environ, **environ_of(tree)}
-    found = subprocess.run(asking, cwd="/", env=environ, capture_output=True, text=True, check=True).stdout.strip()
-    if not Path(found).resolve().is_relative_to(tree.resolve()):
+    said = subprocess.run(asking, cwd="/", env=environ, capture_output=True, text=True, check=True).stdout
+    found = Path(said.strip()).resolve()
+    if not found.is_relative_to(tree.resolve()):
         raise SystemExit(f"bench: {tree} was to be measured, but {found} would be")
+    return found
 
 
 def revision(tree: Path) -> str:

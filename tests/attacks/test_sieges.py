@@ -359,6 +359,7 @@ async def test_the_patient(siege: Siege, figures: Figures):
 async def test_five_hundred_who_are_slow(siege: Siege, figures: Figures):
     """Each holds a connection by an octet now and then; mail goes through."""
     clients = [await siege.field.connected() for _ in range(500)]
+    await until(lambda: siege.sessions() >= len(clients), 15)
     async with siege.watched("500 slow clients", figures):
         for octet in b"EHLO slow.test":
             for client in clients:

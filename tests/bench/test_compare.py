@@ -72,6 +72,10 @@ def test_a_tree_whose_relay_would_not_be_the_one_that_runs_is_not_measured(tmp_p
 
 
 def test_a_tree_is_measured_wherever_the_bench_is_started(tree, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
+    """Also where another relay lies."""
+    other = tmp_path / "other" / "relay"
+    other.mkdir(parents=True)
+    (other / "__init__.py").touch()
+    monkeypatch.chdir(other.parent)
 
-    prove(tree)
+    assert prove(tree) == tree / "relay" / "__init__.py"

@@ -141,7 +141,7 @@ def test_cases_are_cases(block):
 
 @pytest.mark.parametrize("block", blocks("python"), ids=by_place)
 def test_python_compiles(block):
-    ast.parse(block.text)
+    assert ast.parse(block.text).body
 
 
 def test_the_sample_policies_are_those_of_the_demo():

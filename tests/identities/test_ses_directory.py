@@ -441,6 +441,8 @@ async def test_a_fault_of_ours_ends_one_turn_and_no_more(monkeypatch):
     async with running(accounts) as directory:
         await until(lambda: judge(directory.catalog, now=time.time()).permit is not None)
 
+    assert list(broken) == []  # it was met
+
 
 # --- several sources --------------------------------------------------------------------------------------------------
 

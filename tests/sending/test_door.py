@@ -125,7 +125,11 @@ async def test_connections_nobody_needs_are_closed(open_door, ses, monkeypatch):
     monkeypatch.setattr(wire, "IDLE_SECONDS", 0.05)
     async with open_door(ses.url) as door, asyncio.timeout(5):
         await door.send(MAIL, "us-east-1")
-        await ses.connections[0].writer.wait_closed()
+        [connection] = ses.connections
+        assert not connection.reader.at_eof()
+        await connection.writer.wait_closed()
+
+    assert connection.reader.at_eof()  # it was our side that closed it
 
 
 async def test_no_header_can_hold_another(open_door, ses):
@@ -383,3 +387,4 @@ async def test_closing_twice_leaves_no_connection_open(ses, open_door):
     async with asyncio.timeout(2):
         with contextlib.suppress(ConnectionError):
             await connection.writer.wait_closed()
+    assert connection.reader.at_eof()  # it was our side that closed it

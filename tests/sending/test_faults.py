@@ -604,5 +604,6 @@ def test_a_call_that_is_cancelled_within_its_answer_leaves_no_connection(play):
             await asyncio.wait([call])
             async with asyncio.timeout(2):
                 await closed.wait()
+            assert call.cancelled()
 
     play(test)

@@ -73,9 +73,10 @@ def test_outcomes_sum_to_messages_received(evening: Evening) -> None:
 
 def test_every_line_is_a_record_of_the_schema(evening: Evening) -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
-    for line in evening.lines:
-        record = {name: value for name, value in line.items() if name not in ("level", "event")}
-        validator.validate(record)
+    records = [
+        {name: value for name, value in line.items() if name not in ("level", "event")} for line in evening.lines
+    ]
+    assert [error.message for record in records for error in validator.iter_errors(record)] == []
 
 
 def test_every_reply_is_in_its_record_and_every_decision_names_it(evening: Evening) -> None:

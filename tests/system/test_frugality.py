@@ -36,14 +36,19 @@ def test_memory_is_given_back_after_a_burst() -> None:
     assert after("frugal") < 40_000
 
 
-def test_where_there_is_no_glibc_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(_: object) -> None:
+def test_where_there_is_no_glibc_the_interpreter_is_frugal_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def nowhere(library: object) -> None:
+        asked.append(library)
         raise OSError("no such library")
 
     monkeypatch.setattr(ctypes, "CDLL", nowhere)
-    monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: None)
+    monkeypatch.setattr(sys, "setswitchinterval", asked.append)
 
     frugality.be_frugal()
+
+    assert asked == [0.001, None]
 
 
 def test_what_there_is_at_the_start_is_looked_at_no_more() -> None:
