@@ -10,13 +10,13 @@ unavailable, and nobody else.
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from relay.delegates.credentials import cost_of
 from relay.observe.events import Noted, Observer
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 
 PREVIOUS_SECONDS: Final = 86400.0
 _AGAIN_SECONDS: Final = 10.0

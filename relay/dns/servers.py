@@ -1,9 +1,10 @@
 """DNS servers: where they are, read from settings and from what the system says."""
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
+
+from relay.words.values import dataclass
 
 PORT: Final = 53
 SYSTEM: Final = Path("/etc/resolv.conf")

@@ -1,8 +1,9 @@
 """How often SES may be asked, in one account and region: a budget that shrinks while SES throttles. Pure."""
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from relay.words.values import dataclass
 
 #: Calls that may be made one soon after the other, when none were made for a while.
 BURST: Final = 3.0

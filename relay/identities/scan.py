@@ -7,7 +7,7 @@ identity, the owner or the whole, as far up as it reaches and no further.
 
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from relay.identities.files import PolicyFiles, Read, unreadable
@@ -16,6 +16,7 @@ from relay.identities.ports import Owner
 from relay.judgement.catalog import Catalog, Identity, OwnedIdentities
 from relay.policy.document import UnreadablePolicy
 from relay.words.arns import IdentityArn
+from relay.words.values import dataclass
 
 Place = tuple[int, int, int]
 

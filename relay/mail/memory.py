@@ -6,11 +6,11 @@ others, be it by one octet, there is no memory.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from relay.mail.profile import Profile
 from relay.mail.reading import Head
+from relay.words.values import dataclass
 
 #: Octets of messages that are remembered, and of one; the oldest are forgotten first.
 MOST_OCTETS: Final = 4 << 20

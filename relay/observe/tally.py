@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from relay.observe.events import AuthTried, Event, MessageEnded
 from relay.words.endings import Outcome
+from relay.words.values import dataclass
 
 
 @dataclass(slots=True)

@@ -1,7 +1,6 @@
 """The types of values: what each key accepts, and the sentence when it does not."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -16,6 +15,7 @@ from relay.words.addresses import Address, AddressProblem, parse_address
 from relay.words.arns import ArnProblem, check_arn_text, parse_identity_arn
 from relay.words.certificates import read_certificate_name
 from relay.words.hashes import MOST_PASSWORDS, is_argon2
+from relay.words.values import dataclass
 
 ClientNetwork: TypeAlias = IPv4Network | IPv6Network
 

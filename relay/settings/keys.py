@@ -38,7 +38,7 @@ class Section(BaseModel):
         frozen=True,
         hide_input_in_errors=True,
         validate_default=True,
-        defer_build=True,  # one validator for all tables, when it is first asked for, and not one more for each of them
+        defer_build=True,  # one validator is for all tables, and not one more for each of them
     )
 
 

@@ -1,5 +1,7 @@
 """All settings: the tables of relay.toml, in the order in which one reads them."""
 
+from pydantic import ConfigDict
+
 from relay.settings.aws import (
     AuthorizationSettings,
     DeliverySettings,
@@ -24,6 +26,8 @@ class Settings(Section):
     Durations are float seconds, sizes int octets, rates float a second; secrets are ``SecretStr``; paths are absolute.
     ``delegate`` holds those of ``delegates.file`` too. Made by :func:`relay.settings.reading.read_settings`.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     server: ServerSettings = option("The relay as a whole.", default={})
     listener: tuple[ListenerSettings, ...] = option("Where clients connect.", default=[{}])

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from relay.observe.events import Observer
@@ -12,6 +12,7 @@ from relay.smtp.budgets import Crowd, Guesses, Ledger, Prefix
 from relay.smtp.limits import Limits
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.regulars import Regulars
+from relay.words.values import dataclass
 
 
 class Visitor(Protocol):

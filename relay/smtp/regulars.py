@@ -14,11 +14,12 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.smtp.budgets import Prefix
 from relay.smtp.gossip import Gossip, Guess, Tried, parted
+from relay.words.values import dataclass
 
 _DAY: Final = 86400.0
 #: Names remembered, each with the address it came from; who has not come for longest is forgotten first.

@@ -1,14 +1,16 @@
 """
-Values: what ``dataclasses.dataclass(frozen=True, slots=True)`` makes, made in a tenth of the time.
+Values: what ``dataclasses.dataclass(slots=True)`` makes, frozen or not, made in a tenth of the time.
 
 The relay has hundreds of them, and each start makes them anew. The standard library writes, compiles and runs the text
-of up to eight methods for each of them: half of what our own modules cost to load. Here only ``__init__`` is written
+of up to twelve methods for each of them: half of what our own modules cost to load. Here only ``__init__`` is written
 out, as it runs at each message (and in two thirds of the time), once for all values of one shape; the rest is shared.
+What is shared is a little slower: keys of dictionaries that mail looks into are the standard library's.
 """
 
 import dataclasses
-from collections.abc import Callable
-from functools import cache
+import operator
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,58 +19,71 @@ if TYPE_CHECKING:  # to a type checker and to a reader they are the same
     from dataclasses import dataclass as dataclass  # noqa: PLC0414  the name is handed on
 else:
 
-    def dataclass(*, frozen: bool = False, slots: bool = False, **others: Any) -> Callable[[type], type]:
-        """Return a decorator as the standard library's is; its own for all but plain values."""
-        if frozen and slots and not others:
-            return _value
-        return dataclasses.dataclass(frozen=frozen, slots=slots, **others)
+    def dataclass(**wanted: bool) -> Callable[[type], type]:
+        """Return a decorator as the standard library's is; its own for what is asked for rarely."""
+        if wanted.get("slots") and wanted.keys() <= _KNOWN:
+            return partial(
+                _value,
+                is_frozen=wanted.get("frozen", False),
+                is_ordered=wanted.get("order", False),
+                is_written=wanted.get("repr", True),
+            )
+        return dataclasses.dataclass(**wanted)
 
 
 T = TypeVar("T")
 
 _MISSING: Final = dataclasses.MISSING
+_KNOWN: Final = frozenset({"frozen", "order", "repr", "slots"})
 
 
-def _value(cls: type[T]) -> type[T]:
+def _value(cls: type[T], *, is_frozen: bool, is_ordered: bool, is_written: bool) -> type[T]:
     made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     fields = dataclasses.fields(made)  # type: ignore[arg-type]  # it has just become a data class
-    equal, hashed = _comparing([each.name for each in fields if each.compare])
+    content = _content_of([each.name for each in fields if each.compare])
+    methods: dict[str, Any] = {"__init__": _initialiser(made, fields, is_frozen=is_frozen), "__eq__": _equal(content)}
     own = vars(made)
     if own.get("__hash__") is None:
-        made.__hash__ = hashed  # type: ignore[method-assign,assignment]
-    methods = {
-        "__init__": _initialiser(made, fields),
-        "__repr__": _written,
-        "__eq__": equal,
-        "__setattr__": _refuse_to_set,
-        "__delattr__": _refuse_to_delete,
-        "__getstate__": _state,
-        "__setstate__": _set_state,
-    }
+        made.__hash__ = _hash(content) if is_frozen else None  # type: ignore[method-assign,assignment]
+    if is_frozen:
+        methods |= _FROZEN
+    if is_written:
+        methods["__repr__"] = _written
+    if is_ordered:
+        methods |= {name: _compared(content, compare) for name, compare in _COMPARISONS.items()}
     for name, method in methods.items():
         if name not in own:
             setattr(made, name, method)
     return made
 
 
-def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> Callable[..., None]:
+def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...], *, is_frozen: bool) -> Callable[..., None]:
     """Make ``__init__``: what is in it is all that runs when a value is made."""
     given = sorted((each for each in fields if each.init), key=attrgetter("kw_only"))
     others = [each for each in fields if not each.init and _is_optional(each)]
     found: dict[str, Any] = {"missing": _MISSING}
+    attributes: dict[str, str] = {}
     steps = []
     for at, each in enumerate([*given, *others]):
-        found[f"set{at}"] = getattr(cls, each.name).__set__  # of the slot: quicker than object.__setattr__
+        value = _value_of(each, at)
+        if is_frozen:
+            found[f"set{at}"] = getattr(cls, each.name).__set__  # of the slot: quicker than object.__setattr__
+            steps.append(f"set{at}(self, {value})")
+        else:
+            attributes[f"a{at}"] = each.name
+            steps.append(f"self.a{at} = {value}")
         if each.default_factory is not _MISSING:
             found[f"new{at}"] = each.default_factory
         elif not each.init:
             found[f"new{at}"] = each.default
-        steps.append(f"set{at}(self, {_value_of(each, at)})")
     if hasattr(cls, "__post_init__"):
         steps.append("self.__post_init__()")
     by_place = sum(not each.kw_only for each in given)
     code = _compiled(_parameters(by_place, len(given)), "; ".join(steps or ["pass"]))
-    code = code.replace(co_varnames=("self", *(each.name for each in given)))
+    code = code.replace(
+        co_varnames=("self", *(each.name for each in given)),
+        co_names=tuple(attributes.get(name, name) for name in code.co_names),
+    )
     made = FunctionType(code, found, "__init__", _defaults(given[:by_place]))
     made.__kwdefaults__ = {each.name: each.default for each in given[by_place:] if _is_optional(each)}
     made.__qualname__, made.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
@@ -114,22 +129,30 @@ def _compiled(parameters: str, body: str) -> CodeType:
     return code
 
 
-def _comparing(names: list[str]) -> tuple[Callable[[Any, Any], Any], Callable[[Any], int]]:
-    """Return ``__eq__`` and ``__hash__`` over these fields."""
-    content: Callable[[Any], Any] = attrgetter(*names) if len(names) > 1 else _content_of(names)
+def _content_of(names: list[str]) -> Callable[[Any], Any]:
+    """Return what takes the fields out that are compared; ``attrgetter`` of one takes the field itself."""
+    return attrgetter(*names) if len(names) > 1 else lambda each: tuple(getattr(each, name) for name in names)
 
-    def __eq__(self: Any, other: Any) -> Any:  # noqa: N807  they become methods
+
+def _equal(content: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    def __eq__(self: Any, other: Any) -> Any:  # noqa: N807  it becomes a method
         return content(self) == content(other) if other.__class__ is self.__class__ else NotImplemented
 
+    return __eq__
+
+
+def _hash(content: Callable[[Any], Any]) -> Callable[[Any], int]:
     def __hash__(self: Any) -> int:  # noqa: N807  the same
         return hash(content(self))
 
-    return __eq__, __hash__
+    return __hash__
 
 
-def _content_of(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return the tuple of one field, or of none: ``attrgetter`` returns the field itself."""
-    return lambda each: tuple(getattr(each, name) for name in names)
+def _compared(content: Callable[[Any], Any], compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compared(self: Any, other: Any) -> Any:
+        return compare(content(self), content(other)) if other.__class__ is self.__class__ else NotImplemented
+
+    return compared
 
 
 def _written(self: Any) -> str:
@@ -152,3 +175,12 @@ def _state(self: Any) -> list[Any]:
 def _set_state(self: Any, state: list[Any]) -> None:
     for each, value in zip(dataclasses.fields(self), state, strict=True):
         object.__setattr__(self, each.name, value)
+
+
+_FROZEN: Final[Mapping[str, Any]] = {
+    "__setattr__": _refuse_to_set,
+    "__delattr__": _refuse_to_delete,
+    "__getstate__": _state,
+    "__setstate__": _set_state,
+}
+_COMPARISONS: Final = {"__lt__": operator.lt, "__le__": operator.le, "__gt__": operator.gt, "__ge__": operator.ge}

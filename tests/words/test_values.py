@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import operator
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, field, fields, replace
@@ -60,7 +61,37 @@ def made_by(dataclass: Callable[..., Any]) -> dict[str, Any]:
         def __hash__(self) -> int:
             return hash(self.name.lower())
 
-    return {each.__name__: each for each in (Nothing, Single, Plain, Longer, Own)}
+    @dataclass(frozen=True, slots=True, order=True)
+    class Rank:
+        """Has an order."""
+
+        place: int
+        name: str = ""
+        aside: int = field(default=0, compare=False)
+
+    @dataclass(frozen=True, slots=True, repr=False)
+    class Silent:
+        """Says nothing of what it holds."""
+
+        secret: str
+
+        def __repr__(self) -> str:
+            return "silent"
+
+    @dataclass(slots=True)
+    class Count:
+        """Changes."""
+
+        name: str
+        so_far: int = 0
+        seen: list[int] = field(default_factory=list, kw_only=True)
+        total: int = field(init=False)
+        twice: list[int] = field(init=False, default_factory=list)
+
+        def __post_init__(self) -> None:
+            self.total = self.so_far
+
+    return {each.__name__: each for each in (Nothing, Single, Plain, Longer, Own, Rank, Silent, Count)}
 
 
 OURS, THEIRS = made_by(values.dataclass), made_by(dataclasses.dataclass)
@@ -73,6 +104,11 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("Longer", (1,), {}),
     ("Longer", (1, "b", [3], "h", 5), {"named": b"n"}),
     ("Own", ("Name",), {}),
+    ("Rank", (1,), {}),
+    ("Silent", ("x",), {}),
+    ("Count", ("x",), {}),
+    ("Count", ("x", 2), {"seen": [3]}),
+    ("Count", ("x", 2, [3]), {}),
     ("Plain", (), {}),
     ("Plain", (1, "b", [3], "h", 5, 6), {}),
     ("Plain", (1,), {"unknown": 1}),
@@ -160,20 +196,31 @@ def test_a_field_without_a_default_stands_before_those_with_one(dataclass):
         dataclass(frozen=True, slots=True)(type("Wrong", (), namespace))
 
 
-def test_what_is_not_a_plain_value_is_the_standard_librarys_own():
-    @values.dataclass(frozen=True, slots=True, order=True)
-    class Rank:
-        """Has an order."""
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
+def test_an_order_is_that_of_the_fields(compare):
+    pairs = [((1,), (2,)), ((1, "b"), (1, "a")), ((1, "a", 1), (1, "a", 2))]
+    answers = [[compare(made["Rank"](*one), made["Rank"](*other)) for one, other in pairs] for made in (OURS, THEIRS)]
+    assert answers[0] == answers[1]
+    with pytest.raises(TypeError, match="not supported"):
+        compare(OURS["Rank"](1), (1,))
+
+
+def test_what_is_not_frozen_changes_and_has_no_hash():
+    count, other = OURS["Count"]("x"), OURS["Count"]("x")
+    assert count == other
+    count.so_far += 1
+    assert (count.so_far, count != other) == (1, True)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(count)
+    with pytest.raises(AttributeError):
+        count.unknown = 1
+
+
+def test_what_is_asked_for_rarely_is_the_standard_librarys_own():
+    @values.dataclass(frozen=True, slots=True, eq=False)
+    class Itself:
+        """Is equal to nothing else."""
 
         place: int
 
-    @values.dataclass(slots=True)
-    class Count:
-        """Changes."""
-
-        so_far: int = 0
-
-    count = Count()
-    count.so_far += 1
-    assert Rank(1) < Rank(2)
-    assert count == Count(1)
+    assert Itself(1) != Itself(1)

@@ -1,6 +1,6 @@
 """A bucket that may go into debt: a message of many recipients passes when one could, and is paid off after."""
 
-from dataclasses import dataclass
+from relay.words.values import dataclass
 
 
 @dataclass(slots=True)

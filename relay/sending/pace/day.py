@@ -1,8 +1,10 @@
 """Recipients of the last 24 hours, as SES counts them: a rolling window, kept by the minute."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from relay.words.values import dataclass
 
 DAY: Final = 86_400.0
 MINUTE: Final = 60.0

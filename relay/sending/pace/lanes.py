@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.sending.pace.bucket import Bucket
@@ -14,6 +14,7 @@ from relay.sending.pace.speed import Speed
 from relay.sending.ports import NotNow
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import dataclass
 
 #: What may go at once, as a part of what may go in a second: SES forgives a burst, of unknown length.
 BURST: Final = 0.1

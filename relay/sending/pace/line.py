@@ -8,8 +8,10 @@ share the pace).
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, Protocol, TypeVar
+
+from relay.words.values import dataclass
 
 _Waiting = TypeVar("_Waiting")
 

@@ -8,8 +8,10 @@ from there, and faster again the longer all goes well.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from relay.words.values import dataclass
 
 #: Recipients a second with which a relay begins, how many times as much as ever got through it tries, and the seconds
 #: in which that is counted.
