@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -36,7 +36,7 @@ class _File:
 
     def __init__(self, name: str, octets: bytes) -> None:
         self.octets = octets
-        self.type = _TYPES[name[name.rindex(".") :]]
+        self.type = _TYPES[Path(name).suffix]
         self.tag = hashlib.sha256(octets).hexdigest()[:32]
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -52,8 +52,8 @@ class _File:
 def add_to(router: web.UrlDispatcher) -> frozenset[str]:
     """Make the page known; return the paths of its files, which hold nothing that is secret."""
     served = {}
-    for file in files("relay.console").joinpath("static").iterdir():
-        if file.name[file.name.rfind(".") :] in _TYPES:
+    for file in Path(__file__).with_name("static").iterdir():
+        if file.suffix in _TYPES:
             served["/" if file.name == _INDEX else STATIC + file.name] = _File(file.name, file.read_bytes())
     for path, kept in served.items():
         router.add_get(path, kept.answer)

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relay.delegates.credentials import Credential, PasswordFile, PasswordHash, PasswordSecret
 from relay.delegates.networks import ClientAddress, ClientNetwork, plain
-from relay.delegates.tokens import Issuer
 from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
 from relay.words.values import dataclass
+
+if TYPE_CHECKING:
+    from relay.delegates.tokens import Issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Elsewhere:
     """
 
     htpasswd: Path | None = None
-    issuers: tuple[Issuer, ...] = ()
+    issuers: "tuple[Issuer, ...]" = ()
     secrets_interval: float = 60.0
     region: str | None = None
 

@@ -5,24 +5,26 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from relay.background import call_off
 from relay.delegates.credentials import PasswordSecret
 from relay.delegates.entries import NOWHERE, Elsewhere, Entry
 from relay.delegates.htpasswd import HtpasswdFile
-from relay.delegates.jwks import FetchJwks, fetch_jwks
 from relay.delegates.networks import ClientAddress, Neighbourhoods
 from relay.delegates.passwords import Bounds, Checkpoint, Verify, hash_password, verify_hash
 from relay.delegates.secrets import AwsSecrets, ReadSecret, SecretKeeper
 from relay.delegates.sources import Sources
-from relay.delegates.tokens import TokenDesk
 from relay.delegates.ways import Ways, ways_of
 from relay.observe.events import Event, Observer
 from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
 from relay.words.values import dataclass
+
+if TYPE_CHECKING:
+    from relay.delegates.jwks import FetchJwks, KeyRing
+    from relay.delegates.tokens import Issuer, TokenDesk
 
 _LOOK_SECONDS: Final = 1.0
 #: What the start waits for secrets and keys of issuers; what is not read then is unavailable, and nothing else.
@@ -31,10 +33,14 @@ PATIENCE_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What the registry asks of the world: AWS, issuers of tokens, and the time. ``read_secret`` None is AWS's."""
+    """
+    What the registry asks of the world: AWS, issuers of tokens, and the time.
+
+    ``read_secret``: None is AWS's. ``fetch_jwks``: None is by HTTPS.
+    """
 
     read_secret: ReadSecret | None = None
-    fetch_jwks: FetchJwks = fetch_jwks
+    fetch_jwks: "FetchJwks | None" = None
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
@@ -93,7 +99,7 @@ class Registry:
             monotonic=doors.monotonic,
             observe=self._changed,
         )
-        self._desk = TokenDesk(now=doors.now, monotonic=doors.monotonic, observe=observe, fetch=doors.fetch_jwks)
+        self._desk: TokenDesk | None = None  # while nobody issues tokens
         self._tasks: list[asyncio.Task[None]] = []
         self._htpasswd: HtpasswdFile | None = None
         self._take(entries, elsewhere, self._read_htpasswd(elsewhere))
@@ -129,11 +135,11 @@ class Registry:
     @property
     def takes_tokens(self) -> bool:
         """Whether anybody's bearer tokens are believed."""
-        return bool(self._desk.rings)
+        return bool(self._rings)
 
     async def by_token(self, token: str, client: ClientAddress) -> str | Unavailable | None:
         """Look at a bearer token. Returns as :meth:`verify`."""
-        name = await self._desk.delegate_of(token)
+        name = None if self._desk is None else await self._desk.delegate_of(token)
         if name is None or isinstance(name, Unavailable):
             return name
         entry = self._state.entries.get(name)
@@ -181,9 +187,9 @@ class Registry:
     async def start(self) -> None:
         """Read what lies elsewhere, wait a little for it, and keep it fresh in the background."""
         await self._let_be()
-        looks = [self._keeper.look(), *(ring.look() for ring in self._desk.rings)]
+        looks = [self._keeper.look(), *(ring.look() for ring in self._rings)]
         await asyncio.wait([asyncio.create_task(look) for look in looks], timeout=PATIENCE_SECONDS)
-        keeping = [self._keeper.keep(), *(ring.keep() for ring in self._desk.rings)]
+        keeping = [self._keeper.keep(), *(ring.keep() for ring in self._rings)]
         if self._htpasswd is not None:
             keeping.append(self._keep_htpasswd(self._htpasswd))
         self._tasks = [asyncio.create_task(each, name="credentials") for each in keeping]
@@ -197,7 +203,8 @@ class Registry:
     def troubles(self) -> dict[str, str]:
         """Return what cannot be read of what lies elsewhere, each with why; nothing else is touched by it."""
         found = {f"secret {secret}": why for secret, why in self._keeper.troubles().items()}
-        found |= {f"issuer {issuer}": why for issuer, why in self._desk.troubles().items()}
+        if self._desk is not None:
+            found |= {f"issuer {issuer}": why for issuer, why in self._desk.troubles().items()}
         if self._htpasswd is not None and self._htpasswd.trouble:
             found["htpasswd"] = self._htpasswd.trouble
         return found
@@ -222,12 +229,29 @@ class Registry:
         )
         self._state = _State(by_name, sources, _by_certificate(entries), Neighbourhoods(homes))
         self._elsewhere, self._htpasswd = elsewhere, htpasswd
-        self._desk.replace(elsewhere.issuers)
+        self._believe(elsewhere.issuers)
         credentials = (credential for entry in entries for credential in entry.credentials)
         wanted = {credential.id for credential in credentials if isinstance(credential, PasswordSecret)}
         self._keeper.want(wanted, every=elsewhere.secrets_interval)
 
     # What lies elsewhere
+
+    def _believe(self, issuers: "Sequence[Issuer]") -> None:
+        """Take the tokens of these issuers and no others."""
+        if issuers and self._desk is None:
+            from relay.delegates.jwks import fetch_jwks  # noqa: PLC0415  the first issuer loads it
+            from relay.delegates.tokens import TokenDesk  # noqa: PLC0415  the same
+
+            doors = self._doors
+            fetch = doors.fetch_jwks or fetch_jwks
+            self._desk = TokenDesk(now=doors.now, monotonic=doors.monotonic, observe=self._observe, fetch=fetch)
+        if self._desk is not None:
+            self._desk.replace(issuers)
+
+    @property
+    def _rings(self) -> "Sequence[KeyRing]":
+        """The keys of every issuer."""
+        return () if self._desk is None else self._desk.rings
 
     def _read_htpasswd(self, elsewhere: Elsewhere) -> HtpasswdFile | None:
         """Read the file: the known one again, or another. Blocks."""

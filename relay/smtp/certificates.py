@@ -7,7 +7,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ NEAR: Final = timedelta(days=21)
 _DAY: Final = timedelta(days=1)
 
 _FIRST: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_TIME: Final = re.compile(r"[0-9]{14}Z", re.ASCII)
 _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x17, 0x18, 0xA0
 
 
@@ -76,7 +77,9 @@ def _not_after(der: bytes) -> datetime:
         text = ("19" if text >= "50" else "20") + text
     elif tag != _GENERALIZED_TIME:
         raise ValueError("its end is no time")
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    if not _TIME.fullmatch(text):
+        raise ValueError("its end is no time")
+    return datetime.fromisoformat(f"{text[:8]}T{text[8:]}")  # strptime would be loaded for this alone
 
 
 class CertificateWatch:
