@@ -5,14 +5,14 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from relay import __version__, checks
-from relay.audit.trail import Surroundings, Trail
+from relay.audit.trail import Surroundings
 from relay.background import call_off
+from relay.caller import OwnCaller
 from relay.console.inbox_pages import InboxPort
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
@@ -25,15 +25,12 @@ from relay.dns.recipient_domains import RecipientDomains
 from relay.explain_desk import ExplainDesk
 from relay.explaining import Premises
 from relay.feedback.feedback import Feedback
-from relay.feedback.senders import Senders
 from relay.identity_desk import IdentityDesk
-from relay.journal.keeping import Journal
 from relay.judgement.catalog import Catalog
 from relay.judgement.observing import observed_until
 from relay.judgement.own_account import grants_of_account, living_in
 from relay.living_texts import LivingTexts
 from relay.mail.profile import Profile
-from relay.observe import labels
 from relay.observe.events import (
     DelegatesObserved,
     Noted,
@@ -42,16 +39,8 @@ from relay.observe.events import (
     ReadinessSeen,
     StalenessBounded,
 )
-from relay.observe.libraries import take_over_logging
-from relay.observe.lines import Lines
-from relay.observe.log import Log
 from relay.observe.loop_lag import watch_loop_lag
-from relay.observe.metrics import Metrics
-from relay.observe.observers import fan_out
 from relay.observe.records import Recorder
-from relay.observe.redaction import RedactedTexts
-from relay.observe.tally import Tally
-from relay.observe.traffic import Traffic
 from relay.past_desk import PastDesk, Present
 from relay.reception import Reception
 from relay.sending.callers import Caller
@@ -70,7 +59,6 @@ from relay.smtp.limits import Limits
 from relay.spool_desk import SpoolDesk
 from relay.translation import (
     USER_AGENT,
-    book_of,
     digest_of,
     directory_of,
     dispatch_of,
@@ -83,10 +71,8 @@ from relay.translation import (
     largest_of,
     limits_of,
     listeners_of,
-    log_options,
     observed_of,
     pacer_of,
-    pinned_of,
     policy_queues_of,
     postmaster_of,
     roles_of,
@@ -98,6 +84,7 @@ from relay.translation import (
     with_tls,
 )
 from relay.walk import Clocks, House, Walk
+from relay.watching import Watching
 from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.roles import AssumedRole
 
@@ -106,10 +93,6 @@ if TYPE_CHECKING:
     from relay.workers.orders import Orders
     from relay.workers.supervisor import Workers
 
-#: Between two questions to STS, which cost nothing, and what the start waits for the first answer.
-CALLER_RETRY_SECONDS = 2.0
-CALLER_RARELY_SECONDS = 60.0
-CALLER_PATIENCE_SECONDS = 3.0
 #: What the start waits for roles; mail of one that is not assumed by then waits for it, and nobody else.
 ROLES_PATIENCE_SECONDS = 3.0
 #: The sections that a reload takes over; the others are read at the start only.
@@ -152,47 +135,24 @@ class Relay:
 
         """
         self._settings = settings
-        self._caller: str | None = None
-        self._account = labels.UNKNOWN
         self._observed: dict[str, float] = {}
-        self._lines = Lines()
-        self._log = Log(log_options(settings), write=self._lines.write, key=secrets.token_bytes(32))
-        self._metrics = Metrics(
-            delegates=[each.name for each in settings.delegate],
-            listeners=[str(each.address) for each in settings.listener],
-            max_identities=settings.metrics.max_identities,
-            identities=pinned_of(settings),
-        )
-        journal = settings.journal
-        seen = Surroundings(self._catalog, self._delegates, lambda: self._walk.house.rules, self._forget)
-        told = fan_out(self._metrics, self._log, *observers)
-        self._trail = Trail(book_of(settings), seen, told, keep=journal.keep)
-        texts = self._log.records if not journal.redact else RedactedTexts(self._log.records, journal.redact)
-        self._journal = Journal(journal.path, journal.entries, texts=texts, observe=fan_out(told, self._trail))
-        tally, traffic = Tally(time.time), Traffic(time.time)
-        senders = Senders()
-        counted = (tally, traffic, senders)
-        self.observe = fan_out(self._metrics, self._log, self._journal, self._trail, *counted, *observers)
+        around = Surroundings(self._catalog, self._delegates, lambda: self._walk.house.rules, self._forget)
+        self._watching = Watching(settings, around, observers)
+        self.observe = self._watching.observe
         self._credentials = Credentials(self.observe) if key is None else None
-        self._ses = SesDoor(
-            settings.ses.endpoint_url,
-            self._credentials or FixedKey(key or AccessKey("", "")),
-            self.observe,
-            lambda: datetime.now(UTC),
-            connect_timeout=settings.ses.connect_timeout,
-            read_timeout=settings.ses.read_timeout,
-            max_connections=settings.ses.max_connections,
-            user_agent=USER_AGENT,
-            region=settings.ses.region,
-        )
+        own = self._credentials or FixedKey(key or AccessKey("", ""))
+        self._ses = self._back_door(own)
         self._ses.roles.mended = self._role_mended
+        self._caller = OwnCaller(self._ses, lambda: self._settings, self._caller_known, self.observe)
         self._sharing = Sharing(settings, self.observe)
         self.directory = directory_of(settings, self.observe, keeps=True, share=self._sharing.policies)
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
         self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
-        self._pacer = pacer_of(settings, self._ses, lambda: self._account, self.observe, fleet=self._sharing.fleet)
-        self._feedback = Feedback(feedback_of(settings), self.observe, sender_of=senders.find)
+        self._pacer = pacer_of(
+            settings, self._ses, lambda: self._caller.account, self.observe, fleet=self._sharing.fleet
+        )
+        self._feedback = Feedback(feedback_of(settings), self.observe, sender_of=self._watching.senders.find)
         self._pacer.shares.restraint = self._feedback.restraint
         self._policy_events: PolicyEvents | None = None
         self._reception = Reception(self._walk, self._ses, gates=self._gates, pace=self._pacer)
@@ -200,45 +160,16 @@ class Relay:
         door = Backdoor(self._ses, self._gates, self._pacer)
         self._dispatch = Dispatch(dispatch_of(settings), self._walk, door, self.observe)
         self._domains = RecipientDomains(domain_lookups_of(settings), self.observe)
-        self._door = StreetDoor(
-            listeners_of(settings),
-            limits=limits_of(settings),
-            hostname=hostname_of(settings),
-            tls_context=tls_of(settings),
-            reception=self._reception,
-            delegates=self._registry,
-            observe=self.observe,
-            make_record=Recorder(clock=_wall, principal_of=self._principal_of),
-            new_id=new_id,
-            recipient_domains=self._domains,
-            held=held,
-        )
-        self._workers = None if settings.server.workers == 1 else self._hire(key)
+        self._door = self._street_door(held)
+        self._workers = None if settings.server.workers == 1 else self._hire(own)
         self._front: StreetDoor | Workers = self._workers or self._door
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
         present = Present(self._delegate, lambda: self._walk.house.rules, self._catalog, keeper_of(settings))
-        self._decisions = DecisionDesk(self._journal, PastDesk(present))
-        texts_now = LivingTexts(lambda: self.directory, lambda: self._settings.policies.directory)
-        self._admin = AdminServer(
-            self._metrics.render,
-            self.readiness,
-            tokens=tokens_of(settings),
-            scoped=scoped_of(settings),
-            console=settings.admin.console,
-            spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
-            identities=IdentityDesk(lambda: self.directory, self.observe, texts_now.of, time.time),
-            decisions=self._decisions,
-            explain=ExplainDesk(self._premises, lambda: self.directory, time.time),
-            delegates=DelegateDesk(
-                self._registry, self._standing, tally, traffic, self._feedback.resume, clock=time.time
-            ),
-            inbox=inbox,
-            observe=self.observe,
-        )
+        self._decisions = DecisionDesk(self._watching.journal, PastDesk(present))
+        self._admin = self._admin_endpoint(inbox)
         self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._is_open = False
-        self._put_back_logging: Callable[[], None] = lambda: None
 
     async def start(self) -> dict[str, object]:
         """
@@ -252,8 +183,7 @@ class Relay:
             SpoolProblem: The spool that was asked for cannot be used.
 
         """
-        self._put_back_logging = take_over_logging(self._log)
-        await asyncio.to_thread(self._journal.start)
+        await self._watching.start()
         await self._ses.start()
         await self._sharing.start()
         if self._credentials is not None:
@@ -262,10 +192,8 @@ class Relay:
         await asyncio.gather(self._registry.start(), self._ses.roles.start(ROLES_PATIENCE_SECONDS))
         await self._sharing.begin(self.directory)
         await asyncio.to_thread(self.directory.refresh)
-        self._trail.start()
-        if self._needs_caller():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._learn_caller(), CALLER_PATIENCE_SECONDS)
+        self._watching.trail.start()
+        await self._caller.start()
         self._tell_who_is_observed()
         self.observe(StalenessBounded(self._walk.house.rules.max_stale))
         self._certificate.look_at(self._settings.tls.certificate)
@@ -278,7 +206,7 @@ class Relay:
         await self._hear_of_policies()
         self._background = [
             asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
-            asyncio.create_task(self._keep_asking_for_caller(), name="caller"),
+            asyncio.create_task(self._caller.run(), name="caller"),
             asyncio.create_task(self._pacer.run(), name="pace"),
             asyncio.create_task(self._tell_when_observing_ends(), name="observing"),
             asyncio.create_task(self._certificate.run(), name="certificate"),
@@ -313,11 +241,63 @@ class Relay:
         await self._ses.close()
         self._registry.close()
         self._decisions.close()
-        await asyncio.to_thread(self._journal.close)
-        self.observe(Noted("info", "relay.stopped", {"quiet": quiet}))
-        await self._trail.close()
-        self._lines.close()
-        self._put_back_logging()
+        await self._watching.close(Noted("info", "relay.stopped", {"quiet": quiet}))
+
+    def _back_door(self, key: Credentials | FixedKey) -> SesDoor:
+        settings = self._settings.ses
+        return SesDoor(
+            settings.endpoint_url,
+            key,
+            self.observe,
+            lambda: datetime.now(UTC),
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+            max_connections=settings.max_connections,
+            user_agent=USER_AGENT,
+            region=settings.region,
+        )
+
+    def _street_door(self, held: Held | None) -> StreetDoor:
+        settings = self._settings
+        return StreetDoor(
+            listeners_of(settings),
+            limits=limits_of(settings),
+            hostname=hostname_of(settings),
+            tls_context=tls_of(settings),
+            reception=self._reception,
+            delegates=self._registry,
+            observe=self.observe,
+            make_record=Recorder(clock=_wall, principal_of=self._principal_of),
+            new_id=new_id,
+            recipient_domains=self._domains,
+            held=held,
+        )
+
+    def _admin_endpoint(self, inbox: InboxPort | None) -> AdminServer:
+        """Put the rooms behind the admin endpoint."""
+        settings = self._settings
+        texts_now = LivingTexts(lambda: self.directory, lambda: self._settings.policies.directory)
+        return AdminServer(
+            self._watching.metrics.render,
+            self.readiness,
+            tokens=tokens_of(settings),
+            scoped=scoped_of(settings),
+            console=settings.admin.console,
+            spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
+            identities=IdentityDesk(lambda: self.directory, self.observe, texts_now.of, time.time),
+            decisions=self._decisions,
+            explain=ExplainDesk(self._premises, lambda: self.directory, time.time),
+            delegates=DelegateDesk(
+                self._registry,
+                self._standing,
+                self._watching.tally,
+                self._watching.traffic,
+                self._feedback.resume,
+                clock=time.time,
+            ),
+            inbox=inbox,
+            observe=self.observe,
+        )
 
     async def _open_door(self) -> None:
         """Let clients in: to this process, or to its workers."""
@@ -335,18 +315,17 @@ class Relay:
     def _orders(self) -> "Orders":
         from relay.staffing import orders_of  # noqa: PLC0415  most relays have no workers and load nothing of them
 
-        return orders_of(self._settings, self._caller, keeps=self._reception.keeping is not None)
+        return orders_of(self._settings, self._caller.arn, keeps=self._reception.keeping is not None)
 
-    def _hire(self, key: AccessKey | None) -> "Workers":
+    def _hire(self, key: Credentials | FixedKey) -> "Workers":
         """Name the rooms that workers need."""
         from relay.staffing import Supervisor, workers_of  # noqa: PLC0415  the same
 
-        own = self._credentials or FixedKey(key or AccessKey("", ""))
         house = Supervisor(
             directory=lambda: self.directory,
             keeping=lambda: self._reception.keeping,
             ses=self._ses,
-            key=own,
+            key=key,
             gates=self._gates,
             pacer=self._pacer,
             feedback=self._feedback,
@@ -383,10 +362,10 @@ class Relay:
         self._settings = settings.model_copy(update=kept)
         if settings.policies != old.policies:
             await self._change_directory()
-        self._metrics.admit([each.name for each in settings.delegate])
+        self._watching.metrics.admit([each.name for each in settings.delegate])
         for gone in self._ses.roles.want(roles_of(self._settings)):
             self._gates.forget(gone.principal)
-        await self._registry.reload(entries_of(settings, self._caller), elsewhere_of(settings))
+        await self._registry.reload(entries_of(settings, self._caller.arn), elsewhere_of(settings))
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
         await self._feedback.renew(feedback_of(self._settings))
@@ -441,7 +420,7 @@ class Relay:
             *self._sharing.check(),
             *checks.of_queues(self._feedback, self._policy_events),
             *checks.of_certificate(self._certificate),
-            *checks.of_journal(self._journal),
+            *checks.of_journal(self._watching.journal),
             *checks.of_workers(self._workers, is_open=self._is_open),
             Check("listeners", self._is_open, "" if self._is_open else "not open"),
         )
@@ -490,7 +469,7 @@ class Relay:
     def _delegate(self, name: str) -> Delegate | None:
         """Find who is to be judged; nobody as long as STS has not told who the caller is."""
         if name == NOTIFICATIONS:
-            return postmaster_of(self._settings, self._caller)
+            return postmaster_of(self._settings, self._caller.arn)
         delegate = self._registry.get(name)
         return None if delegate is None or delegate.principal == CALLER else delegate
 
@@ -499,47 +478,29 @@ class Relay:
 
     def _delegates(self) -> list[Delegate]:
         """Return all who may be judged."""
-        entries = entries_of(self._settings, self._caller)
+        entries = entries_of(self._settings, self._caller.arn)
         return [entry.delegate for entry in entries if entry.delegate.principal != CALLER]
 
     def _forget(self, before: float) -> None:
         """Let go of decisions that are too old to be kept; blocks."""
-        self._journal.forget(before)
+        self._watching.journal.forget(before)
 
     def _principal_of(self, name: str) -> str | None:
         delegate = self._delegate(name)
         return delegate.principal if delegate else None
 
-    async def _learn_caller(self) -> None:
-        """Ask STS who the relay is."""
-        found = await self._ses.caller_identity(self._settings.ses.region or "us-east-1")
-        if isinstance(found, Caller):
-            self._caller, self._account = found.arn, found.account
-            self._registry.replace(entries_of(self._settings, found.arn))
-            await self._renew_workers()
-            self.observe(Noted("info", "caller.known", {"arn": found.arn}))
-            self._warn_of_grants(found.account)
-        elif self._needs_caller():
-            self.observe(Noted("warning", "caller.unknown", {"why": found.why}))
-
-    def _needs_caller(self) -> bool:
-        """Whether mail waits for it: of a delegate that is the relay itself, or notifications. Else it is a label."""
-        notices, delegates = self._settings.notifications, self._settings.delegate
-        notifies = notices.sender is not None and notices.role is None
-        return notifies or any(each.principal == CALLER for each in delegates)
+    async def _caller_known(self, caller: Caller) -> None:
+        """Judge delegates that are the relay itself by its name from now on."""
+        self._registry.replace(entries_of(self._settings, caller.arn))
+        await self._renew_workers()
+        self.observe(Noted("info", "caller.known", {"arn": caller.arn}))
+        self._warn_of_grants(caller.account)
 
     def _warn_of_grants(self, account: str) -> None:
-        delegates = living_in(account, (entry.delegate for entry in entries_of(self._settings, self._caller)))
+        delegates = living_in(account, (entry.delegate for entry in entries_of(self._settings, self._caller.arn)))
         for arn, statement in grants_of_account(self.directory.catalog, account):
             told = {"identity": str(arn), "statement": str(statement), "account": account, "delegates": delegates}
             self.observe(Noted("warning", "policy.grants-own-account", told))
-
-    async def _keep_asking_for_caller(self) -> None:
-        pause = CALLER_RETRY_SECONDS if self._needs_caller() else 0.0
-        while self._caller is None:
-            await asyncio.sleep(pause)
-            await self._learn_caller()
-            pause = CALLER_RETRY_SECONDS if self._needs_caller() else CALLER_RARELY_SECONDS
 
     def _tell_who_is_observed(self) -> None:
         now = time.time()
