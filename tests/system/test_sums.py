@@ -136,7 +136,7 @@ async def test_the_sum_over_outcomes_is_what_was_received(
             await relay.stop()
             enough.set()
 
-    counted = {family.name: family for family in parse(relay._metrics.render()[0].decode())}
+    counted = {family.name: family for family in parse(relay._watching.metrics.render()[0].decode())}
     ended = [event for event in seen if isinstance(event, MessageEnded)]
     received = total(counted["ses_relay_messages_received"])
     assert received == total(counted["ses_relay_messages"]) == len(ended) >= BEGUN
