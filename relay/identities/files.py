@@ -25,6 +25,8 @@ class Changing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    """What a file said, and how it looked then."""
+
     signature: Signature
     is_settled: bool
     digest: bytes
