@@ -30,7 +30,7 @@ from tests.attacks.cases import FIXTURE
 from tests.smtp import stage
 from tests.system.attack_field import write_settings
 from tests.system.recording_ses import RecordingSes, Taken
-from tests.system.relays import RunningRelay, plain_response, split, started
+from tests.system.relays import RunningRelay, plain_response, split, started, trusting
 
 _CLIENT: Final = re.compile(rb"\(\[(127\.\d+\.\d+\.\d+)\]\)")
 
@@ -40,13 +40,6 @@ Cut = Callable[[int, bytes], Iterable[bytes]]
 
 def whole(_: int, octets: bytes) -> list[bytes]:
     return [octets]
-
-
-def trusting() -> ssl.SSLContext:
-    """TLS with whoever answers."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 def old_context() -> ssl.SSLContext:

@@ -49,7 +49,7 @@ class Correspondent:
     """Keeps one connection open and sends mail on it."""
 
     def __init__(self, address: tuple[str, int], user: str, password: str) -> None:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._socket = socket.create_connection(address, 30, source_address=(MAILS_FROM, 0))
         self._reply()
