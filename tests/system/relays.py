@@ -37,7 +37,7 @@ NO_KEY = {
 
 def trusting() -> ssl.SSLContext:
     """TLS with whoever answers: the certificates here were made a moment ago."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one reads all authorities of the machine
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
@@ -140,14 +140,15 @@ class Running:
 
     def wait_until(self, holds: Callable[[], Any], what: str = "", seconds: float = START_SECONDS) -> Any:
         """Return what *holds* returns once that is true; fail when the process ends or time is up."""
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, 0.01
         while time.monotonic() < deadline:
             ended = self.process.poll() is not None
             if found := holds():
                 return found
             if ended:
                 break
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(1.2 * pause, 0.05)  # what takes long is not made longer by asking
         raise AssertionError(f"no {what or holds}; exit code {self.process.poll()}; log:\n{self.text[-3000:]}")
 
     def signalled(self, number: signal.Signals, seconds: float = 30) -> int:
@@ -159,6 +160,9 @@ class Running:
 @dataclass
 class RunningRelay(Running):
     """A relay process."""
+
+    _lines: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    _read: int = 0
 
     def client(self, delegate: str, secret: str, *, listener: int = 0) -> Client:
         """Return a client on the first listener, under TLS, logged in."""
@@ -197,10 +201,10 @@ class RunningRelay(Running):
 
     def count(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
-        families = text_string_to_metric_families(self.get("/metrics"))
+        samples = [line for line in self.get("/metrics").splitlines() if line.startswith(name)]
         return sum(
             sample.value
-            for family in families
+            for family in text_string_to_metric_families("\n".join(samples))
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
@@ -214,7 +218,14 @@ class RunningRelay(Running):
         return [line for line in self.all_lines() if line.get("event") == event]
 
     def all_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+        """Return the log lines of JSON: each is read once, and when all of it is there."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            whole = log.read().rpartition(b"\n")[0]
+        if whole:
+            self._read += len(whole) + 1
+            self._lines += [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+        return [*self._lines]
 
     def wait_for(self, event: str, *, after: int = 0) -> dict[str, Any]:
         """Return the first line of *event* after so many others of it."""
