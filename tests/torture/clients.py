@@ -114,8 +114,8 @@ class Crowd:
     """
     Clients that hand over message after message until told to rest, and come back after each death.
 
-    ``kind`` of messages: small, large, or any size. ``address`` is that of the relay of the moment, None when there is
-    none.
+    ``kind`` of messages: small, large, or any size. ``pause``: seconds that a client rests between two messages.
+    ``address`` is that of the relay of the moment, None when there is none.
     """
 
     def __init__(
@@ -124,12 +124,13 @@ class Crowd:
         number: int,
         *,
         kind: str = "any",
+        pause: float = 0.0,
         delegates: Sequence[str] = (),
         sources: Mapping[str, str] = DELEGATES,
     ) -> None:
         self.answers = Answers()
         self.address: tuple[str, int] | None = None
-        self._prefix, self._number, self._kind = prefix, number, kind
+        self._prefix, self._number, self._kind, self._pause = prefix, number, kind, pause
         self._delegates = delegates or list(DELEGATES)
         self._sources = sources
         self._ended = False
@@ -167,8 +168,7 @@ class Crowd:
                 self._count += 1
                 name = f"{self._prefix}-{delegate}-{self._count}-{self._kind}"
                 reply = await talk.hand_over(name, self.answers)
-                if reply.startswith("4"):
-                    await asyncio.sleep(0.05)
+                await asyncio.sleep(max(self._pause, 0.05 if reply.startswith("4") else 0.0))
 
 
 def hand_over(address: tuple[str, int], *names: str, answers: Answers) -> list[str]:

@@ -18,6 +18,8 @@ from tests.torture.far_ses import Book, Taken, Weather
 
 #: ``make torture``: all of it. Else as much as fits into every run of the suite.
 FULL = os.environ.get("TORTURE") == "full"
+#: Seconds that each client of a crowd rests between two messages: other tests of the suite want the machine, too.
+REST = 0.0 if FULL else 0.1
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "config" / "demo"
 #: Every delegate of the field may send as billing@example.com; each is known by an address of loopback.

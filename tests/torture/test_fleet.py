@@ -18,7 +18,7 @@ from tests.shared.spools import DURABLE
 from tests.system.relays import RunningRelay
 from tests.torture.clients import Answers, Crowd
 from tests.torture.far_ses import Taken
-from tests.torture.field import FULL, far_ses, kill
+from tests.torture.field import FULL, REST, far_ses, kill
 from tests.torture.figures import Figures
 from tests.torture.fleet import NAME, PORT, SECRETS, Fleet, Store
 from tests.torture.network import Network
@@ -34,8 +34,11 @@ SECONDS = 60 if FULL else 5
 WINDOW = 5 if FULL else 2
 KILLS = 30 if FULL else 2
 CLIENTS = 6 if FULL else 4
-#: Of the pace, when something is wrong: a short look sees it less exactly.
+#: Of the pace, when something is wrong: a short look sees it less exactly, and what SES saved up counts for more in it.
 LEAST = 0.6 if FULL else 0.5
+MOST = 1.15 if FULL else 1.5
+#: How far from equal shares may be.
+UNFAIR = 0.2 if FULL else 0.3
 MORE = 30 if FULL else 20  # 250s between two kills
 MakeFleet = Callable[..., Fleet]
 
@@ -76,7 +79,10 @@ class Crowds:
 
     def __init__(self, fleet: Fleet, number: int, *, kind: str = "small", pause: float = 0.0) -> None:
         self.fleet = fleet
-        self.each = [Crowd(f"r{relay}", number, kind=kind, sources=fleet.sources) for relay in range(len(fleet.relays))]
+        self.each = [
+            Crowd(f"r{relay}", number, kind=kind, pause=pause, sources=fleet.sources)
+            for relay in range(len(fleet.relays))
+        ]
         self.point()
 
     def point(self) -> None:
@@ -117,7 +123,7 @@ def shares(taken: list[Taken], column: int) -> list[int]:
 
 def is_fair(counts: list[int]) -> bool:
     fair = sum(counts) / len(counts)
-    return 0.8 * fair <= counts[0] and counts[-1] <= 1.2 * fair
+    return (1 - UNFAIR) * fair <= counts[0] and counts[-1] <= (1 + UNFAIR) * fair
 
 
 def is_up(relay: RunningRelay) -> bool:
@@ -156,6 +162,7 @@ def test_one_pace_whatever_becomes_of_redis(
     figures.add(f"{RELAYS} relays in namespaces, SES bears {RATE} a second and tells 10,000", rows)
 
     reckoning = reckon(0, crowds.answers, book, fleet.all_that_ran())
+    assert book.throttled < 0.05 * book.calls
     assert not reckoning.lost
     assert not reckoning.duplicated
     assert {reply[0] for reply in crowds.answers.refused.values()} <= {"4"}
@@ -178,7 +185,7 @@ def _steady(fleet: Fleet, store: Store, rows: list[tuple[str, str]]) -> None:
         ("each delegate's part", " ".join(map(str, shares(taken, 1)))),
         ("scripts, commands a message", f"{scripts / len(taken):.2f}, {commands / len(taken):.1f}"),
     ]
-    assert (0.95 if FULL else 0.9) * RATE <= rate <= 1.03 * RATE  # of five seconds
+    assert (0.95 if FULL else 0.8) * RATE <= rate <= (1.03 if FULL else 1.2) * RATE  # of five seconds
     assert throttled < (0.01 if FULL else 0.02)  # a try now and then, of fewer calls
     assert is_fair(shares(taken, 0))
     assert is_fair(shares(taken, 1))
@@ -196,7 +203,7 @@ def _cut_off(fleet: Fleet, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, one relay without Redis", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= MOST * RATE
 
     for place in fleet.places[1:]:
         place.deafen(PORT)
@@ -205,7 +212,7 @@ def _cut_off(fleet: Fleet, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, all without Redis", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= MOST * RATE
     for place in fleet.places:
         place.heal()
     _is_back(fleet, rows, "a second, after that")
@@ -218,7 +225,7 @@ def _slow(fleet: Fleet, wire: SlowWire, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, Redis 200 ms away", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= MOST * RATE
     wire.delay = 0.0
 
 
@@ -230,7 +237,7 @@ def _full(fleet: Fleet, store: Store, rows: list[tuple[str, str]]) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append(("a second, Redis is full", f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert LEAST * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert LEAST * RATE <= len(taken) / WINDOW <= MOST * RATE
     assert store.server.ask("CONFIG", "SET", "maxmemory", "0") == b"+OK"
 
 
@@ -240,7 +247,7 @@ def _is_back(fleet: Fleet, rows: list[tuple[str, str]], what: str) -> None:
     with watched(fleet) as taken:
         time.sleep(WINDOW)
     rows.append((what, f"{len(taken) / WINDOW:.1f}: {shares(taken, 0)}"))
-    assert (0.75 if FULL else 0.65) * RATE <= len(taken) / WINDOW <= 1.15 * RATE
+    assert (0.75 if FULL else 0.65) * RATE <= len(taken) / WINDOW <= MOST * RATE
 
 
 def test_relays_and_redis_die_under_load(
@@ -262,7 +269,7 @@ def test_relays_and_redis_die_under_load(
     fleet.relays[0].wait_until(replica.is_in_step, "replica")
     fleet.ses.be(**{**STORM, "throttle": 0.0})  # the pace is looked at above
 
-    crowds, kills = Crowds(fleet, CLIENTS), 0
+    crowds, kills = Crowds(fleet, CLIENTS, pause=REST), 0
     with crowds.busy():
         for kills in range(1, KILLS + 1):
             _until_more(crowds)

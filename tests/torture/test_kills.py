@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.torture.clients import Crowd
-from tests.torture.field import FULL, MakeField, kill
+from tests.torture.field import FULL, REST, MakeField, kill
 from tests.torture.figures import Figures
 from tests.torture.reckoning import reckon
 
@@ -25,7 +25,7 @@ def test_kill_9_at_random_moments_under_load(make_field: MakeField, figures: Fig
     that was answered 250 is lost, none is sent twice but those whose call was cut off, nobody is taken for poison (C5,
     C7, C30).
     """
-    rng, field, crowd = random.Random(f"kills {mode}"), make_field(mode), Crowd(mode, 24)
+    rng, field, crowd = random.Random(f"kills {mode}"), make_field(mode), Crowd(mode, 24, pause=REST)
     field.ses.be(**STORM)
     kills = 0
     with crowd.busy():

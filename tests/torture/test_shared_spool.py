@@ -15,7 +15,7 @@ from tests.shared.servers import RedisServer
 from tests.shared.spools import DURABLE
 from tests.system.relays import RunningRelay
 from tests.torture.clients import Answers, Crowd, hand_over
-from tests.torture.field import FULL, Field, MakeField, kill, lines
+from tests.torture.field import FULL, REST, Field, MakeField, kill, lines
 from tests.torture.figures import Figures
 from tests.torture.reckoning import reckon
 from tests.torture.test_kills import STORM
@@ -64,7 +64,7 @@ def test_relays_killed_while_others_claim(make_field: MakeField, server: RedisSe
     """
     rng, field = random.Random("claims"), shared_field(make_field, server)
     field.ses.be(**STORM)
-    crowds = [Crowd(f"c{number}", 8) for number in range(3)]
+    crowds = [Crowd(f"c{number}", 8, pause=REST) for number in range(3)]
     relays = [field.start() for _ in crowds]
     for _ in range(KILLS):
         which = rng.randrange(3)
@@ -95,7 +95,7 @@ def test_redis_killed_under_load(make_field: MakeField, server: RedisServer, fig
     Redis is killed with -9 and comes back with its log, again and again: clients hear 451 or 452 meanwhile, the relays
     stay, and what was answered 250 is sent.
     """
-    field, crowd, kills = shared_field(make_field, server), Crowd("r", 16), 20 if FULL else 2
+    field, crowd, kills = shared_field(make_field, server), Crowd("r", 16, pause=REST), 20 if FULL else 2
     field.ses.be(slow=0.02)
     relays = [field.start(), field.start()]
     crowd.address = relays[0].smtp
