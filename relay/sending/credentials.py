@@ -26,6 +26,21 @@ GLANCE: Final = 30.0
 _LONGEST_WHY: Final = 300
 
 
+class Chain(botocore.session.Session):  # type: ignore[misc]  # botocore has no types
+    """
+    A session for its credentials alone: the hundred handlers of API calls take as long as everything else of it.
+
+    A link of the chain that makes a call makes it by a whole session.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(include_builtin_handlers=False)
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a client with its handlers."""
+        return botocore.session.Session().create_client(*args, **kwargs)
+
+
 class Credentials:
     """
     The keeper of the relay's access key.
@@ -35,7 +50,7 @@ class Credentials:
     an edited file or a new role is found.
     """
 
-    def __init__(self, observe: Observer, new_session: Callable[[], Any] = botocore.session.Session) -> None:
+    def __init__(self, observe: Observer, new_session: Callable[[], Any] = Chain) -> None:
         self._observe = observe
         self._new_session = new_session
         self._found: Any = None  # botocore's credentials; they know when they expire, and how to renew themselves

@@ -1,6 +1,7 @@
 """What all connections of the street door share."""
 
 import asyncio
+import mmap
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import field
@@ -13,6 +14,11 @@ from relay.smtp.limits import Limits
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.regulars import Regulars
 from relay.words.values import dataclass
+
+
+def _place() -> memoryview:
+    """Make room that takes no memory before it is used, nor more of it than was."""
+    return memoryview(mmap.mmap(-1, READ_SIZE))
 
 
 class Visitor(Protocol):
@@ -52,7 +58,7 @@ class Premises:
     crowd: Crowd = field(default_factory=Crowd)
     ledger: Ledger = field(default_factory=Ledger)
     draining: bool = False
-    tls_place: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_SIZE)))
+    tls_place: memoryview = field(default_factory=_place)
     visitors: set[Visitor] = field(default_factory=set)
     errands: set[asyncio.Task[Any]] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)

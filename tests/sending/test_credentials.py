@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 from botocore.utils import ContainerMetadataFetcher
@@ -42,12 +43,13 @@ class Vendor(BaseHTTPRequestHandler):
         return self._answer(json.dumps({**key, "Expiration": expiry, "Code": "Success"}).encode())
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        (call,) = asked["Action"]
+        name = "ASIAWEB" if "Credential=" not in self.headers.get("Authorization", "") else "ASIAROLE"
         self._answer(
-            b"<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
-            b"<AccessKeyId>ASIAWEB</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
-            b"<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>"
-            b"</AssumeRoleWithWebIdentityResponse>"
+            f"<{call}Response><{call}Result><Credentials>"
+            f"<AccessKeyId>{name}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+            f"<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></{call}Result></{call}Response>".encode()
         )
 
     def _answer(self, body: bytes, status: int = 200) -> None:
@@ -163,6 +165,18 @@ async def test_a_web_identity(heard, monkeypatch, tmp_path, shop):
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", shop.url)
 
     assert await Credentials(heard).get() == AccessKey("ASIAWEB", "s", "t")
+
+
+async def test_a_role_of_a_profile(heard, monkeypatch, tmp_path, shop):
+    """STS is asked with the key of another profile, and its answer read."""
+    (tmp_path / "credentials").write_text("[base]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n")
+    role = "arn:aws:iam::444455556666:role/relay"
+    (tmp_path / "config").write_text(f"[profile mail]\nrole_arn = {role}\nsource_profile = base\n")
+    monkeypatch.setenv("AWS_PROFILE", "mail")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", shop.url)
+
+    assert await Credentials(heard).get() == AccessKey("ASIAROLE", "s", "t")
 
 
 async def test_an_instance_role(heard, monkeypatch, shop):
