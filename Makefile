@@ -14,7 +14,7 @@ MUTANTS ?= relay.policy.* relay.judgement.*
 # What was compiled once serves every process of a run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint site attacks torture bench bounds differential fuzz mutate format docs image image-test help clean screenshots
+.PHONY: run test pythons lint site attacks torture bench bounds differential fuzz mutate format docs image image-test help clean screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,10 @@ run: .venv/.runtime ## the demo: relay, embedded SES and admin endpoint on loopb
 test: .venv/.dev ## the whole suite
 	@tests/provide
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+pythons: .venv/.dev ## the whole suite on every other Python at hand: a quarter of an hour for each
+	@tests/provide
+	tests/pythons -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: .venv/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
