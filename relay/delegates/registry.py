@@ -13,7 +13,6 @@ from relay.delegates.entries import NOWHERE, Elsewhere, Entry
 from relay.delegates.htpasswd import HtpasswdFile
 from relay.delegates.networks import ClientAddress, Neighbourhoods
 from relay.delegates.passwords import Bounds, Checkpoint, Verify, hash_password, verify_hash
-from relay.delegates.secrets import AwsSecrets, ReadSecret, SecretKeeper
 from relay.delegates.sources import Sources
 from relay.delegates.ways import Ways, ways_of
 from relay.observe.events import Event, Observer
@@ -24,6 +23,7 @@ from relay.words.values import dataclass
 
 if TYPE_CHECKING:
     from relay.delegates.jwks import FetchJwks, KeyRing
+    from relay.delegates.secrets import ReadSecret, SecretKeeper
     from relay.delegates.tokens import Issuer, TokenDesk
 
 _LOOK_SECONDS: Final = 1.0
@@ -39,7 +39,7 @@ class Doors:
     ``read_secret``: None is AWS's. ``fetch_jwks``: None is by HTTPS.
     """
 
-    read_secret: ReadSecret | None = None
+    read_secret: "ReadSecret | None" = None
     fetch_jwks: "FetchJwks | None" = None
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -92,13 +92,8 @@ class Registry:
         self._checkpoint = Checkpoint(
             bounds or Bounds(), verify=verify, monotonic=doors.monotonic, key=secrets.token_bytes(32)
         )
-        self._keeper = SecretKeeper(
-            doors.read_secret or AwsSecrets(elsewhere.region, doors.now),
-            hash_password=hash_file,
-            digest=self._checkpoint.digest,
-            monotonic=doors.monotonic,
-            observe=self._changed,
-        )
+        self._region = elsewhere.region
+        self._keeper: SecretKeeper | None = None  # while no password lies in a secret
         self._desk: TokenDesk | None = None  # while nobody issues tokens
         self._tasks: list[asyncio.Task[None]] = []
         self._htpasswd: HtpasswdFile | None = None
@@ -187,9 +182,10 @@ class Registry:
     async def start(self) -> None:
         """Read what lies elsewhere, wait a little for it, and keep it fresh in the background."""
         await self._let_be()
-        looks = [self._keeper.look(), *(ring.look() for ring in self._rings)]
-        await asyncio.wait([asyncio.create_task(look) for look in looks], timeout=PATIENCE_SECONDS)
-        keeping = [self._keeper.keep(), *(ring.keep() for ring in self._rings)]
+        fresh: list[SecretKeeper | KeyRing] = [*([] if self._keeper is None else [self._keeper]), *self._rings]
+        if looks := [asyncio.create_task(each.look()) for each in fresh]:
+            await asyncio.wait(looks, timeout=PATIENCE_SECONDS)
+        keeping = [each.keep() for each in fresh]
         if self._htpasswd is not None:
             keeping.append(self._keep_htpasswd(self._htpasswd))
         self._tasks = [asyncio.create_task(each, name="credentials") for each in keeping]
@@ -202,7 +198,9 @@ class Registry:
 
     def troubles(self) -> dict[str, str]:
         """Return what cannot be read of what lies elsewhere, each with why; nothing else is touched by it."""
-        found = {f"secret {secret}": why for secret, why in self._keeper.troubles().items()}
+        found: dict[str, str] = {}
+        if self._keeper is not None:
+            found |= {f"secret {secret}": why for secret, why in self._keeper.troubles().items()}
         if self._desk is not None:
             found |= {f"issuer {issuer}": why for issuer, why in self._desk.troubles().items()}
         if self._htpasswd is not None and self._htpasswd.trouble:
@@ -218,6 +216,9 @@ class Registry:
         by_name = {entry.name: entry for entry in entries}
         if len(by_name) != len(entries):
             raise ValueError("two delegates have one name")
+        credentials = (credential for entry in entries for credential in entry.credentials)
+        wanted = {credential.id for credential in credentials if isinstance(credential, PasswordSecret)}
+        self._want(wanted, every=elsewhere.secrets_interval)
         homes = [(network, entry.name) for entry in entries for network in entry.trusted_networks]
         sources = Sources(
             by_name,
@@ -230,11 +231,24 @@ class Registry:
         self._state = _State(by_name, sources, _by_certificate(entries), Neighbourhoods(homes))
         self._elsewhere, self._htpasswd = elsewhere, htpasswd
         self._believe(elsewhere.issuers)
-        credentials = (credential for entry in entries for credential in entry.credentials)
-        wanted = {credential.id for credential in credentials if isinstance(credential, PasswordSecret)}
-        self._keeper.want(wanted, every=elsewhere.secrets_interval)
 
     # What lies elsewhere
+
+    def _want(self, wanted: set[str], *, every: float) -> None:
+        """Keep these secrets and no others, looked at again *every* so many seconds."""
+        if wanted and self._keeper is None:
+            from relay.delegates.secrets import AwsSecrets, SecretKeeper  # noqa: PLC0415  the first secret loads it
+
+            doors = self._doors
+            self._keeper = SecretKeeper(
+                doors.read_secret or AwsSecrets(self._region, doors.now),
+                hash_password=self._hash_file,
+                digest=self._checkpoint.digest,
+                monotonic=doors.monotonic,
+                observe=self._changed,
+            )
+        if self._keeper is not None:
+            self._keeper.want(wanted, every=every)
 
     def _believe(self, issuers: "Sequence[Issuer]") -> None:
         """Take the tokens of these issuers and no others."""

@@ -1,7 +1,7 @@
 """Which passwords are right for a delegate now, wherever they lie; and what a wrong one costs."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from relay.delegates.credentials import (
     ADVISED,
@@ -17,9 +17,11 @@ from relay.delegates.credentials import (
 from relay.delegates.entries import Entry
 from relay.delegates.htpasswd import HtpasswdFile
 from relay.delegates.passwords import Checkpoint, decoy
-from relay.delegates.secrets import SecretKeeper
 from relay.words.unavailable import Unavailable
 from relay.words.values import dataclass
+
+if TYPE_CHECKING:
+    from relay.delegates.secrets import SecretKeeper
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -45,14 +47,18 @@ class Right:
 
 
 class Sources:
-    """The passwords of one configuration's delegates. Belongs to one event loop."""
+    """
+    The passwords of one configuration's delegates. Belongs to one event loop.
+
+    ``keeper``: of secrets; None while no delegate has one.
+    """
 
     def __init__(
         self,
         entries: Mapping[str, Entry],
         *,
         checkpoint: Checkpoint,
-        keeper: SecretKeeper,
+        keeper: "SecretKeeper | None",
         htpasswd: HtpasswdFile | None,
         hash_password: Callable[[str], str],
         monotonic: Callable[[], float],
@@ -82,7 +88,7 @@ class Sources:
     def hint(self, entry: Entry) -> None:
         """Look soon at a delegate's secrets: a password was wrong that may be newer than what is known."""
         for credential in entry.credentials:
-            if isinstance(credential, PasswordSecret):
+            if isinstance(credential, PasswordSecret) and self._keeper is not None:
                 self._keeper.hint(credential.id)
 
     def decoys(self, name: str) -> tuple[str, ...]:
@@ -103,9 +109,12 @@ class Sources:
             case PasswordHash(text):
                 return (text,)
             case PasswordSecret(secret):
-                return self._keeper.of(secret)
+                return self._kept(secret)
             case PasswordFile():
                 return await self._look_into(name, self._files[credential])
+
+    def _kept(self, secret: str) -> tuple[str, ...] | Unavailable:
+        return Unavailable("its secret is not kept") if self._keeper is None else self._keeper.of(secret)
 
     async def _look_into(self, name: str, file: _File) -> tuple[str, ...] | Unavailable:
         now = self._monotonic()
@@ -137,7 +146,7 @@ class Sources:
                 held = self._files[credential].held
                 return _prices(held.hashes) if held else (ADVISED,)
             case PasswordSecret(secret):
-                known = self._keeper.of(secret)
+                known = self._kept(secret)
                 return (ADVISED,) if isinstance(known, Unavailable) else _prices(known)
 
     def _decoy(self, cost: AnyCost, place: int) -> str:

@@ -76,7 +76,9 @@ class Bench:
         return await self.registry.verify(name, password, HOME)
 
     async def look(self) -> None:
-        await self.registry._keeper.look()
+        keeper = self.registry._keeper
+        assert keeper is not None
+        await keeper.look()
 
 
 @pytest.fixture

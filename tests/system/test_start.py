@@ -17,6 +17,7 @@ NOT_LOADED: Final = {
     "redis": "shared.url",
     "relay.localses": "the demo",
     "relay.delegates.jwks": "delegates.oauth",
+    "relay.delegates.secrets": "delegate.password_secret",
     "relay.delegates.tokens": "delegates.oauth",
     "relay.feedback.counting": "feedback.queue_url",
     "relay.feedback.invalidation": "policies.events_queue",
