@@ -241,6 +241,10 @@ async def test_other_thresholds_and_queues_are_taken_over(sqs, run, seen, moto):
     assert feedback.told_of("billing") is None
     assert sqs.waiting == 1
 
+    await feedback.renew(FeedbackOptions((Queue(sqs.url),), None, {"billing": lenient}))
+    await until(lambda: sqs.waiting == 0)
+    assert heard(seen).count(("billing", "reject")) == 2
+
 
 async def test_a_file_that_cannot_be_used_is_told_and_counts_are_in_memory(sqs, run, seen, tmp_path):
     path = tmp_path / "feedback.db"
