@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.attacks.cases import Case
-from tests.attacks.field import Client, Cut, Field, old_context, trusting, whole
+from tests.attacks.field import Client, Cut, Field, old_context, whole
 from tests.system.recording_ses import Taken
+from tests.system.relays import trusting
 
 #: Cases that play at once, each on a connection of its own.
 AT_ONCE: Final = 60
