@@ -10,6 +10,7 @@ from pathlib import Path
 
 from relay.mail.reading import read_facts
 from relay.policy.batch import answer
+from relay.policy.strict_json import JsonProblem, decode
 from tests.mail.letters import attacks, messages
 
 CASES = Path(__file__).parent / "cases"
@@ -34,6 +35,19 @@ def answers() -> Iterator[str]:
             yield json.dumps(answer(line), sort_keys=True)
 
 
+def problems() -> Iterator[str]:
+    """Where and why text is no JSON: policies with an octet less, and with a comma, a quote or a bracket too many."""
+    cases = [json.loads(line) for name in ("policy-unreadable", "lint") for line in lines(CASES / f"{name}.jsonl")]
+    texts = [case["text"] for case in cases if "text" in case][::4]
+    for text in texts:
+        for at in range(0, len(text), 3):
+            for inserted in ("", ",", '"', "]", " }", "1"):
+                try:
+                    decode(text[:at] + inserted + text[at + (not inserted) :])
+                except JsonProblem as problem:
+                    yield f"{problem.offset}: {problem}"
+
+
 if __name__ == "__main__":
-    for verdict in (*readings(), *answers()):
+    for verdict in (*readings(), *answers(), *problems()):
         print(verdict.encode("ascii", "backslashreplace").decode())  # noqa: T201  for whoever compares

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any, Final
 
+_CLOSED: Final = {"}": "object", "]": "array"}
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -59,8 +60,18 @@ def decode(text: str) -> Any:
     except RecursionError:
         raise JsonProblem("nested too deeply") from None
     except json.JSONDecodeError as error:
-        why = f"not JSON: {error.msg}, line {error.lineno} column {error.colno}"
-        raise JsonProblem(why, error.pos) from None
+        found = _as_newer_pythons_say(error)
+        why = f"not JSON: {found.msg}, line {found.lineno} column {found.colno}"
+        raise JsonProblem(why, found.pos) from None
+
+
+def _as_newer_pythons_say(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """Before 3.13 a comma too many is found behind it: at the bracket that closes."""
+    close = error.doc[error.pos : error.pos + 1]
+    before = error.doc[: error.pos].rstrip(" \t\r\n")
+    if close not in _CLOSED or not before.endswith(","):
+        return error
+    return json.JSONDecodeError(f"Illegal trailing comma before end of {_CLOSED[close]}", error.doc, len(before) - 1)
 
 
 def step(path: str, key: str) -> str:

@@ -12,7 +12,6 @@ POLICY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _BLANKS: Final = re.compile(r'("(?>(?:[^"\\]|\\.)*)"?)|\s+', re.DOTALL)
 _TYPOGRAPHIC: Final = tuple("\u201c\u201d\u201e\u2018\u2019")
-_BEFORE_A_CLOSE: Final = re.compile(r",\s*\Z")
 
 
 def check_name(name: str) -> Iterator[Remark]:
@@ -39,16 +38,15 @@ def check_size(text: str) -> Iterator[Remark]:
 
 def json_fix(text: str, offset: int) -> str | None:
     """What to do about text that stops being JSON at *offset*, where the habit behind it is known."""
-    before, here = text[:offset], text[offset:].lstrip()
-    ends = here[:1] in tuple("}]") and _BEFORE_A_CLOSE.search(before)
-    ending = here[:1] == "," and here[1:].lstrip()[:1] in tuple("}]")  # Python 3.13 stops at the comma itself
+    here = text[offset:].lstrip()
+    ending = here[:1] == "," and here[1:].lstrip()[:1] in tuple("}]")
     habits = {
         "The file is empty: write a policy, or remove it.": not text.strip(),
         "Save the file without a byte order mark.": text.startswith("\ufeff"),
         "JSON has no comments: take it out.": here[:2] in ("//", "/*") or here[:1] == "#",
         "JSON quotes with double quotes.": here[:1] == "'",
         "Replace the typographic quotes by plain ones.": here[:1] in _TYPOGRAPHIC,
-        "Take out the comma before the closing bracket.": ends or ending,
+        "Take out the comma before the closing bracket.": ending,
         "The file ends too early: close what is open.": not here,
     }
     return next((fix for fix, is_so in habits.items() if is_so), None)
