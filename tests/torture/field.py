@@ -177,6 +177,14 @@ class Field:
         """Whether nothing is due or under way."""
         return not {"due", "sending"} & self.states().keys()
 
+    def is_done(self) -> bool:
+        """Whether no message is left in a file, either: it goes a moment after the last word about it is kept."""
+        return self.is_drained() and self.large() == []
+
+    def large(self) -> list[str]:
+        """The names of the messages that lie in files."""
+        return [path.name for path in self.spool.with_name("spool.db.messages").iterdir() if path.suffix]
+
     def drain(self, seconds: float = 60) -> RunningRelay:
         """Run a relay in fair weather until nothing is left to be sent; return it, dead."""
         self.ses.be()
@@ -249,12 +257,11 @@ def tampered(relay: RunningRelay, tool: str, calls: str, how: str) -> Iterator[N
         relay.wait_until(lambda: all(map(is_traced, threads_of(relay.process.pid))), "tracer")
         yield
     finally:
-        tracer.terminate()
-        try:
-            tracer.wait(5)
-        except subprocess.TimeoutExpired:  # it may wait for a thread that died beside the one it killed
+        if is_dead(relay):  # it may wait for a thread that died beside the one it killed
             tracer.kill()
-            tracer.wait()
+        else:
+            tracer.terminate()
+        tracer.wait(20)
 
 
 def threads_of(process: int) -> list[Path]:
