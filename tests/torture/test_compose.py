@@ -80,7 +80,7 @@ def test_what_compose_starts_is_one_fleet(
             client.log_in("billing", "demo-billing-secret")
             reply = client.hand_over("billing@example.com", ["ann@example.net"], PERMITTED % name.encode())
         assert reply.startswith("250 2.0.0 Ok"), reply
-        assert running.count("ses_relay_shared_up", use="shared") == 1
+        running.counts(1, "ses_relay_shared_up", use="shared")
         assert "ok spool: its server writes each message to the disk" in running.readiness()
 
     arrived = json.loads(http("GET", f"http://{places['ses'].address}:8579/_local/messages"))

@@ -186,7 +186,7 @@ def _steady(fleet: Fleet, store: Store, rows: list[tuple[str, str]]) -> None:
         ("scripts, commands a message", f"{scripts / len(taken):.2f}, {commands / len(taken):.1f}"),
     ]
     assert (0.95 if FULL else 0.8) * RATE <= rate <= (1.03 if FULL else 1.2) * RATE  # of five seconds
-    assert throttled < (0.01 if FULL else 0.02)  # a try now and then, of fewer calls
+    assert throttled < (0.01 if FULL else 0.05)  # a try now and then, of fewer calls
     assert is_fair(shares(taken, 0))
     assert is_fair(shares(taken, 1))
 

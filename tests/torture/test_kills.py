@@ -10,7 +10,7 @@ from tests.torture.field import FULL, REST, MakeField, kill
 from tests.torture.figures import Figures
 from tests.torture.reckoning import reckon
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(0 if FULL else 300)]
 
 #: Throttling, failures, connections cut before and after SES took the message, slow answers: all at once, by chance.
 STORM = {"throttle": 0.03, "broken": 0.02, "before": 0.02, "after": 0.01, "slow": 0.03}

@@ -20,7 +20,7 @@ from tests.torture.figures import Figures
 from tests.torture.reckoning import reckon
 from tests.torture.test_kills import STORM
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(0 if FULL else 300)]
 
 KILLS = 40 if FULL else 3
 QUICK = 'connect_timeout = "500ms"'
