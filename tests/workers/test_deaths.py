@@ -98,8 +98,8 @@ def test_a_worker_that_keeps_dying_is_started_ever_more_seldom(house: House) -> 
     """The other one serves meanwhile, and who looks sees it: in the log, in /readyz?verbose and in the metrics."""
     with with_workers(house).serve() as relay:
         for number in range(2):
-            relay.wait_for("worker.serving", after=1 + number)
-            os.kill(workers_of(relay)[-1], signal.SIGKILL)
+            last = relay.wait_for("worker.serving", after=1 + number)  # the second time in place of the first
+            os.kill(last["pid"], signal.SIGKILL)
             relay.wait_for("worker.died", after=number)
         assert "ok workers: worker " in relay.readiness()
         assert "killed by signal 9, to be started again in 0.5 s" in relay.readiness()
