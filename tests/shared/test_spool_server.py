@@ -30,7 +30,7 @@ KIB64 = bytes(64 * 1024)
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that takes long takes too long."""
-    monkeypatch.setattr(spool_opening, "CALL_SECONDS", 0.3)
+    monkeypatch.setattr(spool_opening, "CALL_SECONDS", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_a_server_that_hangs_costs_one_deadline(own_server: Make, opened: 
     assert isinstance(await spool.commit(entry("a1"), RAW), Unavailable)
     started = time.monotonic()
     assert isinstance(await spool.commit(entry("c3"), RAW), Unavailable)
-    assert time.monotonic() - started < 0.2, "nobody waits for a server that is known to be away"
+    assert time.monotonic() - started < 0.8, "nobody waits for a server that is known to be away"
     assert isinstance(spool.room(1), Full)
     server.resume()
     await until(lambda: spool.room(1) is None)
