@@ -225,7 +225,7 @@ async def test_stranger_seconds(authority):
 
 
 async def test_idle_seconds(authority):
-    async with stage(authority, PLAIN, idle_seconds=0.1) as on:
+    async with stage(authority, PLAIN, idle_seconds=0.4) as on:
         client = await on.authenticated("plain")
 
         assert (await client.reply()).startswith("421 4.4.2")
@@ -271,7 +271,7 @@ async def test_data_seconds(authority):
 
 async def test_data_rate(authority):
     """Whoever is faster may take longer than data_seconds, whoever is slower may not."""
-    async with stage(authority, PLAIN, data_seconds=0.1, data_rate=10_000) as on:
+    async with stage(authority, PLAIN, data_seconds=0.3, data_rate=10_000) as on:
         client = await on.authenticated("plain")
         await in_transaction(client)
         for _ in range(10):
@@ -291,7 +291,7 @@ async def test_data_rate(authority):
 
 async def test_connection_seconds(authority):
     """Also of a client that is never idle."""
-    async with stage(authority, PLAIN, connection_seconds=0.2, junk_commands=10**9) as on:
+    async with stage(authority, PLAIN, connection_seconds=0.5, junk_commands=10**9) as on:
         client = await on.authenticated("plain")
         answers: list[str] = []
         while not answers or answers[-1].startswith("250"):
