@@ -7,6 +7,7 @@ import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,15 @@ class Prometheus:
 
     def troubles(self) -> list[str]:
         """Return what rules could not be worked out, and why."""
-        groups = self._get("rules")["groups"]
-        return [rule["lastError"] for group in groups for rule in group["rules"] if rule.get("lastError")]
+        return [rule["lastError"] for group in self._groups() for rule in group["rules"] if rule.get("lastError")]
+
+    def has_worked_out(self, since: datetime) -> bool:
+        """Whether all rules were worked out after a moment."""
+        return all(datetime.fromisoformat(group["lastEvaluation"]) > since for group in self._groups())
+
+    def _groups(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._get("rules")["groups"]
+        return found
 
     def _get(self, what: str, **fields: str) -> Any:
         answer = json.loads(http("GET", f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(fields)}"))

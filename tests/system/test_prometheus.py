@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -71,7 +73,8 @@ def day(
                 seen = relay.count("ses_relay_messages_total")
                 relay.wait_until(lambda: relay.count("ses_relay_feedback_total", kind="send") > 1, "events of SES")
                 relay.wait_until(lambda: prometheus.value("sum(ses_relay_messages_total)") == seen, "the last scrape")
-                time.sleep(2.5)  # rules are worked out a second later
+                later = datetime.now(UTC) + timedelta(seconds=1)  # what is made of other rules is worked out after them
+                relay.wait_until(partial(prometheus.has_worked_out, later), "what rules make of it")
                 yield Day(relay, prometheus)
 
 
