@@ -134,5 +134,6 @@ async def listening(tls: SSLContext | None = None) -> AsyncIterator[Listener]:
         ses.released.set()
         server.close()
         for connection in ses.connections:
-            connection.writer.transport.abort()
+            if not connection.writer.is_closing():  # asyncio before 3.11.4 cannot abort TLS that has ended
+                connection.writer.transport.abort()
         await asyncio.sleep(0)

@@ -129,7 +129,7 @@ async def test_identities_come_and_go_at_all_relays(start: Start, accounts: Fake
     del accounts.held["app@example.com"]
     await allowed(*relays)
     del accounts.held["example.com"]
-    await until(lambda: not any(relay.place.shelf.known for relay in relays))
+    await until(lambda: all(relay.judge().reply for relay in relays))
     assert [relay.judge().reply.code for relay in relays] == [554, 554]
 
 
