@@ -1,8 +1,8 @@
 """
 Several relays' pacers at one redis-server, in real time: one pace, fair, with Redis and without it.
 
-Never more than SES bears is held closely; that it is nearly reached, with room for a busy machine. Exact figures are held
-by the script's own test, on a clock of the test.
+Never more than SES bears is held closely; that it is nearly reached, with room for a busy machine. Exact figures
+are held by the script's own test, on a clock of the test.
 """
 
 import asyncio
@@ -210,7 +210,7 @@ async def test_a_delegates_rate_holds_for_all_relays_together(redis_server: Redi
     end = time.monotonic()
 
     assert sum(each[3] for each in ses.between(begin, end)) <= 30 * (end - begin + 1) + 10
-    assert ses.rate_between(begin + 1, end) >= 25
+    assert ses.rate_between(begin + 1, end) >= 20
 
 
 async def test_a_delegates_day_holds_for_all_relays_together_and_is_known_to_each(
