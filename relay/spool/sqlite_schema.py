@@ -60,12 +60,16 @@ UPDATE totals SET
 def connect(path: Path, *, only_reading: bool = False) -> sqlite3.Connection:
     """Open a connection, for one thread at a time; every transaction is begun in so many words."""
     connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")  # the log is synced before COMMIT returns
-    connection.execute("PRAGMA cache_size = -4096")  # KiB
-    connection.execute("PRAGMA trusted_schema = OFF")
     connection.text_factory = _text
-    if only_reading:
-        connection.execute("PRAGMA query_only = ON")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")  # the log is synced before COMMIT returns
+        connection.execute("PRAGMA cache_size = -4096")  # KiB
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if only_reading:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
