@@ -18,7 +18,7 @@ import uvloop
 from bench.arithmetic import Spread, ratios
 from bench.contenders import relay
 from bench.machine import REST, cpu_of, on, resident_of, wait_for_calm
-from bench.messages import Client, Load, hand_over
+from bench.messages import Client, Load, hand_over, smtp_source
 from bench.record import figure, head, row
 from bench.ses import stage
 from tests.system.houses import OWNED, House
@@ -94,10 +94,10 @@ def calls() -> None:
     head(f"calls to SES at once, of {DELAY * 1e3:.0f} ms each", "messages", "of what they could")
     with stage(DELAY) as on_it, relay(on_it, "calls", furnish=with_calls) as (_, _, port):
         for clients in AT_ONCE:
-            load, times = Load(SIZE, clients=clients, reuses=True), clients * 20
-            uvloop.run(hand_over(port, load, clients))
+            load, times = Load(SIZE, clients=clients, reuses=True), clients * 40
+            smtp_source(port, load, clients, on_it.folder)
             began = time.monotonic()
-            uvloop.run(hand_over(port, load, times))
+            smtp_source(port, load, times, on_it.folder)
             rate = times / (time.monotonic() - began)
             row(f"{clients}", f"{rate:,.0f} /s", f"{rate / (clients / DELAY):.0%}")
             figure(f"{clients} calls", rate / (clients / DELAY))
