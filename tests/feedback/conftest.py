@@ -25,10 +25,14 @@ class Sqs:
         self.make()
 
     def make(self) -> None:
-        self.url = str(self.client.create_queue(QueueName=self.name, Attributes={"VisibilityTimeout": "1"})["QueueUrl"])
+        self.url = str(self.client.create_queue(QueueName=self.name, Attributes={"VisibilityTimeout": "3"})["QueueUrl"])
 
     def delete(self) -> None:
         self.client.delete_queue(QueueUrl=self.url)
+
+    def show_again_after(self, seconds: int) -> None:
+        """What is read and not deleted within so long is given once more: three seconds, if nothing else is said."""
+        self.client.set_queue_attributes(QueueUrl=self.url, Attributes={"VisibilityTimeout": str(seconds)})
 
     def put(self, *bodies: str) -> None:
         for start in range(0, len(bodies), 10):

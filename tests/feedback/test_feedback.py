@@ -104,6 +104,7 @@ async def test_what_comes_twice_counts_once(sqs, run, seen, tmp_path):
 async def test_malformed_events_hold_up_nobody(sqs, run, seen):
     """Each is counted, told by the id of its message, and deleted; what is good among them is counted."""
     bad = [body[: 20 + number] for number, body in enumerate(told(*["Bounce"] * 50))]
+    sqs.show_again_after(30)
     sqs.put(*bad[:25], *told("Send"), *bad[25:])
     await run(sqs)
     await until(lambda: len(heard(seen)) + len(malformed(seen)) == 51, "all")
