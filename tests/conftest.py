@@ -35,16 +35,22 @@ def tool() -> Callable[[str], str]:
 
 #: Whose tests mostly wait: for whole relays, and for clocks.
 WAITING = ("tests/system/", "tests/torture/", "tests/shared/", "tests/workers/")
+#: Whose tests ask no clock, socket or process.
+PURE = ("tests/judgement/", "tests/mail/", "tests/policy/", "tests/readings/", "tests/words/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
     Of several workers, let half begin with the tests that wait, while the others compute.
 
-    Each worker begins with a part of the list, and takes from the others' when it is through with its own.
+    Each worker begins with a part of the list, and takes from the others' when it is through with its own. What may
+    fail since a busy machine stalled is run once more, and listed at the end; a test that runs alone is not.
     """
     if not hasattr(config, "workerinput"):
         return
+    for item in items:
+        if not item.nodeid.startswith(PURE):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     waiting = [item for item in items if item.nodeid.startswith(WAITING)]
     computing = [item for item in items if not item.nodeid.startswith(WAITING)]
     modules = [list(group) for _, group in groupby(waiting, lambda item: item.nodeid.partition("::")[0])]
@@ -54,7 +60,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the attacks cost and what the torture measured, if they ran."""
+    """Print what was run once more, what the attacks cost and what the torture measured, if they ran."""
+    for each in terminalreporter.getreports("rerun"):
+        terminalreporter.write_line(f"FAILED AT FIRST {each.nodeid}")
+        terminalreporter.write_line(str(each.longrepr))
     told = [each for reported in terminalreporter.getreports("passed") for each in reported.user_properties]
     for section, name, lines in (("attacks", NAME, table), ("torture", TORTURE, report)):
         if values := [value for known_as, value in told if known_as == name]:
