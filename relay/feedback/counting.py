@@ -13,10 +13,9 @@ from relay.background import call_off
 from relay.feedback.happenings import Happening, read_happening
 from relay.feedback.ledger import Heard, Ledger, LedgerProblem
 from relay.feedback.options import FeedbackOptions
-from relay.feedback.queues import Letter, Queue, QueueReader, Unready
+from relay.feedback.queues import Letter, Queue, QueueReader, Unready, sort_letters
 from relay.feedback.reports import standing_of, windows_of
 from relay.feedback.standings import Standings, instant
-from relay.feedback.wrappings import Malformed
 from relay.observe.events import Event, FeedbackHeard, Noted, Observer, QueueRead
 from relay.observe.labels import OTHER
 from relay.sending.ports import Restraint
@@ -144,8 +143,8 @@ class Counting:
 
     def _take(self, letters: Sequence[Letter]) -> list[Event]:
         """Read and count; what comes of it is told in the event loop."""
-        told: list[Event] = []
-        heard = list(self._heard(letters, told))
+        happenings, told = sort_letters(letters, read_happening, PURPOSE)
+        heard = [Heard(self._whose(each), each) for each in happenings]
         now = self._clock()
         try:
             news = self._there().count(heard, now)
@@ -159,19 +158,6 @@ class Counting:
             if number:
                 told.append(FeedbackHeard(each.delegate, each.happening.kind, number, _record(each.happening)))
         return [*told, *changed]
-
-    def _heard(self, letters: Sequence[Letter], told: list[Event]) -> Iterator[Heard]:
-        for letter in letters:
-            try:
-                happening = read_happening(letter.body)
-            except Malformed as problem:
-                told.append(QueueRead(PURPOSE, "malformed"))
-                told.append(Noted("warning", "feedback.malformed", {"message": letter.id, "why": str(problem)}))
-            else:
-                if happening is None:
-                    told.append(QueueRead(PURPOSE, "ignored"))
-                else:
-                    yield Heard(self._whose(happening), happening)
 
     def _whose(self, happening: Happening) -> str:
         """The delegate that our own tag names, or that sent the message as far as we remember."""

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from relay.feedback.policy_changes import PolicyChange, read_policy_change
-from relay.feedback.queues import Letter, Queue, QueueReader
-from relay.feedback.wrappings import Malformed
+from relay.feedback.queues import Letter, Queue, QueueReader, sort_letters
 from relay.identities.ports import Directory
 from relay.observe.events import Event, Noted, Observer, QueueRead
 from relay.words.arns import IdentityArn
@@ -114,17 +113,4 @@ _Found = tuple[list[PolicyChange], list[Event]]
 
 
 def _take(letters: Sequence[Letter]) -> _Found:
-    changes: list[PolicyChange] = []
-    events: list[Event] = []
-    for letter in letters:
-        try:
-            change = read_policy_change(letter.body)
-        except Malformed as problem:
-            events.append(QueueRead(PURPOSE, "malformed"))
-            events.append(Noted("warning", "policies.malformed", {"message": letter.id, "why": str(problem)}))
-        else:
-            if change is None:
-                events.append(QueueRead(PURPOSE, "ignored"))
-            else:
-                changes.append(change)
-    return changes, events
+    return sort_letters(letters, read_policy_change, PURPOSE)

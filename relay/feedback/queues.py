@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
+from relay.feedback.wrappings import Malformed
 from relay.identities.accounts import Access, Accounts, AwsProblem
-from relay.observe.events import Noted, Observer, QueueRead
+from relay.observe.events import Event, Noted, Observer, QueueRead
 from relay.words.values import dataclass
 
 _T = TypeVar("_T")
@@ -76,6 +77,26 @@ class Letter:
     id: str
     body: str
     receipt: str
+
+
+def sort_letters(
+    letters: Sequence[Letter], read: Callable[[str], _T | None], purpose: str
+) -> tuple[list[_T], list[Event]]:
+    """Return what *read* finds in them, and what is to be told of the others: malformed, or not ours to hear."""
+    found: list[_T] = []
+    told: list[Event] = []
+    for letter in letters:
+        try:
+            said = read(letter.body)
+        except Malformed as problem:
+            told.append(QueueRead(purpose, "malformed"))
+            told.append(Noted("warning", f"{purpose}.malformed", {"message": letter.id, "why": str(problem)}))
+        else:
+            if said is None:
+                told.append(QueueRead(purpose, "ignored"))
+            else:
+                found.append(said)
+    return found, told
 
 
 class Unready(Exception):
