@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.verdicts import answers, problems, readings
+from tests.verdicts import verdicts
 
 ROOT = Path(__file__).parents[1]
 OWN = ".".join(map(str, sys.version_info[:3]))
@@ -32,7 +32,7 @@ OTHERS = others()
 
 @pytest.mark.skipif(not OTHERS, reason="no other Python from 3.11 on is here")
 def test_messages_and_policies_mean_the_same():
-    here = [each.encode("ascii", "backslashreplace").decode() for each in (*readings(), *answers(), *problems())]
+    here = verdicts()
     assert len(here) > 5_000
     for version, program in OTHERS.items():
         done = subprocess.run([program, "-m", "tests.verdicts"], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -48,6 +48,10 @@ def problems() -> Iterator[str]:
                     yield f"{problem.offset}: {problem}"
 
 
+def verdicts() -> list[str]:
+    """All of them, in letters that every terminal takes."""
+    return [each.encode("ascii", "backslashreplace").decode() for each in (*readings(), *answers(), *problems())]
+
+
 if __name__ == "__main__":
-    for verdict in (*readings(), *answers(), *problems()):
-        print(verdict.encode("ascii", "backslashreplace").decode())  # noqa: T201  for whoever compares
+    print(*verdicts(), sep="\n")  # noqa: T201  for whoever compares
