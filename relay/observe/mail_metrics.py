@@ -5,9 +5,9 @@ from itertools import product
 from typing import Any, Final
 
 from relay.observe import events, labels
-from relay.observe.exemplars import Exemplars
+from relay.observe.counting import Count, exemplar_of
 from relay.observe.labels import Heard, Names, among
-from relay.observe.series import ROW, Series, exemplar_of
+from relay.observe.series import Series
 from relay.words.endings import Outcome, Reason
 
 #: What graphs and alerts of each delegate stand on.
@@ -31,20 +31,21 @@ class MailMetrics:
         self._domain = among(labels.RECIPIENT_DOMAINS)
         self._code = {code: str(code) for code in labels.CODES}
         at_listeners = [(listener,) for listener in listeners]
-        self._received = series.counters("ses_relay_messages_received_total", at_listeners)
-        self._messages = series.counters("ses_relay_messages_total")
-        self._recipients = series.counters("ses_relay_recipients_total")
+        received = series.counts("ses_relay_messages_received_total", at_listeners)
+        self._received = Heard(received.__getitem__, lambda listener: (self._listener(listener),))
+        self._messages = series.counts("ses_relay_messages_total")
+        self._recipients = series.counts("ses_relay_recipients_total")
+        self._ends = Heard(self._end, self._ended)
         self._repairs = series.counters("ses_relay_repairs_total")
         found = [(result,) for result in sorted(labels.RECIPIENT_DOMAINS)]
         self._recipient_domains = series.counters("ses_relay_recipient_domains_total", found)
-        self._message_bytes = series.histogram("ses_relay_message_bytes")
-        self._transaction_seconds = series.histogram("ses_relay_transaction_seconds")
-        self._transaction_exemplars = Exemplars(ROW["ses_relay_transaction_seconds"].buckets)
+        self._message_bytes = series.spread("ses_relay_message_bytes")
+        self._transaction_seconds = series.spread("ses_relay_transaction_seconds")
         self._auth = series.counters("ses_relay_auth_total")
         self._sessions = series.gauges("ses_relay_sessions")
         for listener in at_listeners:
             self._sessions[listener].set(0)
-        self._replies = Heard(series.counter("ses_relay_smtp_replies_total").labels, self._reply)
+        self._replies = Heard(series.counts("ses_relay_smtp_replies_total").__getitem__, self._reply)
 
     def counts(self) -> dict[type, Callable[[Any], None]]:
         """Return what counts events of each kind."""
@@ -62,7 +63,7 @@ class MailMetrics:
     def admit(self, delegates: Iterable[str]) -> None:
         """Show what graphs and alerts of *delegates* stand on."""
         for delegate, (outcome, reason) in product(delegates, _LOOKED_FOR):
-            self._messages[delegate, outcome.value, reason.value].inc(0)
+            self._messages.show((delegate, outcome.value, reason.value))
 
     def _session_opened(self, event: events.SessionOpened) -> None:
         self._sessions[self._listener(event.listener),].inc()
@@ -71,7 +72,7 @@ class MailMetrics:
         self._sessions[self._listener(event.listener),].dec()
 
     def _replied(self, event: events.Replied) -> None:
-        self._replies[event.command, event.code].inc(event.times)
+        self._replies[event.command, event.code].value += event.times
 
     def _reply(self, command: str, code: int) -> tuple[str, ...]:
         return self._command(command), self._code.get(code, labels.OTHER)
@@ -80,18 +81,25 @@ class MailMetrics:
         self._auth[self._mechanism(event.mechanism), self._auth_result(event.result)].inc()
 
     def _message_received(self, event: events.MessageReceived) -> None:
-        self._received[self._listener(event.listener),].inc()
+        self._received[event.listener,].value += 1
 
     def _message_ended(self, event: events.MessageEnded) -> None:
-        delegate, outcome = self._delegate(event.delegate), event.outcome.value
+        messages, recipients = self._ends[event.delegate, event.outcome, event.reason]
+        messages.value += 1
+        recipients.value += max(0, event.recipients)
         decision = event.record.get("id", "")
-        exemplar = None if event.outcome in _WELL else exemplar_of(decision)
-        self._messages[delegate, outcome, event.reason.value].inc(exemplar=exemplar)
-        self._recipients[delegate, outcome].inc(max(0, event.recipients))
-        is_example = self._transaction_exemplars.wants(event.seconds)
-        self._transaction_seconds.observe(event.seconds, exemplar_of(decision) if is_example else None)
+        if decision and event.outcome not in _WELL:
+            messages.exemplar = exemplar_of(decision)
+        self._transaction_seconds.observe(event.seconds, decision)
         if event.size is not None:
             self._message_bytes.observe(event.size)
+
+    def _ended(self, delegate: str, outcome: Outcome, reason: Reason) -> tuple[str, ...]:
+        return self._delegate(delegate), outcome.value, reason.value
+
+    def _end(self, values: tuple[str, ...]) -> tuple[Count, Count]:
+        """Find what is counted of messages that ended so, and of their recipients."""
+        return self._messages[values], self._recipients[values[:2]]
 
     def _message_repaired(self, event: events.MessageRepaired) -> None:
         for kind in event.kinds:

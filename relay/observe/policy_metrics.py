@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from relay.observe import events, labels
-from relay.observe.exemplars import Exemplars
 from relay.observe.freshness import PolicyFreshness
 from relay.observe.labels import Heard, Names, among
 from relay.observe.observed import ObservedDelegates
-from relay.observe.series import ROW, Series, exemplar_of
+from relay.observe.series import ROW, Series
 
 
 class PolicyMetrics:
@@ -19,9 +18,8 @@ class PolicyMetrics:
         self._account, self._region = names.accounts.label, names.regions.label
         self._role, self._verdict, self._mode = among(labels.ROLES), among(labels.VERDICTS), among(labels.MODES)
         self._refresh, self._change = among(labels.REFRESHES), among(labels.POLICY_CHANGES)
-        self._decisions = Heard(series.counter("ses_relay_decisions_total").labels, self._question)
-        self._decision_seconds = series.histogram("ses_relay_decision_seconds")
-        self._decision_exemplars = Exemplars(ROW["ses_relay_decision_seconds"].buckets)
+        self._decisions = Heard(series.counts("ses_relay_decisions_total").__getitem__, self._question)
+        self._decision_seconds = series.spread("ses_relay_decision_seconds")
         self._observed = ObservedDelegates(ROW["ses_relay_observing"], self._delegate, clock=clock)
         ages, problems = ROW["ses_relay_policy_age_seconds"], ROW["ses_relay_policy_problems"]
         self._freshness = PolicyFreshness(ages, problems, names.identities, clock=clock)
@@ -51,15 +49,14 @@ class PolicyMetrics:
         self._observed.admit(delegates)
 
     def _judged(self, event: events.Judged) -> None:
-        self._decisions[event.delegate, event.identity, event.role, event.verdict, event.mode].inc()
+        self._decisions[event.delegate, event.identity, event.role, event.verdict, event.mode].value += 1
 
     def _question(self, delegate: str, identity: str, role: str, verdict: str, mode: str) -> tuple[str, ...]:
         words = self._role(role), self._verdict(verdict), self._mode(mode)
         return self._delegate(delegate), self._identity(identity), *words
 
     def _judgement_timed(self, event: events.JudgementTimed) -> None:
-        is_example = self._decision_exemplars.wants(event.seconds)
-        self._decision_seconds.observe(event.seconds, exemplar_of(event.decision) if is_example else None)
+        self._decision_seconds.observe(event.seconds, event.decision)
 
     def _policies_refreshed(self, event: events.PoliciesRefreshed) -> None:
         self._refreshes[self._refresh(event.result),].inc()

@@ -21,8 +21,9 @@ class SendingMetrics:
         self._ses_result, self._kind = among(labels.SES_RESULTS), among(labels.DISAGREEMENTS)
         self._delivery, self._feedback_kind = among(labels.DELIVERIES), among(labels.FEEDBACK)
         self._queue, self._letter = among(labels.QUEUES), among(labels.LETTERS)
-        self._ses_requests = Heard(series.counter("ses_relay_ses_requests_total").labels, self._call)
-        self._ses_seconds = Heard(series.histogram("ses_relay_ses_request_seconds").labels, self._call)
+        self._ses_requests = series.counts("ses_relay_ses_requests_total")
+        self._ses_seconds = series.spreads("ses_relay_ses_request_seconds")
+        self._calls = Heard(lambda values: (self._ses_requests[values], self._ses_seconds[values]), self._call)
         self._disagreements = series.counters("ses_relay_ses_disagreements_total")
         self._possible_duplicates = series.counter("ses_relay_possible_duplicates_total")
         paced = ("ses_relay_send_rate_limit", "ses_relay_quota_remaining", "ses_relay_quota_recipients")
@@ -57,14 +58,13 @@ class SendingMetrics:
     def admit(self, delegates: Iterable[str]) -> None:
         """Show how *delegates* stand, and what their standing is made of."""
         for delegate in delegates:
-            self._standing[delegate,].inc(0)
-            for kind in ("send", "bounce", "complaint"):
-                self._feedback[delegate, kind].inc(0)
+            self._standing.show((delegate,))
+            self._feedback.show(*((delegate, kind) for kind in ("send", "bounce", "complaint")))
 
     def _ses_called(self, event: events.SesCalled) -> None:
-        which = event.region, event.operation, event.result
-        self._ses_requests[which].inc()
-        self._ses_seconds[which].observe(event.seconds)
+        requests, seconds = self._calls[event.region, event.operation, event.result]
+        requests.value += 1
+        seconds.observe(event.seconds)
         if event.result == "ambiguous":
             self._possible_duplicates.inc()
 

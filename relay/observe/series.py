@@ -6,6 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
+from relay.observe.counting import Count, Counts, Spread, Spreads
 from relay.observe.labels import Children
 from relay.observe.table import ROWS, Row
 
@@ -24,11 +25,17 @@ class Series:
         return Counter(name, ROW[name].help, ROW[name].labels, registry=self.registry)
 
     def counters(self, name: str, first: Iterable[tuple[str, ...]] = ()) -> Children[Counter]:
-        """Make a counter with labels; *first* are shown before they count: rate() sees no first appearance."""
+        """Make a counter with labels; *first* are shown before they count."""
         children = Children(self.counter(name).labels)
-        for values in first:
-            children[values].inc(0)
+        children.show(*first)
         return children
+
+    def counts(self, name: str, first: Iterable[tuple[str, ...]] = ()) -> Children[Count]:
+        """Make a counter with labels for what every message counts, in the loop's thread alone; *first* as above."""
+        counts = Counts(ROW[name])
+        self.show(counts)
+        counts.series.show(*first)
+        return counts.series
 
     def gauge(self, name: str) -> Gauge:
         """Make a gauge."""
@@ -47,6 +54,16 @@ class Series:
         row = ROW[name]
         return Histogram(name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
 
+    def spreads(self, name: str) -> Children[Spread]:
+        """Make a histogram for what every message observes, in the loop's thread alone."""
+        spreads = Spreads(ROW[name])
+        self.show(spreads)
+        return spreads.series
+
+    def spread(self, name: str) -> Spread:
+        """Make one without labels."""
+        return self.spreads(name)[()]
+
     def show(self, *collectors: Collector) -> None:
         """Show what is worked out at the scrape, too."""
         for each in collectors:
@@ -64,8 +81,3 @@ class Places(Children[Gauge]):
         """Show *place* no more."""
         if self.pop(place, None) is not None:
             self._gauge.remove(*place)
-
-
-def exemplar_of(decision: str) -> dict[str, str] | None:
-    """Return the labels that lead from an observation to its decision."""
-    return {"decision": decision} if decision else None

@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from relay.observe import events, labels
+from relay.observe.counting import Spread
 from relay.observe.events import (
     AttemptsFound,
     AuthTried,
@@ -37,7 +38,6 @@ from relay.observe.events import (
     SessionOpened,
     SpoolCounted,
 )
-from relay.observe.exemplars import Exemplars
 from relay.observe.metrics import Metrics
 from relay.words.delegates import NOTIFICATIONS
 from relay.words.endings import Outcome, Reason
@@ -357,18 +357,21 @@ def test_exemplars_are_few():
     One a second in each bucket, the last one for everything above.
     """
     now = [0.0]
-    exemplars = Exemplars((0.1, 1.0), clock=lambda: now[0])
+    spread = Spread((0.1, 1.0), clock=lambda: now[0])
 
-    assert [exemplars.wants(seconds) for seconds in (0.1, 0.05, 0.2, 1.0, 5.0, 9.0)] == [
-        True,
-        False,
-        True,
-        False,
-        True,
-        False,
-    ]
+    for seconds in (0.1, 0.05, 0.2, 1.0, 5.0, 9.0):
+        spread.observe(seconds, f"took {seconds}")
+    assert examples_of(spread) == ["took 0.1", "took 0.2", "took 5.0"]
+
     now[0] = 1.0
-    assert exemplars.wants(0.05)
+    spread.observe(0.05, "took 0.05")
+    assert examples_of(spread) == ["took 0.05", "took 0.2", "took 5.0"]
+
+
+def examples_of(spread: Spread) -> list[str | None]:
+    """The decision that each bucket names."""
+    buckets, _ = spread.told()
+    return [bucket[2].labels["decision"] if len(bucket) == 3 else None for bucket in buckets]
 
 
 def test_troubles_end():
