@@ -33,11 +33,15 @@ class Connection(asyncio.BufferedProtocol):
 
     ``complete``: the last octet of the request that it carries, or carried last, may have been written. ``idle_since``:
     when the last request ended, by the loop's clock; None before the first.
+
+    Args:
+        patience: Seconds without progress while a body leaves, and then for the whole answer.
+
     """
 
     _transport: asyncio.Transport
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
         self.complete = False
         self.idle_since: float | None = None
         self._loop = asyncio.get_running_loop()
@@ -47,7 +51,8 @@ class Connection(asyncio.BufferedProtocol):
         self._failure: OSError | None = None
         self._news: asyncio.Future[None] | None = None
         self._is_full = False
-        self._patience = self._until = 0.0
+        self._patience, self._until = patience, 0.0
+        self._watch: asyncio.TimerHandle | None = None  # rings while requests come, and once after the last
 
     # What is asked of it
 
@@ -73,7 +78,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close at once. A request under way gets no answer."""
         self._fail(HungUpError("closed here"))
 
-    async def carry(self, head: bytes, pieces: Iterable[bytes], patience: float) -> Answer:
+    async def carry(self, head: bytes, pieces: Iterable[bytes]) -> Answer:
         """
         Send one request on a connection that :attr:`is_open`, and return its answer.
 
@@ -82,54 +87,47 @@ class Connection(asyncio.BufferedProtocol):
         Args:
             head: All that stands before the body.
             pieces: The body, one piece or more; walked over once.
-            patience: Seconds without progress while the body leaves, and then for the whole answer.
 
         Raises:
             OSError: There is no answer. The connection is closed, as it is after answers that end it.
         """
         self.complete = False
         reader = self._reader = AnswerReader()
-        self._patience, self._until = patience, self._loop.time() + patience
-        self._watch = self._loop.call_later(patience, self._look_at_the_time)
         try:
-            await self._write_out(head, pieces, reader)
+            rest = iter(pieces)
+            last = head + next(rest)
+            for piece in rest:
+                self._write(last, is_last=False)
+                while self._is_full and reader.answer is None:  # until the kernel has it, or TLS's record layer
+                    await self._something()
+                if reader.answer is not None:
+                    break
+                last = piece
+            else:
+                self._write(last, is_last=True)
             while reader.answer is None:
-                await self._hear(reader)
+                await self._something()
             return reader.answer
         finally:
-            self._watch.cancel()
             self._reader, self.idle_since = None, self._loop.time()
             if reader.answer is None or not (reader.keeps and self.complete):
                 self.close()
 
-    async def _write_out(self, head: bytes, pieces: Iterable[bytes], reader: AnswerReader) -> None:
-        """Write it all; of several pieces wait until the kernel has each (under TLS: or the record layer)."""
-        rest = iter(pieces)
-        last = head + next(rest)
-        for piece in rest:
-            self._write(last)
-            while self._is_full and reader.answer is None:
-                await self._hear(reader)
-            if reader.answer is not None:
-                return
-            last = piece
-        if not self._transport.is_closing():
-            self.complete = True
-        self._write(last)
-
-    def _write(self, octets: bytes) -> None:
+    def _write(self, octets: bytes, *, is_last: bool) -> None:
         if self._transport.is_closing():
             raise self._failure or HungUpError("the connection was closed before the last octet")
-        self._transport.write(octets)
+        self.complete = is_last
         self._until = self._loop.time() + self._patience
+        if self._watch is None:
+            self._watch = self._loop.call_at(self._until, self._look_at_the_time)
+        self._transport.write(octets)
 
-    async def _hear(self, reader: AnswerReader) -> None:
-        """Wait until something happens; an answer that came before a failure counts."""
-        if self._failure is None:
-            self._news = self._loop.create_future()
-            await self._news
-        if self._failure is not None and reader.answer is None:
+    def _something(self) -> "asyncio.Future[None]":
+        """Return what is done as soon as something happens; raises what has failed."""
+        if self._failure is not None:
             raise self._failure
+        self._news = self._loop.create_future()
+        return self._news
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():
@@ -142,9 +140,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def _look_at_the_time(self) -> None:
         """Give up, or look again later: progress moves the end, and the timer need not be set anew each time."""
-        left = self._until - self._loop.time()
-        if left > 0:
-            self._watch = self._loop.call_later(left, self._look_at_the_time)
+        self._watch = None
+        if self._reader is None:
+            return
+        if self._until > self._loop.time():
+            self._watch = self._loop.call_at(self._until, self._look_at_the_time)
         else:
             self._fail(TimeoutError(f"no progress in {self._patience:g} s"))
 
@@ -183,6 +183,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; so does an answer that has no length, unless it was us who closed."""
+        if self._watch is not None:
+            self._watch.cancel()
         if self._failure is None:
             self._failure = exc if isinstance(exc, OSError) else HungUpError("hung up without an answer")
             if self._reader is not None:

@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -108,7 +109,8 @@ class SesDoor:
 
     async def send(self, mail: Mail, region: str) -> Outcome:
         """Send *mail* through SES in *region*, once; see :class:`relay.sending.ports.Sender`."""
-        if not await self._take_turn():
+        turns = self._turns
+        if not await (self._wait_for_turn() if turns.locked() else turns.acquire()):
             why = f"no connection became free in {self._read_timeout:g} s"
             return Deferred("Busy", why, TRY_LATER, Reason.SES_UNAVAILABLE)
         try:
@@ -117,14 +119,15 @@ class SesDoor:
             if isinstance(key, Unusable):
                 code, reply = ("NoCredentials", NOT_KNOWN) if mail.role is None else ("RoleNotAssumed", NO_ROLE)
                 return Deferred(code, key.why, reply, Reason.SES_CREDENTIALS)
-            target = endpoints.target(endpoints.SES, region, self._endpoint_url).below(PATHS[mail.api])
             body = Encoded(mail, self._shelf)
             try:
-                return await self._send(mail, body, key, source, target)
+                if not body.is_read:
+                    await body.read()
+                return await self._send(mail, body, key, source, _target(region, self._endpoint_url, mail.api))
             finally:
                 body.put_away()
         finally:
-            self._turns.release()
+            turns.release()
 
     async def caller_identity(self, region: str) -> Caller | Unusable:
         """Return who the relay is to AWS, by STS in *region*, or why that is not known."""
@@ -148,9 +151,7 @@ class SesDoor:
         answer = await self._enquiries.ask(target, question_for(role), self._credentials)
         return answer if isinstance(answer, Unusable) else session_of(answer, role, self._signer.now())
 
-    async def _take_turn(self) -> bool:
-        if not self._turns.locked():
-            return await self._turns.acquire()  # at once: nothing to measure the time of
+    async def _wait_for_turn(self) -> bool:
         try:
             async with asyncio.timeout(self._read_timeout):
                 return await self._turns.acquire()
@@ -158,13 +159,17 @@ class SesDoor:
             return False
 
     async def _send(self, mail: Mail, body: Encoded, key: AccessKey, source: KeySource, target: Target) -> Outcome:
-        await body.read()
         now = asyncio.get_running_loop().time
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
-            headers = self._signer.sign(key, target, body.digest, CONTENT_TYPES[mail.api])
-            answer = await self._wire.post(target, headers, body.pieces, body.size)
-            outcome = _of_silence(answer) if isinstance(answer, NoAnswer) else _of_answer(answer, mail)
+            fields = self._signer.sign(key, target, body.digest, CONTENT_TYPES[mail.api])
+            answer = await self._wire.post(target, fields, body.pieces, body.size)
+            if isinstance(answer, NoAnswer):
+                outcome = _of_silence(answer)
+            elif mail.api is Api.RAW:
+                outcome = outcome_of(answer.status, answer.body, own=mail.own)
+            else:
+                outcome = outcome_of_v2(answer.status, answer.body, answer.error, own=mail.own)
             result = _result_of(outcome)
         finally:
             self._observe(SesCalled(target.region, mail.api.value, result, now() - began))
@@ -175,10 +180,9 @@ class SesDoor:
         return outcome
 
 
-def _of_answer(answer: Answer, mail: Mail) -> Outcome:
-    if mail.api is Api.RAW:
-        return outcome_of(answer.status, answer.body, own=mail.own)
-    return outcome_of_v2(answer.status, answer.body, answer.error, own=mail.own)
+@lru_cache(maxsize=256)
+def _target(region: str, endpoint_url: str | None, api: Api) -> Target:
+    return endpoints.target(endpoints.SES, region, endpoint_url).below(PATHS[api])
 
 
 def _of_silence(silence: NoAnswer) -> Outcome:

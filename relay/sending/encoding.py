@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 from pybase64 import b64encode
 
@@ -46,17 +46,29 @@ class Pieces:
         return pieces(self._mail)
 
 
+def is_small(mail: Mail) -> bool:
+    """Whether *mail* makes one piece."""
+    return len(mail.head) + len(mail.raw) <= RAW_OCTETS_OF_PIECE
+
+
+def piece_of(mail: Mail) -> bytes:
+    """Return the request body of a message that :func:`is_small`."""
+    raw = b"".join((mail.head, mail.raw))
+    if mail.api is Api.RAW:
+        return _parameters(mail) + _escaped(raw)
+    before, after = _around(mail)
+    return before + b64encode(raw) + after
+
+
 def pieces(mail: Mail) -> Iterator[bytes]:
-    """Yield the request body in order; a message of up to :data:`RAW_OCTETS_OF_PIECE` makes one piece."""
-    is_form = mail.api is Api.RAW
-    before, after = (_parameters(mail) + b"&RawMessage.Data=", b"") if is_form else _around(mail)
-    encode: Callable[[bytes | memoryview], bytes] = _escaped if is_form else b64encode
-    head, raw = mail.head, mail.raw
-    octets = len(head) + len(raw)
-    if octets <= RAW_OCTETS_OF_PIECE:
-        yield before + encode(b"".join((head, raw))) + after
+    """Yield the request body in order."""
+    if is_small(mail):
+        yield piece_of(mail)
         return
-    raw = memoryview(raw)
+    is_form = mail.api is Api.RAW
+    before, after = (_parameters(mail), b"") if is_form else _around(mail)
+    encode: Callable[[bytes | memoryview], bytes] = _escaped if is_form else b64encode
+    head, raw = mail.head, memoryview(mail.raw)
     start = max(RAW_OCTETS_OF_PIECE - len(head), -len(head) % 3)
     end = start + max(0, len(raw) - start - 1) // RAW_OCTETS_OF_PIECE * RAW_OCTETS_OF_PIECE
     yield before + encode(b"".join((head, raw[:start])))
@@ -69,28 +81,34 @@ def _escaped(raw: bytes | memoryview) -> bytes:
     return b64encode(raw).replace(b"+", b"%2B").replace(b"/", b"%2F").replace(b"=", b"%3D")
 
 
-@lru_cache(maxsize=1024)
-def _quoted_arn(arn: str) -> str:
-    """There are few, and each comes with every message."""
-    return quote_plus(arn)
-
-
 def _quoted_address(address: str) -> str:
     """Most have one character to escape."""
     return address.replace("@", "%40") if _PLAIN.fullmatch(address) else quote_plus(address)
 
 
 def _parameters(mail: Mail) -> bytes:
-    fields = ["Action=SendRawEmail&Version=2010-12-01", f"Source={_quoted_address(mail.source)}"]
-    fields += [f"Destinations.member.{n}={_quoted_address(to)}" for n, to in enumerate(mail.destinations, 1)]
-    fields.append(f"FromArn={_quoted_arn(mail.from_arn)}")
-    fields.append(f"SourceArn={_quoted_arn(mail.source_arn)}")
-    fields.append(f"ReturnPathArn={_quoted_arn(mail.return_path_arn)}")
-    for n, (name, value) in enumerate(mail.tags, 1):
-        fields.append(f"Tags.member.{n}.Name={quote_plus(name)}&Tags.member.{n}.Value={quote_plus(value)}")
-    if mail.configuration_set is not None:
-        fields.append(f"ConfigurationSetName={quote_plus(mail.configuration_set)}")
-    return "&".join(fields).encode("ascii")
+    """Return what stands before the message in SendRawEmail's form."""
+    members = [f"&Destinations.member.{n}={_quoted_address(to)}" for n, to in enumerate(mail.destinations, 1)]
+    others = _others(mail.from_arn, mail.source_arn, mail.return_path_arn, mail.tags, mail.configuration_set)
+    source = _quoted_address(mail.source)
+    return f"Action=SendRawEmail&Version=2010-12-01&Source={source}{''.join(members)}{others}".encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _others(
+    from_arn: str,
+    source_arn: str,
+    return_path_arn: str,
+    tags: tuple[tuple[str, str], ...],
+    configuration_set: str | None,
+) -> str:
+    """Write what mail of one sender has in common."""
+    fields = {"FromArn": from_arn, "SourceArn": source_arn, "ReturnPathArn": return_path_arn}
+    for n, (name, value) in enumerate(tags, 1):
+        fields |= {f"Tags.member.{n}.Name": name, f"Tags.member.{n}.Value": value}
+    if configuration_set is not None:
+        fields["ConfigurationSetName"] = configuration_set
+    return f"&{urlencode(fields)}&RawMessage.Data="
 
 
 def _around(mail: Mail) -> tuple[bytes, bytes]:

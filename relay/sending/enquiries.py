@@ -27,10 +27,10 @@ class Enquiries:
         key = await source.get()
         if isinstance(key, Unusable):
             return key
-        headers = self._signer.sign(key, target, sha256(question).hexdigest())
+        fields = self._signer.sign(key, target, sha256(question).hexdigest())
         try:
             async with asyncio.timeout(PATIENCE):
-                answer = await self._wire.post(target, headers, [question])
+                answer = await self._wire.post(target, fields, [question])
         except TimeoutError:
             return Unusable(f"{target.host} gave no answer in {PATIENCE:g} s", "NoAnswer")
         if isinstance(answer, NoAnswer):

@@ -6,7 +6,6 @@ Transfer-Encoding, codings other than chunked, long heads. Interim answers (1xx)
 """
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from relay.sending.documents import LONGEST_DOCUMENT
@@ -21,6 +20,21 @@ _HEAD_END: Final = b"\r\n\r\n"
 _TEXT: Final = rb"[\t -~\x80-\xff]*+"
 _FIELD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:" + _TEXT + rb"\r\n"
 _HEAD: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: " + _TEXT + rb")?\r\n((?>(?:" + _FIELD + rb")*))\r\n")
+#: An answer as SES gives it to nearly all mail, in one look; of what is looked at each stands in it once, and nothing
+#: else can. Any other is read field by field, and comes to the same.
+_OTHERS: Final = rb"(?:(?:Content-Type|Server|x-amzn-RequestId):" + _TEXT + rb"\r\n)*+"
+_DATE: Final = rb"(?:Date:(" + _TEXT + rb")\r\n" + _OTHERS + rb")?+"
+_ORDINARY: Final = re.compile(
+    rb"HTTP/1\.1 200 OK\r\n"
+    + _OTHERS
+    + _DATE
+    + rb"Content-Length: ([0-9]{1,4})\r\n"
+    + _OTHERS
+    + _DATE
+    + rb"(?:Connection: keep-alive\r\n"
+    + _OTHERS
+    + rb")?+\r\n"
+)
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[\t ]*;" + _TEXT + rb")?\r\n")
 _CHUNK_END: Final = re.compile(rb"\r\n")
@@ -56,22 +70,20 @@ class AnswerReader:
     ``answer`` is set as soon as there is one; ``keeps`` tells whether the connection may then carry another request.
     """
 
-    __slots__ = ("_at", "_body", "_fields", "_left", "_octets", "_read", "_seen", "_size", "_status", "answer", "keeps")
+    # What it begins with; an ordinary answer changes none of it but the first two.
+    answer: Answer | None = None
+    keeps = False
+    _octets = b""
+    _at = 0  # what comes before was read
+    _seen = 0  # octets of heads and trailers
+    _status = 0
+    _left = 0  # octets of the body, or of a chunk of it, that have not come
+    _size = 0
+    _fields: dict[bytes, bytes]
+    _body: list[bytes]
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None
-        self.keeps = False
-        self._read: Callable[[AnswerReader], bool] = (
-            AnswerReader._head
-        )  # reads one element if it is there, and tells whether it was
-        self._octets = b""
-        self._at = 0  # what comes before was read
-        self._seen = 0  # octets of heads and trailers
-        self._status = 0
-        self._fields: dict[bytes, bytes] = {}
-        self._left = 0  # octets of the body, or of a chunk of it, that have not come
-        self._body: list[bytes] = []
-        self._size = 0
+        self._read = AnswerReader._head  # reads one element if it is there, and tells whether it was
 
     def feed(self, octets: bytes) -> None:
         """
@@ -80,6 +92,8 @@ class AnswerReader:
         Raises:
             MalformedError: The head is none: nothing is known then. A body that is none leaves the status alone.
         """
+        if not self._octets and self._ordinary(octets):
+            return
         self._octets = self._octets[self._at :] + octets if self._octets else octets
         self._at = 0
         while self.answer is None and self._read(self):
@@ -89,6 +103,19 @@ class AnswerReader:
         """Take the end of the connection: a body without a length ends there, any other is cut short."""
         if self.answer is None and self._status:
             self._conclude(has_body=is_clean and self._read is AnswerReader._until_the_end)
+
+    def _ordinary(self, octets: bytes) -> bool:
+        """Read an answer that is as nearly all are, and has come whole; tell whether it was one."""
+        head = _ORDINARY.match(octets) if len(octets) <= LONGEST_HEAD else None
+        if head is None:
+            return False
+        earlier, size, later = head.groups()
+        start = head.end()
+        if len(octets) != start + int(size) or (earlier and later):
+            return False
+        date = (earlier or later or b"").strip(b" \t").decode("latin-1")
+        self.answer, self.keeps = Answer(200, octets[start:], date), True
+        return True
 
     def _head(self) -> bool:
         found = self._octets.find(_HEAD_END, self._at)
@@ -113,6 +140,7 @@ class AnswerReader:
 
     def _begin_body(self, *, is_modern: bool) -> None:
         """Find out where the body ends (RFC 9112 section 6.3)."""
+        self._body = []
         length, coding = self._fields.get(b"content-length"), self._fields.get(b"transfer-encoding")
         if coding is not None:
             if length is not None or coding.lower() != b"chunked" or not is_modern:

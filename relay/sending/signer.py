@@ -9,10 +9,13 @@ from relay.observe.events import Noted, Observer
 from relay.sending.answers import CLOCK_OR_KEY, STALE_KEY
 from relay.sending.encoding import FORM
 from relay.sending.keys import AccessKey, KeySource
-from relay.sending.signing import Target, sign
+from relay.sending.signing import Seal, Target
 
 #: Less than this is no reason for a refused signature: SES takes 5 minutes on either side of its own clock.
 TOLERATED_SKEW: Final = timedelta(seconds=60)
+#: Seals that are kept: one for each key and place, and what is sent; one more, and all are made anew.
+MOST_SEALS: Final = 256
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Signer:
@@ -29,14 +32,21 @@ class Signer:
         self._clock = clock
         self._observe = observe
         self._skew = timedelta(0)
+        self._seals: dict[tuple[int, int, str], Seal] = {}
 
     def now(self) -> datetime:
         """Return the time, as AWS has it as far as we know."""
-        return self._clock() + self._skew
+        return self._clock() + self._skew if self._skew else self._clock()
 
-    def sign(self, key: AccessKey, target: Target, body_hash: str, content_type: str = FORM) -> dict[str, str]:
-        """Return the headers of a signed POST; see :func:`relay.sending.signing.sign`."""
-        return sign(key, target, body_hash, self.now(), content_type=content_type)
+    def sign(self, key: AccessKey, target: Target, body_hash: str, content_type: str = FORM) -> bytes:
+        """Return the header fields of a signed POST; see :meth:`relay.sending.signing.Seal.fields`."""
+        now, name = self.now(), (id(key), id(target), content_type)  # a seal holds on to both
+        seal = self._seals.get(name)
+        if seal is None or not timedelta(0) <= now - seal.second < _SECOND:
+            if len(self._seals) >= MOST_SEALS:
+                self._seals.clear()
+            seal = self._seals[name] = Seal(key, target, content_type, now.replace(microsecond=0))
+        return seal.fields(body_hash)
 
     def learn(self, code: str, date: str, key: AccessKey, source: KeySource) -> None:
         """

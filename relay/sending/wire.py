@@ -7,9 +7,9 @@ thing repeated is the choice of a connection, when the one offered was found clo
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Final
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from relay.sending.connection import Connection
@@ -36,8 +36,7 @@ class NoAnswer:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(NamedTuple):
     """Whom a connection is to; those to one serve all its paths."""
 
     place: Place
@@ -54,14 +53,17 @@ class Wire:
         user_agent: For the HTTP header.
         tls: Whom to trust; None for the system's authorities.
 
+    Raises:
+        ValueError: A header would end before its end, or is not ASCII.
+
     """
 
     def __init__(
         self, *, connect_timeout: float, read_timeout: float, user_agent: str, tls: ssl.SSLContext | None = None
     ) -> None:
         self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
-        self._user_agent = user_agent
+        self._connection = partial(Connection, read_timeout)
+        self._last_fields = _written(user_agent) + b"content-length: %d\r\n\r\n"
         self._tls = tls
         self._dialler = Dialler()
         self._is_started = self._is_closed = False
@@ -96,13 +98,13 @@ class Wire:
         await asyncio.sleep(0)  # for the loop to let go of them
 
     async def post(
-        self, target: Target, headers: Mapping[str, str], pieces: Iterable[bytes], size: int | None = None
+        self, target: Target, fields: bytes, pieces: Iterable[bytes], size: int | None = None
     ) -> Answer | NoAnswer:
         """
         Send one request, at most once.
 
         Args:
-            target, headers: Where to, signed.
+            target, fields: Where to, signed; see :meth:`relay.sending.signing.Seal.fields`.
             pieces: The body, one piece or more; walked over once a connection.
             size: Its octets, where they are known already.
 
@@ -110,30 +112,14 @@ class Wire:
         if not self._is_started:
             raise RuntimeError("the wire was not started")
         octets = sum(map(len, pieces)) if size is None else size
-        head, origin = self._head(target, headers, octets), _origin_of(target.url)
-        made = 0
-        while made < CONNECTIONS_TRIED and not self._is_closed:
-            connection = self._kept(origin)
-            if connection is None:
-                made += 1
-                try:
-                    connection = await self._new(origin)
-                except TimeoutError:
-                    return NoAnswer(maybe_arrived=False, why=f"no connection in {self._connect_timeout:g} s")
-                except OSError as error:
-                    return NoAnswer(maybe_arrived=False, why=_describe(error))
-            if connection.is_open:
-                return await self._exchange(connection, origin, head, pieces)
-            connection.close()
-        why = "closed here" if self._is_closed else f"{made} connections were closed before the first octet"
-        return NoAnswer(maybe_arrived=False, why=why)
-
-    async def _exchange(
-        self, connection: Connection, origin: _Origin, head: bytes, pieces: Iterable[bytes]
-    ) -> Answer | NoAnswer:
+        head = b"POST %b HTTP/1.1\r\n%b" % (target.path.encode("ascii"), fields) + self._last_fields % octets
+        origin = _origin_of(target.url)
+        connection = self._kept(origin) or await self._made(origin)
+        if isinstance(connection, NoAnswer):
+            return connection
         self._busy.add(connection)
         try:
-            answer = await connection.carry(head, pieces, self._read_timeout)
+            answer = await connection.carry(head, pieces)
         except OSError as error:
             return NoAnswer(connection.complete, _describe(error))
         finally:
@@ -143,20 +129,32 @@ class Wire:
         self._keep(connection, origin)
         return answer
 
-    def _head(self, target: Target, headers: Mapping[str, str], size: int) -> bytes:
-        """
-        Return the request's head.
+    def _kept(self, origin: _Origin) -> Connection | None:
+        """Return the connection that was used last, if a request may be written: the others may then grow old."""
+        idle = self._idle.get(origin)
+        while idle and not _is_old(idle[-1]):
+            connection = idle.pop()
+            if connection.is_open:
+                return connection
+            connection.close()
+        return None
 
-        Raises:
-            ValueError: A header would end before its end, or is not ASCII.
-        """
-        fields = {**headers, "user-agent": self._user_agent, "content-length": size}
-        text = "".join(
-            [f"POST {target.path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in fields.items())]
-        )
-        if not text.count("\r") == text.count("\n") == len(fields) + 1:
-            raise ValueError("a header of several lines")
-        return f"{text}\r\n".encode("ascii")
+    async def _made(self, origin: _Origin) -> Connection | NoAnswer:
+        """Return a new connection that a request may be written on, or why there is none."""
+        for _ in range(CONNECTIONS_TRIED):
+            if self._is_closed:
+                break
+            try:
+                connection = await self._new(origin)
+            except TimeoutError:
+                return NoAnswer(maybe_arrived=False, why=f"no connection in {self._connect_timeout:g} s")
+            except OSError as error:
+                return NoAnswer(maybe_arrived=False, why=_describe(error))
+            if connection.is_open:
+                return connection
+            connection.close()
+        tried = f"{CONNECTIONS_TRIED} connections were closed before the first octet"
+        return NoAnswer(maybe_arrived=False, why="closed here" if self._is_closed else tried)
 
     async def _new(self, origin: _Origin) -> Connection:
         """Connect. Raises OSError: nobody answered in time, or not as they must."""
@@ -164,15 +162,10 @@ class Wire:
         async with asyncio.timeout(self._connect_timeout):
             opened = await self._dialler.dial(origin.place)
             tls = self._trust() if origin.is_tls else None
-            _, connection = await loop.create_connection(Connection, sock=opened, ssl=tls, server_hostname=host)
+            _, connection = await loop.create_connection(self._connection, sock=opened, ssl=tls, server_hostname=host)
         if self._is_closed:  # meanwhile
             connection.close()
         return connection
-
-    def _kept(self, origin: _Origin) -> Connection | None:
-        """Return the connection that was used last: the others may then grow old."""
-        idle = self._idle.get(origin)
-        return idle.pop() if idle and not _is_old(idle[-1]) else None
 
     def _keep(self, connection: Connection, origin: _Origin) -> None:
         if not connection.is_closing and not self._is_closed:
@@ -192,6 +185,12 @@ class Wire:
                 del self._idle[origin]
         if self._idle:
             self._sweep = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop_the_old)
+
+
+def _written(user_agent: str) -> bytes:
+    if not user_agent.isprintable():
+        raise ValueError("a header of several lines")
+    return f"user-agent: {user_agent}\r\n".encode("ascii").replace(b"%", b"%%")
 
 
 @lru_cache(maxsize=256)

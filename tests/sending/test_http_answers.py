@@ -243,6 +243,55 @@ def test_well_formed_answers_read_as_the_stdlib_reads_them(octets, cuts):
     assert (reader.answer.status, reader.answer.body, reader.answer.date) == (status, body, date or "")
 
 
+LINES = st.sampled_from(
+    [
+        *(b"Date: now", b"Date:\tthen ", b"Date:", b"date: now", b"Content-Length: 5", b"Content-Length: 0"),
+        *(b"Content-Length: 05", b"Content-Length: 5 ", b"Content-Length:5", b"content-length: 5"),
+        *(b"Connection: keep-alive", b"Connection: close", b"connection: keep-alive", b"Content-Type: text/xml"),
+        *(b"Server: nginx", b"Server:", b"x-amzn-RequestId: 1", b"x-amzn-ErrorType: A", b"Transfer-Encoding: chunked"),
+        *(b"Server: a\rb", b"Server: a\0", b"Server: \xe9", b"X: y", b" folded", b"", b"Content-Type text/xml"),
+    ]
+)
+STATUSES = st.sampled_from([b"HTTP/1.1 200 OK", b"HTTP/1.1 200", b"HTTP/1.0 200 OK", b"HTTP/1.1 400 Bad", b"x"])
+
+
+@given(
+    status=st.just(b"HTTP/1.1 200 OK") | STATUSES,
+    lines=st.lists(LINES, max_size=6),
+    length=st.just([b"Content-Length: 5"]) | st.just([]),
+    body=st.just(b"hello") | st.binary(max_size=7),
+)
+@example(status=b"HTTP/1.1 200 OK", lines=[b"Date: a", b"Content-Type: b"], length=[], body=b"")
+def test_an_answer_read_in_one_look_comes_to_what_it_does_field_by_field(status, lines, length, body):
+    """In two pieces no answer is read in one look."""
+    octets = b"\r\n".join([status, *lines[:3], *length, *lines[3:], b"", body])
+    results: list[tuple[Answer | None, bool] | None] = []
+    for pieces in ([octets], [octets[:1], octets[1:]]):
+        reader = AnswerReader()
+        try:
+            for piece in pieces:
+                reader.feed(piece)
+            results.append((reader.answer, reader.keeps))
+        except MalformedError:
+            results.append(None)
+
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"x-amzn-RequestId: 1\r\nContent-Type: text/xml\r\nContent-Length: 5\r\nDate: now\r\n",
+        b"Date: now\r\nContent-Type: a\r\nContent-Length: 5\r\nConnection: keep-alive\r\nx-amzn-RequestId: 1\r\n",
+        b"Server: nginx\r\nDate: now\r\nContent-Type: text/xml\r\nContent-Length: 5\r\nConnection: keep-alive\r\n",
+    ],
+)
+def test_what_ses_says_to_mail_is_read_in_one_look(fields):
+    reader = AnswerReader()
+    assert reader._ordinary(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\nhello")
+    assert (reader.answer, reader.keeps) == (Answer(200, b"hello", "now"), True)
+
+
 PARTS = st.sampled_from(
     [
         *(b"HTTP/1.1 ", b"HTTP/1.0 ", b"200", b"100", b" OK", b"\r\n", b"\n", b"\r", b" ", b":", b"\0", b"\xff"),

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from hashlib import sha256
 from unittest.mock import patch
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from relay.sending import endpoints
 from relay.sending.encoding import FORM, JSON
-from relay.sending.keys import AccessKey
-from relay.sending.signing import Target, sign
+from relay.sending.keys import AccessKey, FixedKey
+from relay.sending.signer import MOST_SEALS, TOLERATED_SKEW, Signer
+from relay.sending.signing import Seal, Target
 
 WEST = timezone(timedelta(hours=-7))
 SECRETS = st.text(st.characters(codec="ascii", exclude_categories=("Cc", "Zs")), min_size=1, max_size=60)
@@ -38,6 +40,12 @@ def by_botocore(key: AccessKey, target: Target, body: bytes, at: datetime, conte
     return {name.lower(): value for name, value in request.headers.items()}
 
 
+def fields_of(written: bytes) -> dict[str, str]:
+    lines = written.decode("ascii").split("\r\n")
+    assert lines.pop() == ""
+    return dict(line.split(": ", 1) for line in lines)
+
+
 @given(
     url=URLS,
     key_id=SECRETS,
@@ -53,7 +61,7 @@ def test_headers_are_botocores_byte_for_byte(url, key_id, secret, token, body, a
     path, content_type = call
     key, target = AccessKey(key_id, secret, token), endpoints.target(service, "eu-west-1", url).below(path)
 
-    ours = sign(key, target, sha256(body).hexdigest(), at, content_type=content_type)
+    ours = fields_of(Seal(key, target, content_type, at).fields(sha256(body).hexdigest()))
 
     assert {**by_botocore(key, target, body, at, content_type), "host": target.host} == ours
 
@@ -61,9 +69,9 @@ def test_headers_are_botocores_byte_for_byte(url, key_id, secret, token, body, a
 def test_the_key_changes_with_day_region_service_and_secret():
     def signature(
         secret: str = "s", region: str = "us-east-1", service: tuple[str, str] = endpoints.SES, day: int = 1
-    ) -> str:
+    ) -> bytes:
         target = endpoints.target(service, region, "http://127.0.0.1:1")
-        return sign(AccessKey("id", secret), target, "0" * 64, datetime(2026, 1, day, tzinfo=UTC))["authorization"]
+        return Seal(AccessKey("id", secret), target, FORM, datetime(2026, 1, day, tzinfo=UTC)).fields("0" * 64)
 
     different = [
         signature(),
@@ -74,6 +82,40 @@ def test_the_key_changes_with_day_region_service_and_secret():
     ]
     assert len(set(different)) == 5
     assert signature() == different[0]
+
+
+@given(
+    moments=st.lists(
+        st.tuples(st.integers(0, 3_000_000), st.integers(0, 1), st.sampled_from([FORM, JSON]), st.booleans()),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_a_signer_signs_each_request_as_if_it_were_the_only_one(moments):
+    """Whatever second it is, whosever key, and if AWS's clock was heard of; time may go backwards."""
+    noon, now = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC), datetime.now(UTC)
+    target = endpoints.target(endpoints.SES, "us-east-1", None)
+    keys = [AccessKey("AKIAEXAMPLE", secret) for secret in "st"]
+    signer = Signer(lambda: now, lambda _: None)
+    skew = timedelta(0)
+    for microseconds, which, content_type, is_behind in moments:
+        now = noon + timedelta(microseconds=microseconds)
+        if is_behind:
+            theirs = (noon + timedelta(hours=1)).replace(microsecond=0)
+            skew = theirs - now if abs(theirs - now - skew) > TOLERATED_SKEW else skew
+            signer.learn("RequestExpired", format_datetime(theirs, usegmt=True), keys[0], FixedKey(keys[0]))
+        signed = signer.sign(keys[which], target, "0" * 64, content_type)
+
+        assert signed == Seal(keys[which], target, content_type, now + skew).fields("0" * 64)
+
+
+def test_seals_are_forgotten_before_they_are_too_many():
+    signer = Signer(lambda: datetime(2026, 1, 1, tzinfo=UTC), lambda _: None)
+    target = endpoints.target(endpoints.SES, "us-east-1", None)
+    for n in range(3 * MOST_SEALS):
+        signer.sign(AccessKey("AKIAEXAMPLE", f"s{n}"), target, "0" * 64)
+
+    assert 0 < len(signer._seals) <= MOST_SEALS
 
 
 def test_no_secret_shows():
