@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final
 
 from relay.observe.privacy import AddressHashes
@@ -10,6 +11,12 @@ from relay.observe.privacy import AddressHashes
 to_json: Final = json.JSONEncoder(
     default=lambda value: f"<{type(value).__name__}>", separators=(",", ":"), check_circular=False
 ).encode
+#: The fields of a record as :func:`relay.observe.records.make_record` gives them, in this order.
+FIELDS: Final = (
+    *("schema", "id", "time", "session", "listener", "client", "delegate", "principal", "reverse_path", "recipients"),
+    *("roles", "display_name", "display_name_raw", "rule", "repairs", "api", "region", "account", "mode", "unenforced"),
+    *("ses_id", "ses_error", "queue_id", "traceparent", "outcome", "reason", "reply", "bytes", "timings"),
+)
 _NONE: Final[Mapping[str, Any]] = {}
 
 
@@ -38,13 +45,41 @@ class CommonRows(list[dict[str, Any]]):
 
 
 def text_of(record: Mapping[str, Any]) -> str:
-    """Return the JSON of *record*, its time first. Most of it are the roles: what is known is not made again."""
-    roles = record.get("roles")
-    if not isinstance(roles, CommonRows):
-        return to_json({"time": record.get("time"), **record})
-    # The first that looks so is the key: before it there are but texts, and in a text each quote has a backslash.
-    before, _, after = to_json({"time": record.get("time"), **record, "roles": 0}).partition('"roles":0')
-    return f'{before}"roles":{roles.text}{after}'
+    """Return the JSON of *record*, its time first."""
+    if tuple(record) == FIELDS:
+        return _written(record)
+    return to_json({"time": record.get("time"), **record})
+
+
+def _written(of: Mapping[str, Any]) -> str:
+    """Write a record field by field, at each message: what writes any JSON takes three times as long."""
+    roles, repairs, unenforced, reply = of["roles"], of["repairs"], of["unenforced"], of["reply"]
+    timings = ",".join([f'"{name}":{_number(seconds)}' for name, seconds in of["timings"].items()])
+    return (
+        f'{{"time":{_quoted(of["time"])},"schema":{of["schema"]},"id":{_quoted(of["id"])}'
+        f',"session":{_quoted(of["session"])},"listener":{_quoted(of["listener"])},"client":{_quoted(of["client"])}'
+        f',"delegate":{_quoted(of["delegate"])},"principal":{_text(of["principal"])}'
+        f',"reverse_path":{_text(of["reverse_path"])},"recipients":[{",".join(map(_quoted, of["recipients"]))}]'
+        f',"roles":{roles.text if type(roles) is CommonRows else to_json(roles)}'
+        f',"display_name":{_text(of["display_name"])},"display_name_raw":{_text(of["display_name_raw"])}'
+        f',"rule":{_text(of["rule"])},"repairs":{to_json(repairs) if repairs else "[]"},"api":{_text(of["api"])}'
+        f',"region":{_text(of["region"])},"account":{_text(of["account"])},"mode":{_text(of["mode"])}'
+        f',"unenforced":{"null" if unenforced is None else to_json(unenforced)}'
+        f',"ses_id":{_text(of["ses_id"])},"ses_error":{_text(of["ses_error"])},"queue_id":{_text(of["queue_id"])}'
+        f',"traceparent":{_text(of["traceparent"])}'
+        f',"outcome":{_quoted(of["outcome"])},"reason":{_quoted(of["reason"])}'
+        f',"reply":{{"code":{reply["code"]},"status":{_text(reply["status"])},"text":{_quoted(reply["text"])}}}'
+        f',"bytes":{_number(of["bytes"])}'
+        f',"timings":{{{timings}}}}}'
+    )
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else _quoted(value)
+
+
+def _number(value: float | None) -> str:
+    return "null" if value is None else repr(value)
 
 
 class RecordTexts:

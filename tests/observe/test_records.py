@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe import records
-from relay.observe.record_texts import text_of
+from relay.observe.record_texts import FIELDS, text_of, to_json
 from relay.observe.records import Recorder
 from relay.words.addresses import Address, NullPath
 from relay.words.endings import Outcome, Reason
@@ -252,9 +252,13 @@ SURROGATES_TOO = st.text(st.characters(), max_size=30)
 )
 def test_every_record_is_valid(**given):
     """
-    Whatever a message was and however it ended, its record is one of the schema.
+    Whatever a message was and however it ended, its record is one of the schema, and written as any JSON is.
     """
-    assert_valid(record(**given))
+    kept = record(**given)
+
+    assert_valid(kept)
+    assert tuple(kept) == FIELDS
+    assert text_of(kept) == to_json({"time": kept["time"], **kept})
 
 
 @settings(deadline=None)
