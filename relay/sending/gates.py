@@ -140,12 +140,13 @@ class Gates:
 
     def told(self, lane: Lane, outcome: Outcome) -> None:
         """Learn from what came of a call."""
-        trouble = trouble_of(outcome)
         account, *others = keys = keys_of(lane)
+        if isinstance(outcome, Sent):
+            self._gates[account] = after_success(self._gate(account), self._most)
+            self._open(others)
+            return
+        trouble = trouble_of(outcome)
         match outcome:
-            case Sent():
-                self._gates[account] = after_success(self._gate(account), self._most)
-                self._open(others)
             case Refused():
                 self._gates[account] = after_word(self._gate(account))
                 self._open(others)

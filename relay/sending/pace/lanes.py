@@ -66,20 +66,23 @@ class PacedLane:
         """Recipients that any 24 hours have room for, as far as is known; None without a limit."""
         return None if self.quota is None else self.quota.most_a_day
 
+    def at_once(self, delegate: str, recipients: int) -> bool:
+        """Count a turn that need not be waited for, and tell whether it is one."""
+        if not self._has_room(recipients) or self.line or self._seconds(recipients) > 0:
+            return False
+        self._count(recipients)
+        self._went(delegate, recipients)
+        return True
+
     async def take(self, delegate: str, recipients: int, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds, and count it."""
-        remaining = self.remaining
-        if remaining is not None and recipients > remaining:
+        if not self._has_room(recipients):
             return NotNow(ASK_AGAIN_SECONDS, USED_UP, Reason.QUOTA)
-        if self.line or self._seconds(recipients) > 0:
+        if not self.at_once(delegate, recipients):
             too_long = await self._wait(delegate, recipients, patience)
             if too_long is not None:
                 return too_long
-        else:
-            self._count(recipients)
-        self.sent_since += recipients
-        if self.supply is not None:
-            self.supply.went(delegate, recipients)
+            self._went(delegate, recipients)
         return None
 
     def ahead(self) -> int:
@@ -116,6 +119,16 @@ class PacedLane:
             return False
         self.bucket.room = min(self.bucket.room, 0.0)
         return True
+
+    def _has_room(self, recipients: int) -> bool:
+        """Whether the day has room for so many."""
+        remaining = self.remaining
+        return remaining is None or recipients <= remaining
+
+    def _went(self, delegate: str, recipients: int) -> None:
+        self.sent_since += recipients
+        if self.supply is not None:
+            self.supply.went(delegate, recipients)
 
     async def _wait(self, delegate: str, recipients: int, patience: float) -> NotNow | None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -56,6 +56,11 @@ class Pacer:
 
     async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds in all. None: send now, and tell what came of it."""
+        if not self.shares.bind(turn.delegate):
+            lane = self._lane(turn)
+            if lane.at_once(turn.delegate, turn.recipients):
+                return None
+            return await lane.take(turn.delegate, turn.recipients, patience)
         began = self._clock()
         not_now = await self.shares.turn(turn.delegate, turn.recipients, began, patience=patience)
         if not_now is not None:
@@ -80,13 +85,13 @@ class Pacer:
 
     def told(self, turn: Turn, outcome: Outcome) -> None:
         """Hear what came of a call: throttled means slower; what SES did not take does not count for the day."""
-        lane, now = self._lane(turn), self._clock()
+        lane = self._lane(turn)
         if isinstance(outcome, Sent):
             lane.accepted(turn.recipients)
             return
         if isinstance(outcome, Ambiguous):
             return
-        self.shares.give_back(turn.delegate, turn.recipients, now)
+        self.shares.give_back(turn.delegate, turn.recipients, self._clock())
         lane.sent_since -= turn.recipients
         trouble = trouble_of(outcome)
         if trouble is Trouble.RATE and lane.slow_down():
@@ -120,7 +125,7 @@ class Pacer:
     def _account(self, turn: Turn) -> str:
         """Name the account that calls: a role's may be the relay's own, as soon as STS has told which that is."""
         account = turn.lane.account
-        return OWN if account == self._named(OWN) else account
+        return OWN if account == OWN or account == self._named(OWN) else account
 
     def _lane(self, turn: Turn) -> PacedLane:
         """Find the lane; the first message of an account and region asks for its quota and does not wait for it."""

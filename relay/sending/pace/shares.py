@@ -76,7 +76,8 @@ class Shares:
 
     def bind(self, delegate: str) -> bool:
         """Whether there is anything that binds a delegate now."""
-        return self.shares.get(delegate, _UNLIMITED) != _UNLIMITED or self.restraint(delegate) is not None
+        share = self.shares.get(delegate, _UNLIMITED)
+        return share.rate is not None or share.daily is not None or self.restraint(delegate) is not None
 
     def give_back(self, delegate: str, recipients: int, now: float) -> None:
         """SES did not take the message: it does not count for the day. That it was tried still counts for the rate."""

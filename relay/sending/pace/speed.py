@@ -62,9 +62,11 @@ class Speed:
     @property
     def limit(self) -> float:
         """The most that may be: what SES told, less some headroom, and never more than the operator wants."""
-        told = UNTOLD if self.told is None else max(LEAST, self.told * HEADROOM)
-        bounds = (each for each in (self.wanted, self.part) if each is not None)
-        return min(told, *bounds, UNTOLD)
+        told, wanted, part = self.told, self.wanted, self.part
+        most = UNTOLD if told is None else min(UNTOLD, max(LEAST, told * HEADROOM))
+        if wanted is not None and wanted < most:
+            most = wanted
+        return most if part is None or part > most else part
 
     @property
     def is_known(self) -> bool:
@@ -87,8 +89,12 @@ class Speed:
         return min(self.limit, grown)
 
     def tried(self, now: float) -> float:
-        """Return how fast to go at *now*: what got through before and more, up to the speed."""
-        return min(self.now(now), self._proven)
+        """
+        Return how fast to go at *now*: what got through before and more, up to the speed.
+
+        The operator's own number needs no proof.
+        """
+        return self.now(now) if self.wanted is not None else min(self.now(now), self._proven)
 
     def accepted(self, recipients: int, now: float) -> None:
         """SES took a message."""
@@ -117,8 +123,7 @@ class Speed:
 
     @property
     def _proven(self) -> float:
-        """The most to be tried; the operator's own number needs no proof."""
-        return UNTOLD if self.wanted is not None else max(FIRST, MORE * self._most_through)
+        return max(FIRST, MORE * self._most_through)
 
     def _forget(self, now: float) -> None:
         while self._through and self._through[0][0] <= now - WINDOW:
