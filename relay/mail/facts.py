@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from relay.words.addresses import Address
 from relay.words.delegates import Repair
@@ -27,8 +27,7 @@ class MessageProblem:
     repair: Repair | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DisplayName:
+class DisplayName(NamedTuple):
     """
     The phrase before the address in From:, in the two readings that mail software makes of it.
 

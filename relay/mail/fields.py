@@ -5,14 +5,17 @@ from typing import Final, TypeAlias
 
 from relay.mail.octets import check_header_octets
 from relay.mail.problems import Broken, broken_form, looping, shown, too_big
-from relay.mail.profile import ONCE_ONLY, X_SES, Profile
+from relay.mail.profile import ONCE_ONLY, X_SES, Profile, is_plain
 from relay.words.values import dataclass
 
 # A name is printable ASCII without colon, up against the colon; a fold begins with a blank and holds something else
 # (RFC 5322 section 2.2, without its obsolete forms). Possessive and atomic: a hostile header is read once.
 _NAME, _VALUE = rb"[!-9;-~]++", rb"[^\r]*+(?>(?:\r\n[ \t]++(?!\r)[^\r]*+)*)"
-_FIELDS = re.compile(rb"((" + _NAME + rb"):(" + _VALUE + rb")\r\n)")
 _HEAD = re.compile(rb"(?>(?:" + _NAME + rb":" + _VALUE + rb"\r\n)*)")
+#: A line that begins a field, with the LF before it.
+_BEGINNING = re.compile(rb"\n(" + _NAME + rb"):")
+_BETWEEN_FIELDS = re.compile(rb"\r\n(?![ \t])")
+_BLANK_FOLD = re.compile(rb"\r\n[ \t]++(?=\r)")
 _CIRCLE: Final = "it goes round in circles; see which mail servers send to each other"
 _NAME_THEN_BLANK = re.compile(rb"([!-9;-~]+)[ \t]+:")
 
@@ -24,17 +27,39 @@ _MAILBOX_FIELDS = frozenset({b"from", b"sender", b"return-path", b"resent-from",
 Field: TypeAlias = tuple[bytes, bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Section:
-    """A header section: its fields in order, the once-only and X-SES values by name, and where the body begins."""
+    """
+    A header section: its ``octets`` without the empty line behind them, and the lower-cased ``names`` of its fields in
+    order. ``lines``: the fields, each with its folds but without its CRLF. ``is_plain``: as
+    :func:`relay.mail.profile.is_plain` has it. Nobody changes it.
+    """
 
-    fields: list[Field]
-    once: dict[bytes, bytes]
-    body_start: int
+    octets: bytes
+    names: list[bytes]
+    lines: list[bytes]
+    is_plain: bool
+
+    @property
+    def body_start(self) -> int:
+        """Where the body begins, in octets from the first of the message."""
+        return len(self.octets) + 2
+
+    @property
+    def fields(self) -> list[Field]:
+        """Every field, in order."""
+        return [
+            (line + b"\r\n", name, line[len(name) + 1 :]) for name, line in zip(self.names, self.lines, strict=True)
+        ]
+
+    def value(self, name: bytes) -> bytes | None:
+        """The value of the field *name* (lower-cased), the first if there are more; None without one."""
+        names = self.names
+        return self.lines[names.index(name)][len(name) + 1 :] if name in names else None
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of the field *name* (lower-cased), in order."""
-        return [value for _, each, value in self.fields if each == name]
+        return [line[len(name) + 1 :] for each, line in zip(self.names, self.lines, strict=True) if each == name]
 
 
 def read_section(raw: bytes, profile: Profile) -> Section:
@@ -45,23 +70,38 @@ def read_section(raw: bytes, profile: Profile) -> Section:
         Broken: 552 5.3.4 for its size, 550 5.6.11 for its octets, 550 5.6.0 for its form.
     """
     head = _head(raw, profile)
+    lines = head.split(b"\r\n")
+    lines.pop()  # what is behind the last CRLF: nothing
+    if len(lines) > profile.fields or len(lines) > profile.folds:  # else there cannot be too many of either
+        _check_number(head, profile)
     check_header_octets(head)
-    if not _HEAD.fullmatch(head):
+    names = _BEGINNING.findall(b"\n" + head.lower())
+    if len(names) != len(lines):
+        lines = _folded_lines(head, names)
+    if len(head) > profile.one_field or len(set(names)) != len(names):  # else no field is too large, none comes twice
+        _check_fields(names, lines, profile)
+    return Section(head, names, lines, is_plain(names))
+
+
+def _folded_lines(head: bytes, names: list[bytes]) -> list[bytes]:
+    """Cut *head* into its fields where it has folds; each must begin with one of *names*."""
+    lines = _BETWEEN_FIELDS.split(head[:-2])
+    if len(lines) != len(names) or _BLANK_FOLD.search(head):
         raise _malformed(head)
-    fields: list[Field] = []
-    once: dict[bytes, bytes] = {}
-    for whole, spelt, value in _FIELDS.findall(head):
-        name = spelt.lower()
-        fields.append((whole, name, value))
-        if name in _MAILBOX_FIELDS and len(whole) > profile.one_field:
+    return lines
+
+
+def _check_fields(names: list[bytes], lines: list[bytes], profile: Profile) -> None:
+    """Look for a mailbox in too many octets, and for a field that comes twice, whichever comes first."""
+    seen: set[bytes] = set()
+    for name, line in zip(names, lines, strict=True):
+        if name in _MAILBOX_FIELDS and len(line) + 2 > profile.one_field:
             raise too_big(
                 "P2", f"The {name.decode()} field is larger than {profile.one_field} octets: shorten the name"
             )
-        if name in ONCE_ONLY or name.startswith(X_SES):
-            if name in once:
-                raise _twice(spelt)
-            once[name] = value
-    return Section(fields, once, len(head) + 2)
+        if name in seen and (name in ONCE_ONLY or name.startswith(X_SES)):
+            raise _twice(line[: len(name)])
+        seen.add(name)
 
 
 def unfolded(value: bytes) -> bytes:
@@ -82,13 +122,16 @@ def _head(raw: bytes, profile: Profile) -> bytes:
         )
     if end < 0:
         raise broken_form("P2", "No empty line ends the header section: put one (CRLF CRLF) between header and body")
-    head = raw[: end + 2]
+    return raw[: end + 2]
+
+
+def _check_number(head: bytes, profile: Profile) -> None:
+    """Count fields and folds."""
     folds = head.count(b"\r\n ") + head.count(b"\r\n\t")
     if folds > profile.folds:
         raise too_big("P2", f"The header section has more than {profile.folds} folded lines: send shorter fields")
     if head.count(b"\r\n") - folds > profile.fields:
         raise too_big("P2", f"The header section has more than {profile.fields} fields: send fewer")
-    return head
 
 
 def _twice(name: bytes) -> Broken:
@@ -136,12 +179,12 @@ def check_received(section: Section, profile: Profile) -> int:
     Raises:
         Broken: 554 5.4.6.
     """
-    received = section.values(b"received")
-    if len(received) > profile.received:
+    number = section.names.count(b"received")
+    if number > profile.received:
         raise looping(f"The message has more than {profile.received} Received fields: {_CIRCLE}")
-    if profile.own_name and received:
+    if number and profile.own_name:
         name = re.escape(profile.own_name.encode("ascii", "replace"))
         ours = re.compile(rb"(?i)(?:^|[\s)])by\s+" + name + rb"\.?(?=[\s;(]|$)(?!\s*\((?!ses-relay\b))")
-        if any(ours.search(value) for value in received):
+        if any(ours.search(value) for value in section.values(b"received")):
             raise looping(f"The message has been through this relay before, a Received field names us: {_CIRCLE}")
-    return len(received)
+    return number

@@ -1,6 +1,7 @@
 """Rule P10: the body is opaque, but its MIME structure has bounds, and message/partial is refused."""
 
 import re
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -52,19 +53,25 @@ def check_mime(raw: bytes, body_start: int, field: bytes | None, profile: Profil
         Broken: 550 5.7.1 for message/partial (RFC 2046 section 5.2.2: reassembled, it is a message nobody judged),
             554 5.6.0 beyond a bound.
     """
-    if field is not None and has_parts(found := content_type(field)):
-        _Outline(raw, profile).read(found, body_start)
+    if field is not None and has_parts(kind_of(field)):
+        _Outline(raw, profile).read(content_type(field), body_start)
 
 
-def has_parts(entered: ContentType) -> bool:
-    """Whether a body of this type has a structure."""
-    return entered.kind.startswith((b"multipart/", b"message/"))
+def has_parts(kind: bytes) -> bool:
+    """Whether a body of this type, lower-cased, has a structure."""
+    return kind.startswith((b"multipart/", b"message/"))
+
+
+@lru_cache(maxsize=64)
+def kind_of(value: bytes) -> bytes:
+    """Read the type in a Content-Type field's value, comments dropped, lower-cased (RFC 2045 section 5.1)."""
+    before, _, _ = (_without_comments(value) if b"(" in value else value).partition(b";")
+    return b"".join(before.split()).lower()
 
 
 def content_type(value: bytes) -> ContentType:
-    """Read a Content-Type field's value, comments dropped (RFC 2045 section 5.1)."""
-    before, _, _ = (_without_comments(value) if b"(" in value else value).partition(b";")
-    kind = b"".join(before.split()).lower()
+    """Read a Content-Type field's value."""
+    kind = kind_of(value)
     if not kind.startswith(b"multipart/"):
         return ContentType(kind, b"")
     found = _PARAMETER.search(unfolded(value))

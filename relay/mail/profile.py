@@ -1,5 +1,6 @@
 """The strict profile in numbers and names: what a message may hold, how often, and how much."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from relay.words.values import dataclass
@@ -39,6 +40,12 @@ ATTEMPT: Final = "X-Relay-Attempt"
 #: Fields that never leave: a second Return-Path steers feedback, Bcc tells recipients of each other.
 NEVER_SENT: Final = frozenset({b"return-path", b"bcc", b"resent-bcc", ATTEMPT.lower().encode()})
 
+#: Fields that name an author as From does, and who must be the same.
+SAME_AUTHOR: Final = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}
+#: The field of W3C Trace Context.
+TRACE: Final = b"traceparent"
+_UNUSUAL: Final = NEVER_SENT | SAME_AUTHOR.keys() | {TRACE}
+
 _ONCE_ONLY = b"""
 accept-language acceptlanguage archived-at auto-submitted bounces-to comments content-alternative content-base
 content-class content-description content-disposition content-duration content-id content-language content-length
@@ -58,3 +65,14 @@ ONCE_ONLY: Final = frozenset(_ONCE_ONLY.split())
 def is_steering(name: bytes) -> bool:
     """Whether the field of this lower-cased name is taken out of what is sent."""
     return name.startswith(X_SES) or name in NEVER_SENT
+
+
+def is_plain(names: Sequence[bytes]) -> bool:
+    """
+    Whether none of a header section's *names*, lower-cased, steers SES or names an author but From.
+
+    So it is of most messages, which then have next to nothing that differs from one to the next.
+    """
+    if not _UNUSUAL.isdisjoint(names):
+        return False
+    return max(names) < X_SES or not any(name.startswith(X_SES) for name in names)  # the last one in order tells most

@@ -1,21 +1,21 @@
 """The reader: exactly one author, cut from the bytes that are sent."""
 
+from functools import lru_cache
 from typing import Final
 
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.fields import Section, check_received, read_section, unfolded
 from relay.mail.mailboxes import check_same_author, read_mailbox, read_return_path
-from relay.mail.mime import check_mime, content_type, has_parts
+from relay.mail.mime import check_mime, has_parts, kind_of
 from relay.mail.octets import check_lines, check_octets
 from relay.mail.problems import Broken, broken_form, without_offer
-from relay.mail.profile import DEFAULT, X_SES, Profile
+from relay.mail.profile import DEFAULT, SAME_AUTHOR, TRACE, X_SES, Profile
 from relay.mail.repairs_lines import shortening_helps
-from relay.mail.tracing import FIELD, read_traceparent
+from relay.mail.tracing import read_traceparent
 from relay.words.arns import ArnProblem, check_arn_text
 from relay.words.values import dataclass
 
 _ARNS: Final = (b"x-ses-source-arn", b"x-ses-from-arn", b"x-ses-return-path-arn")
-_SAME_AUTHOR: Final = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}
 
 
 def read_facts(raw: bytes, profile: Profile = DEFAULT) -> MessageFacts | MessageProblem:
@@ -44,8 +44,8 @@ class Head:
     @property
     def has_parts(self) -> bool:
         """Whether the body has a MIME structure."""
-        field = self.section.once.get(b"content-type")
-        return field is not None and has_parts(content_type(field))
+        field = self.section.value(b"content-type")
+        return field is not None and has_parts(kind_of(field))
 
 
 def read_head(raw: bytes, profile: Profile = DEFAULT, *, is_checked: bool = False) -> Head | MessageProblem:
@@ -68,7 +68,7 @@ def read_head(raw: bytes, profile: Profile = DEFAULT, *, is_checked: bool = Fals
 def check_body(raw: bytes, head: Head, profile: Profile = DEFAULT) -> MessageProblem | None:
     """Do the other half: the MIME structure."""
     try:
-        check_mime(raw, head.section.body_start, head.section.once.get(b"content-type"), profile)
+        check_mime(raw, head.section.body_start, head.section.value(b"content-type"), profile)
     except Broken as broken:
         return broken.problem
     return None
@@ -88,37 +88,50 @@ def facts_of(section: Section, profile: Profile) -> MessageFacts:
     Raises:
         Broken: A rule P3 to P8 of the profile, or the loop check, fails.
     """
-    once = section.once
     received = check_received(section, profile)
-    if b"from" not in once:
+    author = section.value(b"from")
+    if author is None:
         raise broken_form(
             "P3", "The message has no From field: name its author there; it is never taken from MAIL FROM"
         )
-    author = read_mailbox(unfolded(once[b"from"]), "From")
-    traces: list[bytes] = []
+    if section.is_plain:
+        return _plain_facts(unfolded(author), received)
+    return _whole_facts(section, unfolded(author), received)
+
+
+@lru_cache(maxsize=512)
+def _plain_facts(author: bytes, received: int) -> MessageFacts:
+    """Return the facts of a message of which nothing else decides: an application writes the same ones for hours."""
+    mailbox = read_mailbox(author, "From")
+    return MessageFacts(mailbox.address, mailbox.name, None, None, None, None, received=received)
+
+
+def _whole_facts(section: Section, author: bytes, received: int) -> MessageFacts:
+    mailbox = read_mailbox(author, "From")
+    x_ses = {}
     for _, name, value in section.fields:
-        if name == FIELD:
-            traces.append(value)
-        elif name in _SAME_AUTHOR:
-            check_same_author(unfolded(value), _SAME_AUTHOR[name], author.address)
-    return_path = once.get(b"return-path")
+        if name in SAME_AUTHOR:
+            check_same_author(unfolded(value), SAME_AUTHOR[name], mailbox.address)
+        elif name.startswith(X_SES) and name not in _ARNS:
+            x_ses[name.decode()] = _text(value)
+    return_path = section.value(b"return-path")
     source_arn, from_arn, return_path_arn = (_arn(section, name) for name in _ARNS)
     return MessageFacts(
-        author.address,
-        author.name,
+        mailbox.address,
+        mailbox.name,
         None if return_path is None else read_return_path(unfolded(return_path)),
         source_arn,
         from_arn,
         return_path_arn,
-        {name.decode(): _text(value) for name, value in once.items() if name.startswith(X_SES) and name not in _ARNS},
+        x_ses,
         received,
-        read_traceparent(traces),
+        read_traceparent(section.values(TRACE)),
     )
 
 
 def _arn(section: Section, name: bytes) -> str | None:
     """Read a steering ARN by form; which identity it may name is the judge's question."""
-    value = section.once.get(name)
+    value = section.value(name)
     if value is None:
         return None
     text, field = _text(value), name.decode().upper()

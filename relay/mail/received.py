@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from relay.words.addresses import Address
@@ -14,6 +15,8 @@ PRODUCT: Final = "ses-relay"
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9.:_-]")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TWO_DIGITS: Final = tuple(f"{number:02}" for number in range(60))
+_FIELD: Final = "Received:"
 _LONGEST_LINE: Final = 78
 _LONGEST_NAME: Final = 255
 
@@ -32,31 +35,36 @@ def received_field(
         message_id: The transaction's id.
         now: Timezone-aware.
     """
-    clauses = [
-        f"from {_greeting(session.helo)} ({_literal(session.client)})",
-        f"by {_name(hostname)} ({PRODUCT})",
-        f"with {_name(session.protocol)} id {_name(message_id)}",
-    ]
+    clauses = [f"with {_name(session.protocol)} id {_name(message_id)}"]
     if len(recipients) == 1:
         clauses.append(f"for <{recipients[0]}>")
     clauses[-1] += ";"
-    return _folded("Received:", [*clauses, date_time(now)]) + "\r\n"
+    return _folded(_way(session.helo, session.client, hostname), [*clauses, date_time(now)]) + "\r\n"
+
+
+@lru_cache(maxsize=256)
+def _way(helo: str, client: str, hostname: str) -> str:
+    """Write the beginning, which a client's messages have in common."""
+    return _folded(_FIELD, [f"from {_greeting(helo)} ({_literal(client)})", f"by {_name(hostname)} ({PRODUCT})"])
 
 
 def date_time(now: datetime) -> str:
     """Write *now* as RFC 5322 section 3.3 does, in English whatever the locale."""
     offset = "+0000" if now.tzinfo is UTC else f"{now:%z}"
-    time = f"{now.hour:02}:{now.minute:02}:{now.second:02} {offset}"
+    time = f"{_TWO_DIGITS[now.hour]}:{_TWO_DIGITS[now.minute]}:{_TWO_DIGITS[now.second]} {offset}"
     return f"{_DAYS[now.weekday()]}, {now.day} {_MONTHS[now.month - 1]} {now.year:04} {time}"
 
 
-def _folded(name: str, clauses: Sequence[str]) -> str:
-    lines = [name]
+def _folded(text: str, clauses: Sequence[str]) -> str:
+    """Go on with *clauses* behind *text*, on a new line where one has no room."""
+    used = len(text) - (text.rfind("\n") + 1)
     for clause in clauses:
-        if len(lines[-1]) + 1 + len(clause) > _LONGEST_LINE and lines[-1] != name:
-            lines.append("")
-        lines[-1] += " " + clause
-    return "\r\n".join(lines)
+        if used + 1 + len(clause) > _LONGEST_LINE and text != _FIELD:
+            text += "\r\n"
+            used = 0
+        text += f" {clause}"
+        used += 1 + len(clause)
+    return text
 
 
 def _greeting(helo: str) -> str:

@@ -36,7 +36,7 @@ def names_encoded(raw: bytes) -> bytes:
         Withheld: The header section is signed, or a field that names the author is 8-bit elsewhere than in a name.
     """
     section = section_of(raw)
-    if section is None or raw.isascii() or all(whole.isascii() for whole, _, _ in section.fields):
+    if section is None or raw.isascii() or section.octets.isascii():
         return raw
     fields = [field if field[0].isascii() else _encoded(field) for field in section.fields]
     if any(name in _DECIDING and not value.isascii() for _, name, value in fields):
@@ -78,12 +78,12 @@ def fields_added(raw: bytes, date: str, message_id: str) -> bytes:
     section = section_of(raw)
     if section is None:
         return raw
-    is_typed = not _TYPING.isdisjoint(section.once)
+    is_typed = not _TYPING.isdisjoint(section.names)
     mime = [] if is_typed else _of_utf8(raw[section.body_start :])
-    if (is_typed or mime) and b"mime-version" not in section.once:
+    if (is_typed or mime) and b"mime-version" not in section.names:
         mime = [MIME_VERSION, *mime]
     usual = {b"date": f"Date: {date}\r\n", b"message-id": f"Message-ID: {message_id}\r\n"}
-    added = [field.encode("ascii") for name, field in usual.items() if name not in section.once] + mime
+    added = [field.encode("ascii") for name, field in usual.items() if name not in section.names] + mime
     if not added:
         return raw
     check_unsigned_fields(section)

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from relay.mail.fields import Section, unfolded
-from relay.mail.mime import content_type
+from relay.mail.mime import has_parts, kind_of
 from relay.mail.octets import check_lines
 from relay.mail.problems import Broken
 from relay.mail.profile import DEFAULT
@@ -73,8 +73,8 @@ def lines_shortened(raw: bytes) -> bytes:
             raise Withheld(why)
         check_unsigned(raw)
         encoding, body = _encoded(body, _encoding_of(section))
-        more = [] if _ENCODING in section.once else [field_of(b"Content-Transfer-Encoding", _ENCODING, encoding)[0]]
-        more += [] if b"mime-version" in section.once else [MIME_VERSION]
+        more = [] if _ENCODING in section.names else [field_of(b"Content-Transfer-Encoding", _ENCODING, encoding)[0]]
+        more += [] if b"mime-version" in section.names else [MIME_VERSION]
         fields = [
             field_of(field[0][: len(_ENCODING)], _ENCODING, encoding) if field[1] == _ENCODING else field
             for field in fields
@@ -84,9 +84,10 @@ def lines_shortened(raw: bytes) -> bytes:
 
 def why_not_encoded(section: Section) -> str:
     """Say why the body behind *section* cannot be encoded anew; empty where it can."""
-    kind = content_type(section.once.get(b"content-type", b"text/plain")).kind
+    field = section.value(b"content-type")
+    kind = b"text/plain" if field is None else kind_of(field)
     encoding = _encoding_of(section)
-    if kind.startswith((b"multipart/", b"message/")):
+    if has_parts(kind):
         return "only a message of one part is encoded anew"
     if encoding == b"base64":
         return ""
@@ -102,7 +103,7 @@ def shortening_helps(raw: bytes, section: Section) -> bool:
 
 
 def _encoding_of(section: Section) -> bytes:
-    return unfolded(section.once.get(_ENCODING, b"")).lower()
+    return unfolded(section.value(_ENCODING) or b"").lower()
 
 
 def _is_long(octets: bytes) -> bool:

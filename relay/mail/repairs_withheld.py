@@ -46,5 +46,5 @@ def check_unsigned_fields(section: Section) -> None:
     Raises:
         Withheld: There is one.
     """
-    if any(name.endswith(b"-signature") or name == b"arc-seal" for _, name, _ in section.fields):
+    if any(name.endswith(b"-signature") or name == b"arc-seal" for name in section.names):
         raise Withheld(SIGNED)

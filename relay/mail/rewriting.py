@@ -5,7 +5,8 @@ from sys import maxsize
 from typing import Final
 
 from relay.mail.facts import MessageFacts, MessageProblem
-from relay.mail.fields import Section, read_section
+from relay.mail.fields import Section, read_section, unfolded
+from relay.mail.mailboxes import read_mailbox
 from relay.mail.problems import Broken, broken_form
 from relay.mail.profile import DEFAULT, Profile, is_steering
 from relay.mail.reading import facts_of
@@ -59,10 +60,14 @@ def rewrite_head(section: Section, facts: MessageFacts, received: str) -> bytes 
     trace = received.encode("ascii")
     if not _RECEIVED.fullmatch(trace):
         raise ValueError("not one Received field")
-    kept = [whole for whole, name, _ in section.fields if not is_steering(name)]
-    head = b"".join((trace, *kept, b"\r\n"))
     try:
-        _check_same_reading(head, facts)
+        if not section.is_plain:
+            kept = [whole for whole, name, _ in section.fields if not is_steering(name)]
+            head = b"".join((trace, *kept, b"\r\n"))
+            _check_same_reading(head, facts)
+        else:
+            head = b"".join((trace, section.octets, b"\r\n"))
+            _check_same_author(section, facts)
     except Broken as broken:
         return broken.problem
     return head
@@ -70,8 +75,18 @@ def rewrite_head(section: Section, facts: MessageFacts, received: str) -> bytes 
 
 def _check_same_reading(head: bytes, facts: MessageFacts) -> None:
     section = read_section(head, _BOUNDS_MET)
-    again = facts_of(section, _BOUNDS_MET)
-    same = (again.author, again.display_name) == (facts.author, facts.display_name)
-    steering = any(is_steering(name) for _, name, _ in section.fields)
-    if not same or steering or again.received != facts.received + 1 or section.body_start != len(head):
-        raise broken_form("P11", "Without the fields that steer SES, the message would be read otherwise than judged")
+    _check_same_author(section, facts)
+    received = facts_of(section, _BOUNDS_MET).received
+    if any(map(is_steering, section.names)) or received != facts.received + 1 or section.body_start != len(head):
+        raise _read_otherwise()
+
+
+def _check_same_author(section: Section, facts: MessageFacts) -> None:
+    """Enough where nothing was taken out: behind one whole field more, every octet is read as it was."""
+    author = read_mailbox(unfolded(section.value(b"from") or b""), "From")
+    if (author.address, author.name) != (facts.author, facts.display_name):
+        raise _read_otherwise()
+
+
+def _read_otherwise() -> Broken:
+    return broken_form("P11", "Without the fields that steer SES, the message would be read otherwise than judged")

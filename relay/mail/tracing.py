@@ -6,7 +6,6 @@ from typing import Final
 
 from relay.mail.fields import unfolded
 
-FIELD: Final = b"traceparent"
 # Version 00 ends with the flags; a later one may go on after a dash. Section 3.2.2: lower case only, ff is no version.
 _FORM: Final = re.compile(
     rb"(?:00-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}"
