@@ -86,11 +86,14 @@ def _quoted_address(address: str) -> str:
     return address.replace("@", "%40") if _PLAIN.fullmatch(address) else quote_plus(address)
 
 
+_quoted_source = lru_cache(maxsize=1024)(_quoted_address)
+
+
 def _parameters(mail: Mail) -> bytes:
     """Return what stands before the message in SendRawEmail's form."""
     members = [f"&Destinations.member.{n}={_quoted_address(to)}" for n, to in enumerate(mail.destinations, 1)]
     others = _others(mail.from_arn, mail.source_arn, mail.return_path_arn, mail.tags, mail.configuration_set)
-    source = _quoted_address(mail.source)
+    source = _quoted_source(mail.source)
     return f"Action=SendRawEmail&Version=2010-12-01&Source={source}{''.join(members)}{others}".encode("ascii")
 
 

@@ -142,7 +142,7 @@ class Gates:
         """Learn from what came of a call."""
         account, *others = keys = keys_of(lane)
         if isinstance(outcome, Sent):
-            self._gates[account] = after_success(self._gate(account), self._most)
+            self._gates[account] = after_success(self._gates.get(account, _UNKNOWN), self._most)
             self._open(others)
             return
         trouble = trouble_of(outcome)

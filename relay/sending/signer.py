@@ -38,7 +38,7 @@ class Signer:
         """Return the time, as AWS has it as far as we know."""
         return self._clock() + self._skew if self._skew else self._clock()
 
-    def sign(self, key: AccessKey, target: Target, body_hash: str, content_type: str = FORM) -> bytes:
+    def sign(self, key: AccessKey, target: Target, body_hash: str, content_type: str = FORM) -> str:
         """Return the header fields of a signed POST; see :meth:`relay.sending.signing.Seal.fields`."""
         now, name = self.now(), (id(key), id(target), content_type)  # a seal holds on to both
         seal = self._seals.get(name)

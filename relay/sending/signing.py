@@ -51,11 +51,11 @@ class Seal:
         second: Timezone-aware. AWS takes signatures for some 5 minutes on either side of its own clock.
 
     Raises:
-        ValueError: A header would end before its end, or is not ASCII.
+        ValueError: A header would end before its end.
 
     """
 
-    __slots__ = ("_request", "_text", "_until_signature", "key", "second", "target")
+    __slots__ = ("_before", "_request", "_text", "key", "second", "target")
 
     def __init__(self, key: AccessKey, target: Target, content_type: str, second: datetime) -> None:
         self.key, self.target, self.second = key, target, second
@@ -69,15 +69,14 @@ class Seal:
         headers["authorization"] = f"{_ALGORITHM} Credential={key.id}/{scope}, SignedHeaders={names}, Signature="
         if not all(map(str.isprintable, headers.values())):
             raise ValueError("a header of several lines")
-        written = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
         signing_key = _signing_key(key.secret, stamp[:8], target.region, target.service)
-        self._until_signature = written.encode("ascii")
+        self._before = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
         self._request = sha256(f"POST\n{target.path}\n\n{signed}\n{names}\n".encode())
         self._text = hmac.new(signing_key, f"{_ALGORITHM}\n{stamp}\n{scope}\n".encode(), "sha256")
 
-    def fields(self, body_hash: str) -> bytes:
+    def fields(self, body_hash: str) -> str:
         """
-        Return the header fields of a signed POST: Content-Type, Host, X-Amz-Date, the token, Authorization.
+        Return the fields of a signed POST, a line each: Content-Type, Host, X-Amz-Date, the token, Authorization.
 
         Args:
             body_hash: SHA-256 of the body, in lower-case hexadecimal.
@@ -86,7 +85,7 @@ class Seal:
         request, text = self._request.copy(), self._text.copy()
         request.update(body_hash.encode())
         text.update(request.hexdigest().encode())
-        return b"%b%b\r\n" % (self._until_signature, text.hexdigest().encode())
+        return f"{self._before}{text.hexdigest()}\r\n"
 
 
 @lru_cache(maxsize=64)

@@ -54,7 +54,7 @@ class Wire:
         tls: Whom to trust; None for the system's authorities.
 
     Raises:
-        ValueError: A header would end before its end, or is not ASCII.
+        ValueError: A header would end before its end.
 
     """
 
@@ -63,7 +63,9 @@ class Wire:
     ) -> None:
         self._connect_timeout = connect_timeout
         self._connection = partial(Connection, read_timeout)
-        self._last_fields = _written(user_agent) + b"content-length: %d\r\n\r\n"
+        if not user_agent.isprintable():
+            raise ValueError("a header of several lines")
+        self._user_agent = user_agent
         self._tls = tls
         self._dialler = Dialler()
         self._is_started = self._is_closed = False
@@ -98,7 +100,7 @@ class Wire:
         await asyncio.sleep(0)  # for the loop to let go of them
 
     async def post(
-        self, target: Target, fields: bytes, pieces: Iterable[bytes], size: int | None = None
+        self, target: Target, fields: str, pieces: Iterable[bytes], size: int | None = None
     ) -> Answer | NoAnswer:
         """
         Send one request, at most once.
@@ -112,7 +114,8 @@ class Wire:
         if not self._is_started:
             raise RuntimeError("the wire was not started")
         octets = sum(map(len, pieces)) if size is None else size
-        head = b"POST %b HTTP/1.1\r\n%b" % (target.path.encode("ascii"), fields) + self._last_fields % octets
+        fields += f"user-agent: {self._user_agent}\r\ncontent-length: {octets}\r\n"
+        head = f"POST {target.path} HTTP/1.1\r\n{fields}\r\n".encode("ascii")
         origin = _origin_of(target.url)
         connection = self._kept(origin) or await self._made(origin)
         if isinstance(connection, NoAnswer):
@@ -185,12 +188,6 @@ class Wire:
                 del self._idle[origin]
         if self._idle:
             self._sweep = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop_the_old)
-
-
-def _written(user_agent: str) -> bytes:
-    if not user_agent.isprintable():
-        raise ValueError("a header of several lines")
-    return f"user-agent: {user_agent}\r\n".encode("ascii").replace(b"%", b"%%")
 
 
 @lru_cache(maxsize=256)

@@ -40,8 +40,8 @@ def by_botocore(key: AccessKey, target: Target, body: bytes, at: datetime, conte
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def fields_of(written: bytes) -> dict[str, str]:
-    lines = written.decode("ascii").split("\r\n")
+def fields_of(written: str) -> dict[str, str]:
+    lines = written.split("\r\n")
     assert lines.pop() == ""
     return dict(line.split(": ", 1) for line in lines)
 
@@ -69,7 +69,7 @@ def test_headers_are_botocores_byte_for_byte(url, key_id, secret, token, body, a
 def test_the_key_changes_with_day_region_service_and_secret():
     def signature(
         secret: str = "s", region: str = "us-east-1", service: tuple[str, str] = endpoints.SES, day: int = 1
-    ) -> bytes:
+    ) -> str:
         target = endpoints.target(service, region, "http://127.0.0.1:1")
         return Seal(AccessKey("id", secret), target, FORM, datetime(2026, 1, day, tzinfo=UTC)).fields("0" * 64)
 

@@ -68,7 +68,8 @@ class PacedLane:
 
     def at_once(self, delegate: str, recipients: int) -> bool:
         """Count a turn that need not be waited for, and tell whether it is one."""
-        if not self._has_room(recipients) or self.line or self._seconds(recipients) > 0:
+        has_room = self.quota is None or self._has_room(recipients)
+        if not has_room or self.line or self._seconds(recipients) > 0:
             return False
         self._count(recipients)
         self._went(delegate, recipients)

@@ -95,7 +95,7 @@ class Pacer:
         lane.sent_since -= turn.recipients
         trouble = trouble_of(outcome)
         if trouble is Trouble.RATE and lane.slow_down():
-            account, region = self._account(turn), turn.lane.region
+            account, region = self._key(turn)
             told = {"account": self._named(account), "region": region, "rate": round(lane.rate, 1)}
             self._observe(Noted("warning", "pace.throttled", told))
             self._tell(account, region, lane)
@@ -122,14 +122,14 @@ class Pacer:
                 await lane.supply.close()
         await self.shares.close()
 
-    def _account(self, turn: Turn) -> str:
-        """Name the account that calls: a role's may be the relay's own, as soon as STS has told which that is."""
+    def _key(self, turn: Turn) -> tuple[str, str]:
+        """Name account and region of a call: a role's account may be our own, as soon as STS has told which that is."""
         account = turn.lane.account
-        return OWN if account == OWN or account == self._named(OWN) else account
+        return OWN if account != OWN and account == self._named(OWN) else account, turn.lane.region
 
     def _lane(self, turn: Turn) -> PacedLane:
         """Find the lane; the first message of an account and region asks for its quota and does not wait for it."""
-        key = (self._account(turn), turn.lane.region)
+        key = self._key(turn)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = self._new_lane(*key)
