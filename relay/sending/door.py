@@ -39,6 +39,7 @@ from relay.sending.roles import Roles
 from relay.sending.signer import Signer
 from relay.sending.signing import Target
 from relay.sending.troubles import OWN
+from relay.sending.turns import Turns
 from relay.sending.wire import NoAnswer, Wire
 from relay.words.apis import Api
 from relay.words.endings import Reason
@@ -91,7 +92,7 @@ class SesDoor:
         self._read_timeout = read_timeout
         self._region = region
         self._shelf = Shelf()
-        self._turns = asyncio.Semaphore(max_connections)
+        self._turns = Turns(max_connections)
         self._signer = Signer(clock, observe)
         self._wire = Wire(connect_timeout=connect_timeout, read_timeout=read_timeout, user_agent=user_agent, tls=tls)
         self._enquiries = Enquiries(self._wire, self._signer)
@@ -109,8 +110,7 @@ class SesDoor:
 
     async def send(self, mail: Mail, region: str) -> Outcome:
         """Send *mail* through SES in *region*, once; see :class:`relay.sending.ports.Sender`."""
-        turns = self._turns
-        if not await (self._wait_for_turn() if turns.locked() else turns.acquire()):
+        if not self._turns.take() and not await self._turns.wait(self._read_timeout):
             why = f"no connection became free in {self._read_timeout:g} s"
             return Deferred("Busy", why, TRY_LATER, Reason.SES_UNAVAILABLE)
         try:
@@ -127,7 +127,7 @@ class SesDoor:
             finally:
                 body.put_away()
         finally:
-            turns.release()
+            self._turns.give_back()
 
     async def caller_identity(self, region: str) -> Caller | Unusable:
         """Return who the relay is to AWS, by STS in *region*, or why that is not known."""
@@ -150,13 +150,6 @@ class SesDoor:
         target = endpoints.target(endpoints.STS, region_for(role, self._region), self._endpoint_url)
         answer = await self._enquiries.ask(target, question_for(role), self._credentials)
         return answer if isinstance(answer, Unusable) else session_of(answer, role, self._signer.now())
-
-    async def _wait_for_turn(self) -> bool:
-        try:
-            async with asyncio.timeout(self._read_timeout):
-                return await self._turns.acquire()
-        except TimeoutError:
-            return False
 
     async def _send(self, mail: Mail, body: Encoded, key: AccessKey, source: KeySource, target: Target) -> Outcome:
         now = asyncio.get_running_loop().time
