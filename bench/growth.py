@@ -53,8 +53,11 @@ def with_identities(number: int) -> Callable[[House], None]:
     return furnish
 
 
-def with_calls(house: House) -> None:
-    house.edit("max_send_rate = 1000000", f"max_send_rate = 1000000\nmax_connections = {max(AT_ONCE)}")
+def with_calls(number: int) -> Callable[[House], None]:
+    def furnish(house: House) -> None:
+        house.edit("max_send_rate = 1000000", f"max_send_rate = 1000000\nmax_connections = {number}")
+
+    return furnish
 
 
 GROWN: Final = (
@@ -91,16 +94,18 @@ def cpu() -> None:
 
 
 def calls() -> None:
+    """There are more clients than calls at once: while some say their next message others' calls are under way."""
     head(f"calls to SES at once, of {DELAY * 1e3:.0f} ms each", "messages", "of what they could")
-    with stage(DELAY) as on_it, relay(on_it, "calls", furnish=with_calls) as (_, _, port):
-        for clients in AT_ONCE:
-            load, times = Load(SIZE, clients=clients, reuses=True), clients * 40
-            smtp_source(port, load, clients, on_it.folder)
-            began = time.monotonic()
-            smtp_source(port, load, times, on_it.folder)
-            rate = times / (time.monotonic() - began)
-            row(f"{clients}", f"{rate:,.0f} /s", f"{rate / (clients / DELAY):.0%}")
-            figure(f"{clients} calls", rate / (clients / DELAY))
+    with stage(DELAY) as on_it:
+        for number in AT_ONCE:
+            load, times = Load(SIZE, clients=number + 1 + number // 4, reuses=True), number * 40
+            with relay(on_it, f"calls-{number}", furnish=with_calls(number)) as (_, _, port):
+                smtp_source(port, load, load.clients, on_it.folder)
+                began = time.monotonic()
+                smtp_source(port, load, times, on_it.folder)
+                rate = times / (time.monotonic() - began)
+            row(f"{number}", f"{rate:,.0f} /s", f"{rate / (number / DELAY):.0%}")
+            figure(f"{number} calls", rate / (number / DELAY))
 
 
 async def open_idle(port: int, number: int) -> list[Client]:
