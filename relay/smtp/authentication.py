@@ -16,7 +16,7 @@ from typing import Final
 
 from relay.observe.events import AuthTried
 from relay.smtp import replies, sasl
-from relay.smtp.connection import Connection
+from relay.smtp.conversation import Conversation
 from relay.smtp.inflow import LineTooLong
 from relay.smtp.sasl import Credentials, SaslProblem
 from relay.words.certificates import CertificateName, names_of
@@ -33,7 +33,7 @@ _PASSWORD: Final = b"Password:"
 _GLANCE_SECONDS: Final = 0.02
 
 
-class Authentication(Connection):
+class Authentication(Conversation):
     """A connection on which a client can say who it is."""
 
     _delegate: str | None = None
@@ -82,19 +82,22 @@ class Authentication(Connection):
             found += BY_TOKEN
         return found
 
-    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Authenticate, or say why not."""
         self._must_end_segment()
-        mechanism, blank, initial = (arg or "").partition(" ")
+        mechanism, blank, initial = arg.partition(" ")
         mechanism = mechanism.upper()
         refusal = self._auth_refusal(mechanism, initial)
-        if refusal is not None:
-            if refusal is replies.AUTH_NEEDS_TLS:
-                self._tried(mechanism, "plaintext")
-            self._answer(refusal)
+        if refusal is None:
+            self._attend(self._hear_credentials(mechanism, initial.encode("ascii") if blank else None))
             return
+        if refusal is replies.AUTH_NEEDS_TLS:
+            self._tried(mechanism, "plaintext")
+        self._answer(refusal)
+
+    async def _hear_credentials(self, mechanism: str, initial: bytes | None) -> None:
         try:
-            await self._hear_out(mechanism, initial.encode("ascii") if blank else None)
+            await self._hear_out(mechanism, initial)
         except SaslProblem as problem:
             self._tried(mechanism, problem.result)
             self._answer(problem.reply)

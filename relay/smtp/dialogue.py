@@ -6,13 +6,15 @@ What a client can say, and what it hears: RFC 5321 in the order of its section 4
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from relay.observe.events import Replied
 from relay.smtp import replies
 from relay.smtp.behind_tls import BehindTls
-from relay.smtp.connection import HTTP_VERBS, prototype
+from relay.smtp.connection import prototype
+from relay.smtp.conversation import HTTP_VERBS
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
 from relay.words.replies import Reply
@@ -29,11 +31,11 @@ _EIGHT_BIT_VERBS: Final = frozenset({"MAIL", "RCPT"})
 class Dialogue(Transfer):
     """A connection on which all of SMTP is spoken."""
 
-    async def _greet(self) -> None:
+    def _greet(self) -> None:
         self._recognize()
-        await super()._greet()
+        super()._greet()
 
-    def _obey(self, command: bytes) -> Awaitable[None] | None:
+    def _obey(self, command: bytes) -> None:
         text = command.decode("latin-1").rstrip(" ")
         verb, _, argument = text.partition(" ")
         verb = verb.upper()
@@ -42,14 +44,13 @@ class Dialogue(Transfer):
             self._answer(replies.BAD_OCTETS)
         elif method is not None:
             self._verb = verb
-            return method(self, argument)
+            method(self, argument)
         elif verb in _NOT_OFFERED:
             self._not_offered(verb)
         elif verb in HTTP_VERBS:
             self._dismiss(replies.NOT_SMTP)
         else:
             self._answer(replies.UNKNOWN_COMMAND)
-        return None
 
     def _not_offered(self, verb: str) -> None:
         self._verb = verb
@@ -59,17 +60,15 @@ class Dialogue(Transfer):
 
     # Greeting
 
-    async def smtp_HELO(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_HELO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet a client that knows no extensions."""
-        if self._is_greeted(arg or "", extended=False):
+        if self._is_greeted(arg, extended=False):
             self._answer(Reply(250, None, self._premises.hostname))
 
-    async def smtp_EHLO(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_EHLO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet, and announce what holds on this connection now."""
-        if self._is_greeted(arg or "", extended=True):
-            lines = [self._premises.hostname, *self._extensions()]
-            written = [f"250-{line}\r\n" for line in lines[:-1]] + [f"250 {lines[-1]}\r\n"]
-            self._outgoing.append("".join(written).encode("ascii"))
+        if self._is_greeted(arg, extended=True):
+            self._outgoing.append(_announced(self._premises.hostname, *self._extensions()))
             self._premises.observe(Replied(self._listener.name, self._verb, 250))
 
     def _is_greeted(self, name: str, *, extended: bool) -> bool:
@@ -94,7 +93,7 @@ class Dialogue(Transfer):
             found.append("AUTH " + " ".join(self._mechanisms()))
         return found
 
-    async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Begin TLS and forget all that was said before (RFC 3207 section 4.2)."""
         if self._tls:
             self._answer(replies.TLS_ALREADY)
@@ -105,11 +104,11 @@ class Dialogue(Transfer):
         elif self._transaction is not None:
             self._answer(replies.IN_TRANSACTION)
         else:
-            await self._start_tls()
+            self._must_end_segment()
+            self._attend(self._start_tls())
 
     async def _start_tls(self) -> None:
         """By the loop's own, public, start_tls; aiosmtpd's reaches into private parts of asyncio (W33)."""
-        self._must_end_segment()
         self._answer(replies.START_TLS)
         await self._flush()
         transport, context = self.transport, self._premises.tls_context
@@ -145,12 +144,12 @@ class Dialogue(Transfer):
 
     # Odds and ends
 
-    async def smtp_NOOP(self, arg: str | None) -> None:  # noqa: ARG002, N802 - RFC 5321: an argument is ignored
+    def smtp_NOOP(self, arg: str) -> None:  # noqa: ARG002, N802 - RFC 5321: an argument is ignored
         """Do nothing."""
         self._leads_nowhere()
         self._answer(replies.OK)
 
-    async def smtp_RSET(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_RSET(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Give up the transaction."""
         self._leads_nowhere()
         if arg:
@@ -160,21 +159,21 @@ class Dialogue(Transfer):
         self._abandon_transaction()
         self._answer(replies.OK)
 
-    async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_VRFY(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Tell nothing about anybody (RFC 5321 section 7.3)."""
         self._leads_nowhere()
         self._answer(replies.CANNOT_VERIFY if arg else replies.NEED_ARGUMENT)
 
-    async def smtp_HELP(self, arg: str | None) -> None:  # noqa: ARG002, N802 - aiosmtpd's name
+    def smtp_HELP(self, arg: str) -> None:  # noqa: ARG002, N802 - aiosmtpd's name
         """Point to the standard."""
         self._leads_nowhere()
         self._answer(replies.HELP)
 
-    async def smtp_EXPN(self, arg: str | None) -> None:  # noqa: ARG002, N802 - aiosmtpd's name
+    def smtp_EXPN(self, arg: str) -> None:  # type: ignore[override]  # noqa: ARG002, N802 - theirs is awaited
         """Expand no list."""
         self._answer(replies.NOT_OFFERED)
 
-    async def smtp_QUIT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_QUIT(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Part."""
         if arg:
             self._answer(replies.NO_ARGUMENT)
@@ -183,12 +182,18 @@ class Dialogue(Transfer):
         raise Interruption("quit")
 
 
+@lru_cache(maxsize=64)
+def _announced(*lines: str) -> bytes:
+    """Write the reply to EHLO: few differ."""
+    return "".join([f"250-{line}\r\n" for line in lines[:-1]] + [f"250 {lines[-1]}\r\n"]).encode("ascii")
+
+
 def spoken_by(hostname: str) -> type[Dialogue]:
     """Return the class of the connections of one door in this event loop, with what they have in common."""
     return type("Dialogue", (Dialogue,), prototype(hostname, asyncio.get_running_loop()))
 
 
-Command = Callable[[Any, str], Awaitable[None]]
+Command = Callable[[Any, str], None]
 
 #: The verbs that are obeyed. Looked up here and not by reflection: no method becomes a command by its name alone.
 COMMANDS: Final[dict[str, Command]] = {

@@ -28,7 +28,7 @@ class LineTooLong(Exception):
 
 class Inflow:
     """
-    The reader's side of one connection. Fed by the protocol, read by one task.
+    The reader's side of one connection. Fed by the protocol, read by whoever converses.
 
     Lines end at LF here, so that a bare LF is seen and refused where it stands; whether CRLF ended a line is the
     caller's to check.
@@ -50,7 +50,7 @@ class Inflow:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._octets = b""  # unread from _start on: what was read is not moved away line by line
+        self._octets = b""  # unread from _start on: what was read is not moved away line by line; empty if all was
         self._start = 0
         self._overlong = None
         self._ended = False
@@ -65,11 +65,18 @@ class Inflow:
         self._transport = transport
 
     def feed(self, data: bytes) -> None:
-        """Take what came. Asks the transport to pause when too much lies unread."""
-        self._octets, self._start = self.pending + data if self._start < len(self._octets) else data, 0
-        if len(self._octets) > _HIGH:
+        """Take what came."""
+        if self._octets:
+            self._octets, self._start = self.pending + data, 0
+        else:
+            self._octets = data
+        if self._waiter is not None:
+            self._wake()
+
+    def hold_back(self) -> None:
+        """Ask the transport to pause if too much lies unread: nobody has time to read it."""
+        if self._octets and self._unread > _HIGH:
             self._pause()
-        self._wake()
 
     def end(self) -> None:
         """Note that nothing more will come."""
@@ -89,7 +96,8 @@ class Inflow:
     def clear(self) -> None:
         """Forget what lies unread."""
         self._octets, self._start = b"", 0
-        self._resume()
+        if self._paused:
+            self._resume()
 
     def line(self, longest: int) -> bytes | None:
         """
@@ -98,30 +106,30 @@ class Inflow:
         Raises:
             LineTooLong: It has more than *longest* octets; raised once, when its end has come.
         """
-        end = self._octets.find(b"\n", self._start) + 1
+        octets, start = self._octets, self._start
+        end = octets.find(b"\n", start) + 1
         if not end:
-            if not self._octets and self._overlong is None and not self._paused:
-                return None  # nothing came since: what a client that waits for each reply has to say
             if self._overlong is not None or self._unread > longest:
-                self._overlong = self._overlong or self._octets[self._start : self._start + 5]
-                self.clear()
-            self._resume()
+                self._overlong = self._overlong or octets[start : start + 5]
+                self._octets, self._start = b"", 0
+            if self._paused:
+                self._resume()
             return None
-        if self._start or end < len(self._octets):
-            line, self._start = self._octets[self._start : end], end
-        else:
-            line, self._octets = self._octets, b""  # a whole segment, as clients send that wait for each reply
-        if self._unread <= _HIGH:
+        if end < len(octets):
+            line, self._start = octets[start:end], end
+        else:  # most often a whole segment, as clients send that wait for each reply
+            line, self._octets, self._start = octets[start:] if start else octets, b"", 0
+        if self._paused and self._unread <= _HIGH:
             self._resume()
         if self._overlong is None and len(line) <= longest:
             return line
-        start, self._overlong = self._overlong or line[:5], None
-        raise LineTooLong(start)
+        begun, self._overlong = self._overlong or line[:5], None
+        raise LineTooLong(begun)
 
     @property
     def has_begun(self) -> bool:
         """Whether some of a line is there."""
-        return self._unread > 0 or self._overlong is not None
+        return bool(self._octets) or self._overlong is not None
 
     def block(self) -> bytes:
         """Take all that lies unread."""
@@ -131,11 +139,12 @@ class Inflow:
 
     def give_back(self, octets: bytes) -> None:
         """Put back what was taken and belongs to the next reader."""
-        self._octets, self._start = octets + self.pending, 0
+        if octets:
+            self._octets, self._start = octets + self.pending, 0
 
-    async def more(self) -> None:
+    def expect(self) -> None:
         """
-        Wait for the client.
+        Make sure that more may come.
 
         Raises:
             Interruption: Nothing more will come or nobody will read it.
@@ -144,24 +153,21 @@ class Inflow:
             raise self._interruption
         if self._ended:
             raise Interruption("gone")
+
+    async def more(self) -> None:
+        """
+        Wait for the client.
+
+        Raises:
+            Interruption: Nothing more will come or nobody will read it.
+        """
+        self.expect()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
         if self._interruption is not None:
-            raise self._interruption
-
-    async def anything(self) -> None:
-        """
-        Wait until something lies unread.
-
-        Raises:
-            Interruption: As with :meth:`more`.
-        """
-        if not self._unread:
-            await self.more()
-        elif self._interruption is not None:
             raise self._interruption
 
     async def exhaust(self) -> None:

@@ -7,6 +7,7 @@ encoded-words: what the client wrote and what is judged must be one string.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
@@ -35,6 +36,7 @@ class MailArgument:
     size: int | None
 
 
+@lru_cache(maxsize=256)  # delegates say the same few, again and again
 def read_mail(argument: str, *, longest: int) -> MailArgument:
     """
     Read what follows ``MAIL``: ``FROM:<path> PARAMETERS``.

@@ -1,6 +1,7 @@
 """What the street door says of its own accord. Nothing here repeats a client's octets."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from relay.smtp.content import Fault
@@ -77,6 +78,12 @@ OF_FAULT: Final[Mapping[Fault, tuple[Reply, Reason]]] = {
     Fault.BARE_OCTETS: (BARE_OCTETS, Reason.MESSAGE_FORM),
     Fault.NO_ROOM: (NO_ROOM, Reason.RATE),
 }
+
+
+@lru_cache(maxsize=4)
+def greeting(hostname: str) -> Reply:
+    """Greet a client."""
+    return Reply(220, None, f"{hostname} ESMTP")
 
 
 def too_many(most: int) -> Reply:

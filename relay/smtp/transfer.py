@@ -11,6 +11,7 @@ from relay.smtp.budgets import Ledger
 from relay.smtp.content import Content, Fault
 from relay.smtp.limits import Limits
 from relay.smtp.paths import PathProblem
+from relay.smtp.ports import RecipientDomains
 from relay.smtp.transaction import Transaction, ending_of
 from relay.words.addresses import Address
 from relay.words.endings import Outcome, Reason
@@ -26,17 +27,19 @@ _GLANCE_SECONDS: Final = 0.05
 class Transfer(Authentication):
     """A connection on which messages are handed in."""
 
+    _arriving: "_Arriving | None" = None
     _helo = ""
+    _junk = 0
     _was_refused = False  # the last MAIL, for what it said and not how
 
     @property
     def _tls_is_offered(self) -> bool:
         return self._listener.tls == "starttls" and not self._tls
 
-    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_MAIL(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Open a transaction. Whatever is answered, a message has been received."""
         transaction = self._new_transaction()
-        ending = self._mail_refusal(transaction, arg or "")
+        ending = self._mail_refusal(transaction, arg)
         self._was_refused = ending is not None and transaction.envelope is not None
         if ending is not None:
             transaction.end(ending)
@@ -81,7 +84,7 @@ class Transfer(Authentication):
             return replies.NEED_AUTH if self._auth_is_open or not self._tls_is_offered else replies.NEED_TLS
         return None
 
-    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def smtp_RCPT(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Add a recipient. Past the limit: see ``Limits.over_recipients``."""
         transaction = self._transaction
         if transaction is None:
@@ -91,7 +94,7 @@ class Transfer(Authentication):
         limits = self._limits
         is_flood = transaction.rcpt_commands - limits.recipients > limits.over_recipients_commands
         try:
-            forward_path = paths.read_rcpt(arg or "")
+            forward_path = paths.read_rcpt(arg)
         except PathProblem as problem:
             transaction.refusal = ending_of(problem.reply, problem.reason)
             self._answer(problem.reply, counts=is_flood)
@@ -101,24 +104,32 @@ class Transfer(Authentication):
             self._answer(replies.too_many_now(limits.recipients))
         elif is_new and len(transaction.forward_paths) >= limits.recipients and limits.over_recipients == "452":
             self._answer(replies.too_many_now(limits.recipients), counts=False)
-        elif is_new and (refusal := await self._refusal_of_domain(transaction, forward_path)) is not None:
-            transaction.refusal = ending_of(refusal, Reason.ADDRESS_FORM)
-            self._answer(refusal, counts=False)
+        elif is_new and self._premises.recipient_domains is not None:
+            self._attend(
+                self._refusal_of_domain(transaction, forward_path, self._premises.recipient_domains),
+                lambda refusal: self._take_unless_refused(transaction, forward_path, refusal),
+            )
         else:
-            transaction.forward_paths[forward_path] = None
-            self._answer(replies.RECIPIENT_OK)
+            self._take_unless_refused(transaction, forward_path, None)
 
-    async def _refusal_of_domain(self, transaction: Transaction, forward_path: Address) -> Reply | None:
+    async def _refusal_of_domain(
+        self, transaction: Transaction, forward_path: Address, domains: RecipientDomains
+    ) -> Reply | None:
         """Ask whether the domain takes mail; all recipients of a message together wait a bounded time for the DNS."""
-        domains = self._premises.recipient_domains
-        if domains is None:
-            return None
         since = self.loop.time()
         refusal = await domains.refusal(forward_path.domain, transaction.domain_patience)
         transaction.domain_patience -= self.loop.time() - since
         return refusal
 
-    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+    def _take_unless_refused(self, transaction: Transaction, forward_path: Address, refusal: Reply | None) -> None:
+        if refusal is None:
+            transaction.forward_paths[forward_path] = None
+            self._answer(replies.RECIPIENT_OK)
+        else:
+            transaction.refusal = ending_of(refusal, Reason.ADDRESS_FORM)
+            self._answer(refusal, counts=False)
+
+    def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Take the message and hand it on (W1, W2, W22)."""
         if arg:
             self._answer(replies.NO_ARGUMENT)
@@ -138,7 +149,7 @@ class Transfer(Authentication):
         elif (full := self._premises.reception.room(transaction.declared)) is not None:
             self._conclude(full)
         else:
-            await self._take_message(transaction)
+            self._make_room(transaction)
 
     def _refuse_without_mail(self) -> None:
         """
@@ -155,6 +166,18 @@ class Transfer(Authentication):
         if self._junk >= self._limits.junk_commands:
             self._dismiss(replies.TOO_MUCH_JUNK)
 
+    # The octets of a message
+
+    def _make_room(self, transaction: Transaction) -> None:
+        held, declared = _Held(self._premises.ledger, self._limits), max(transaction.declared, 1)
+        if held.reaches(declared):
+            self._ask_for_content(transaction, held)
+        else:
+            self._attend(
+                self._finds_room(held, declared),
+                lambda fits: self._ask_for_content(transaction, held, fits=fits),
+            )
+
     async def _finds_room(self, held: "_Held", octets: int) -> bool:
         """Wait a little while the messages of others fill our memory: back-pressure, before 354 or by not reading."""
         waits_until = self.loop.time() + self._limits.inflight_seconds
@@ -164,78 +187,110 @@ class Transfer(Authentication):
             await asyncio.sleep(_GLANCE_SECONDS)
         return True
 
-    async def _take_message(self, transaction: Transaction) -> None:
+    def _ask_for_content(self, transaction: Transaction, held: "_Held", *, fits: bool = True) -> None:
+        if not fits:
+            self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
+            return
         mends = self._premises.reception.mends_line_feeds(self._session())
         content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
-        held = _Held(self._premises.ledger, self._limits)
-        try:
-            declared = max(transaction.declared, 1)
-            if not held.reaches(declared) and not await self._finds_room(held, declared):
-                self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
-                return
-            self._say(replies.START_DATA)
-            await self._read_content(content, transaction, held)
-            self._verb = "data-end"
-            if content.fault is not None:
-                self._conclude(ending_of(*replies.OF_FAULT[content.fault]))
-                return
-            self._transaction = None  # from here on the errand's to end, whatever becomes of this connection
-            errand = self._premises.run(self._hand_over(transaction, content.raw(), is_checked=content.is_checked))
-            ending = await asyncio.shield(errand)
-        finally:
-            held.give_back()
-        self._conclude(ending)
+        self._arriving = _Arriving(transaction, content, held, self.loop.time())
+        self._say(replies.START_DATA)
 
-    async def _read_content(self, content: Content, transaction: Transaction, held: "_Held") -> None:
+    def _hear(self) -> bool:
+        arriving = self._arriving
+        return self._hear_command() if arriving is None else self._hear_content(arriving)
+
+    def _hear_content(self, arriving: "_Arriving") -> bool:
         """
-        Read to the end of data, however slowly it comes, within a minimum rate.
+        Take what came of a message, up to its end, however slowly it comes, within a minimum rate.
 
         Raises:
             Interruption: The client is gone, too slow, or sends without end.
         """
-        limits = self._limits
-        since = self.loop.time()
-        most = limits.message_bytes + limits.discard_bytes
-        while True:
-            block = self._inflow.block()
-            if block:
-                rest = content.feed(block)
-                transaction.size = content.size
-                fits = content.fault is not None or held.reaches(content.size)
-                if not fits and not await self._finds_room(held, content.size):
-                    content.condemn(Fault.NO_ROOM)
-                if content.fault is not None:
-                    held.give_back()
-                if rest is not None:
-                    self._inflow.give_back(rest)
-                    self._deadline = None
-                    return
-                if content.seen > most:
-                    self._verb = "data-end"
-                    self._end_transaction(replies.TOO_BIG, Reason.SIZE)
-                    self._dismiss(replies.TOO_BIG)
-            self._write()
-            if not self._can_write:
-                await self._until_read()
-            self._allow(since + limits.data_seconds + content.seen / limits.data_rate - self.loop.time())
-            await self._inflow.anything()
+        block, content, held = self._inflow.block(), arriving.content, arriving.held
+        if not block:
+            self._await_content(arriving)
+            return False
+        rest = content.feed(block)
+        arriving.transaction.size = content.size
+        if content.fault is not None or held.reaches(content.size):
+            self._look_after_block(arriving, rest)
+        else:
+            self._attend(
+                self._finds_room(held, content.size),
+                lambda fits: self._look_after_block(arriving, rest, fits=fits),
+            )
+        return True
 
-    async def _hand_over(self, transaction: Transaction, raw: bytes, *, is_checked: bool) -> Ending:
+    def _await_content(self, arriving: "_Arriving") -> None:
+        self._write()
+        if self._can_write:
+            self._inflow.expect()
+            limits, elapsed = self._limits, self.loop.time() - arriving.since
+            self._allow(limits.data_seconds + arriving.content.seen / limits.data_rate - elapsed)
+
+    def _look_after_block(self, arriving: "_Arriving", rest: bytes | None, *, fits: bool = True) -> None:
+        """Go on after a block: with *rest*, which follows the message, unless there is more of it to come."""
+        content = arriving.content
+        if not fits:
+            content.condemn(Fault.NO_ROOM)
+        if content.fault is not None:
+            arriving.held.give_back()
+        if rest is not None:
+            self._inflow.give_back(rest)
+            self._take_message(arriving)
+        elif content.seen > self._limits.message_bytes + self._limits.discard_bytes:
+            self._verb = "data-end"
+            self._end_transaction(replies.TOO_BIG, Reason.SIZE)
+            self._dismiss(replies.TOO_BIG)
+
+    def _drop_content(self) -> bool:
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            arriving.held.give_back()
+        return arriving is not None
+
+    # The whole of it
+
+    def _take_message(self, arriving: "_Arriving") -> None:
+        self._verb, self._arriving, content = "data-end", None, arriving.content
+        if content.fault is not None:
+            self._conclude(ending_of(*replies.OF_FAULT[content.fault]))
+            return
+        # From here on the errand's to end, whatever becomes of this connection.
+        self._transaction, self._is_busy, self._deadline = None, True, None
+        self._premises.run(self._hand_over(arriving))
+
+    async def _hand_over(self, arriving: "_Arriving") -> None:
         """Let the reception decide. Runs to its end, and is counted, also when the client is gone (W3)."""
+        transaction, content = arriving.transaction, arriving.content
         try:
-            reception, session = self._premises.reception, self._session()
-            ending = await reception.receive(session, transaction.sealed(), raw, is_checked=is_checked)
+            ending = await self._premises.reception.receive(
+                self._session(), transaction.sealed(), content.raw(), is_checked=content.is_checked
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again (W6)
             ending = ending_of(self._tell(error), Reason.INTERNAL)
-        transaction.end(ending)
-        return ending
+        finally:
+            arriving.held.give_back()
+        try:
+            transaction.end(ending)
+            self._answer_ending(ending)
+        except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
+            self._fall(error)
+            return
+        self._is_busy = False
+        self._go_on()
 
     def _conclude(self, ending: Ending) -> None:
-        """End the transaction. A verdict on a message is no error of the dialogue, a success wipes errors out."""
+        """End the transaction, which was not handed over."""
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
             ending = replace(ending, reply=with_id(ending.reply, transaction.id))
             transaction.end(ending)
+        self._answer_ending(ending)
+
+    def _answer_ending(self, ending: Ending) -> None:
+        """A verdict on a message is no error of the dialogue, a success wipes errors out."""
         if ending.outcome in (Outcome.ACCEPTED, Outcome.QUEUED):
             self._errors = self._junk = 0
         self._answer(ending.reply, counts=False)
@@ -253,6 +308,18 @@ class Transfer(Authentication):
                 delegate=self._delegate or "-",
             )
         return self._session_view
+
+
+class _Arriving:
+    """A message that is being read: whose it is, its octets, their room, and since when, by the loop's clock."""
+
+    __slots__ = ("content", "held", "since", "transaction")
+
+    def __init__(self, transaction: Transaction, content: Content, held: "_Held", since: float) -> None:
+        self.transaction = transaction
+        self.content = content
+        self.held = held
+        self.since = since
 
 
 class _Held:

@@ -15,7 +15,7 @@ from relay.smtp.listeners import ListenerProblem
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending
-from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, Stage, in_transaction, stage
+from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, Stage, stage
 
 
 async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(authority):
@@ -109,38 +109,26 @@ async def test_w29_what_is_inside_the_reception_is_never_cancelled(authority):
         assert on.reception.raws == [MESSAGE]
 
 
-async def test_w3_not_even_a_cancelled_conversation_ends_what_the_reception_has(authority):
+async def test_a_wait_that_is_cancelled_ends_the_open_message(authority):
     """
-    A message that the reception holds is counted as the reception ends it.
+    As a loop does that is torn down: the message is counted, and the client is not left waiting.
     """
-    async with stage(authority, PLAIN) as on:
-        begun, released = asyncio.Event(), asyncio.Event()
+    begun = asyncio.Event()
 
-        async def before() -> None:
+    class Endless:
+        async def refusal(self, domain: str, patience: float) -> Reply | None:
             begun.set()
-            await released.wait()
+            await asyncio.Event().wait()
+            return None
 
-        on.reception.before = before
+    async with stage(authority, PLAIN, recipient_domains=Endless()) as on:
         client = await on.authenticated("plain")
-        await in_transaction(client)
-        await client.send(MESSAGE + b".\r\n")
+        await client.says("MAIL FROM:<app1@example.com>")
+        await client.send(b"RCPT TO:<bob@rcpt.example>\r\n")
         await begun.wait()
         (visitor,) = on.door._premises.visitors
-        visitor._handler_coroutine.cancel()  # type: ignore[attr-defined] # as a loop does that is torn down
-        await client.reply()
-        released.set()
-        await on.settled()
-
-        assert on.endings == [("accepted", "none")]
-
-
-async def test_a_conversation_that_is_cancelled_ends_its_open_message(authority):
-    async with stage(authority, PLAIN) as on:
-        client = await on.authenticated("plain")
-        await in_transaction(client)
-        (visitor,) = on.door._premises.visitors
-        visitor._handler_coroutine.cancel()  # type: ignore[attr-defined] # as a loop does that is torn down
-        await client.reply()
+        visitor._at_work.cancel()  # type: ignore[attr-defined] # as a loop does that is torn down
+        assert await client.is_closed()
         await on.settled()
 
         assert on.endings == [("deferred", "shutting-down")]

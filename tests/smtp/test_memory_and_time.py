@@ -282,5 +282,4 @@ async def test_a_connection_has_an_end(authority):
         client = await on.authenticated("plain")
         await asyncio.sleep(0.7)
 
-        assert (await client.says("NOOP")).startswith("250")
-        assert (await client.reply()).startswith("421 4.4.2")
+        assert (await client.says("NOOP")).startswith("421 4.4.2")

@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
@@ -133,6 +134,28 @@ def test_a_handshake_has_a_deadline(run, authority, listener):
             assert b"220" not in await client.reader.read()
             await client.close()
             await asyncio.wait_for(on.settled(), 5)
+
+    run(body())
+
+
+def test_who_never_ends_tls_after_quit_is_cut(run, authority):
+    """
+    A closing TLS connection waits for the other side's end, which a client need not send.
+    """
+
+    def quits(address: tuple[str, int]) -> ssl.SSLSocket:
+        secured = authority.client.wrap_socket(socket.create_connection(address), server_hostname="relay.test")
+        secured.recv(1000)
+        secured.sendall(b"QUIT\r\n")
+        assert secured.recv(1000).startswith(b"221")
+        return secured
+
+    async def body() -> None:
+        async with stage(authority, linger_seconds=0.2) as on:
+            silent = await asyncio.to_thread(quits, on.door.addresses["implicit"][0])
+            with silent:
+                await asyncio.wait_for(on.settled(), 5)
+                assert [event.why for event in on.of(SessionClosed)] == ["quit"]
 
     run(body())
 
