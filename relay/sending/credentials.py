@@ -20,6 +20,8 @@ from relay.sending.keys import AccessKey, Unusable, checked
 AHEAD: Final = 15 * 60.0
 #: Between two looks: one at a time, and not for every message while the answer stays bad.
 PAUSE: Final = 5.0
+#: For so long nobody asks again whether a key is about to expire: that takes botocore more than signing takes us.
+MOMENT: Final = 1.0
 #: How often the background looks at the clock.
 GLANCE: Final = 30.0
 
@@ -58,6 +60,7 @@ class Credentials:
         self._rejected: AccessKey | None = None
         self._look: asyncio.Task[None] | None = None
         self._looked_at: float | None = None
+        self._sure_until = 0.0
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -79,8 +82,14 @@ class Credentials:
 
     async def get(self) -> AccessKey | Unusable:
         """Return the key to sign with, or why there is none. Waits only when there is none to begin with."""
+        now = asyncio.get_running_loop().time()
+        if now < self._sure_until:
+            return self._now
         if not self._is_due():
-            return self.state
+            state = self.state
+            if isinstance(state, AccessKey):
+                self._sure_until = now + MOMENT
+            return state
         look = self._start_look()
         if isinstance(self.state, Unusable):
             await asyncio.wait([look])  # neither end cancels the other
@@ -94,6 +103,7 @@ class Credentials:
         """
         if key == self._now:
             self._rejected = key
+            self._sure_until = 0.0
 
     def _is_due(self) -> bool:
         if self._looked_at is None or self._look is not None:
@@ -130,6 +140,7 @@ class Credentials:
             if now != self._now:
                 self._tell_of(found, now)
             self._found, self._now, self._rejected = found, now, None
+            self._sure_until = 0.0
         finally:
             self._look = None
             self._looked_at = asyncio.get_running_loop().time()

@@ -256,6 +256,28 @@ async def test_a_key_near_its_end_is_renewed_behind_the_messages(heard, containe
     assert container.sold == sold + 1
 
 
+async def test_a_key_is_asked_for_its_end_once_in_a_while(heard, container, impatient, monkeypatch):
+    """Botocore takes 10 us to tell. What AWS refused is looked for at once, all the same."""
+    monkeypatch.setattr(room, "MOMENT", 60.0)
+    credentials, asked = Credentials(heard), list[float]()
+    key = await credentials.get()
+    assert isinstance(key, AccessKey)
+    needed = credentials._found.refresh_needed
+
+    def counted(seconds: float) -> bool:
+        asked.append(seconds)
+        return bool(needed(seconds))
+
+    monkeypatch.setattr(credentials._found, "refresh_needed", counted)
+    assert {await credentials.get() for _ in range(100)} == {key}
+    assert asked == [room.AHEAD, 0]
+
+    credentials.reject(key)
+    await credentials.get()
+    await settled(credentials)
+    assert container.sold == 2
+
+
 async def test_a_renewal_that_fails_takes_nothing_away(heard, container, impatient):
     """Up to the last second the old key is handed out."""
     container.lifetime = timedelta(minutes=9)
