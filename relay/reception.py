@@ -153,40 +153,46 @@ class Reception:
             ending = replace(_postponed(barred), facts=prepared.known)
         else:
             turn = Turn(prepared.lane, session.delegate, len(envelope.forward_paths))
-            ending = await self._deliver(_Message(session, envelope, prepared, turn))
+            if self.keeping is None:
+                ending = await self._direct(prepared, turn)
+            else:
+                ending = await self._deliver(_Message(session, envelope, prepared, turn), self.keeping)
         return with_decision(ending, envelope.id)
 
-    async def _deliver(self, message: _Message) -> Ending:
-        keeping = self.keeping
-        if keeping is None:
-            return await self._direct(message)
+    async def _deliver(self, message: _Message, keeping: Keeping) -> Ending:
         if keeping.mode == "spool" or message.is_divided:
             return await self._keep(_entry(message, keeping), message, NOT_KEPT)
         return await self._fallback(message, keeping)
 
     # Direct
 
-    async def _direct(self, message: _Message) -> Ending:
+    async def _direct(self, prepared: Prepared, turn: Turn) -> Ending:
         """The client waits for SES, however long it takes, and hears what it said."""
-        if message.is_divided:
-            return replace(TOO_MANY, facts=message.prepared.known)
-        not_now = await self._pace.take(message.turn, patience=PATIENCE)
+        if turn.recipients > MOST_RECIPIENTS:
+            return replace(TOO_MANY, facts=prepared.known)
+        not_now = await self._pace.take(turn, patience=PATIENCE)
         if not_now is not None:
-            ending = _postponed(not_now)
-            return replace(ending, facts=message.prepared.known)
-        return ending_of(await self._call(message), message.prepared.known)
-
-    async def _call(self, message: _Message) -> SesOutcome:
-        """Send, and tell everybody who learns from it."""
-        clock, prepared = self._walk.clocks.monotonic, message.prepared
-        started = clock()
+            return replace(_postponed(not_now), facts=prepared.known)
+        started = self._walk.clocks.monotonic()
         outcome = await self._sender.send(prepared.mail, prepared.permit.region)
-        prepared.known["api"] = prepared.mail.api.action
-        prepared.known["timings"]["ses"] = clock() - started
-        self._gates.told(prepared.lane, outcome)
-        self._pace.told(message.turn, outcome)
-        self._walk.compare(outcome, prepared)
+        self._learn(outcome, prepared, turn, started)
+        return ending_of(outcome, prepared.known)
+
+    async def _call(self, prepared: Prepared, turn: Turn) -> SesOutcome:
+        """Send as :meth:`_direct` does, for whoever may not wait for the end."""
+        started = self._walk.clocks.monotonic()
+        outcome = await self._sender.send(prepared.mail, prepared.permit.region)
+        self._learn(outcome, prepared, turn, started)
         return outcome
+
+    def _learn(self, outcome: SesOutcome, prepared: Prepared, turn: Turn, started: float) -> None:
+        """Tell everybody who learns from a call."""
+        prepared.known["api"] = prepared.mail.api.action
+        prepared.known["timings"]["ses"] = self._walk.clocks.monotonic() - started
+        self._gates.told(prepared.lane, outcome)
+        self._pace.told(turn, outcome)
+        if not isinstance(outcome, Sent):
+            self._walk.compare(outcome, prepared)
 
     # Fallback
 
@@ -204,7 +210,7 @@ class Reception:
             self._gates.leave(lane)
             entry = _entry(message, keeping, reason=not_now.reason, pause=not_now.seconds)
             return await self._keep(entry, message, _postponed(not_now))
-        call = asyncio.create_task(self._call(message), name=f"send {message.envelope.id}")
+        call = asyncio.create_task(self._call(message.prepared, message.turn), name=f"send {message.envelope.id}")
         await asyncio.wait((call,), timeout=until - self._walk.clocks.monotonic())
         if not call.done():
             return await self._hand_over(message, keeping, call)

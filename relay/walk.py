@@ -10,20 +10,19 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from relay.identities.ports import Identities
 from relay.judgement.answers import with_id
-from relay.judgement.choice import Choice
-from relay.judgement.memory import Memory
-from relay.judgement.message import Bulk
+from relay.judgement.memory import Batches, Memory
 from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.memory import Reading, Readings
 from relay.mail.profile import ATTEMPT, Profile
-from relay.mail.reading import Head, check_body, read_facts, read_head
+from relay.mail.reading import Head, check_body, read_facts, read_head, read_message
 from relay.mail.received import date_time, received_field
 from relay.mail.repairs import Plan, Repaired, explained, repair
 from relay.mail.rewriting import rewrite_head
@@ -49,8 +48,8 @@ LARGE: Final = 1 << 18
 LOOK_PATIENCE: Final = 2.0
 #: Seconds in which an identity is read again no more than once for SES having refused what we allowed.
 DOUBT_PAUSE: Final = 60.0
-#: Judgements of which it is remembered what is told of them; one more, and all are forgotten.
-MOST_RETOLD: Final = 256
+#: Judgements of which it is remembered what comes of them; one more, and all are forgotten.
+MOST_FOLLOWED: Final = 256
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
 NOT_KNOWN: Final = Ending(
     Outcome.DEFERRED, Reason.POLICY_UNDECIDED, Reply(451, (4, 7, 1), "It is not known now who this delegate is to AWS")
@@ -80,7 +79,7 @@ class House:
     message_bytes: int = 10 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """
     What may go to SES: the call, the judgement that permits it, and what the decision record knows by now.
@@ -102,15 +101,26 @@ class Prepared:
         return replace(self, mail=replace(self.mail, destinations=recipients))
 
 
-class _Retelling:
-    """What is told of a judgement, made once for all the messages that it is remembered for."""
+class _Consequence:
+    """
+    What comes of a judgement, made once for all the messages that it is remembered for.
 
-    __slots__ = ("heard", "judgement", "roles")
+    ``undecided``: see the function. ``heard`` and ``known``: what is told of it, as events and for the decision record.
+    ``lane`` and ``mail``, where it permits: the way through SES, and the call, but for recipients and octets.
+    """
+
+    __slots__ = ("heard", "judgement", "known", "lane", "mail", "undecided")
 
     def __init__(self, judgement: Judgement, delegate: Delegate) -> None:
+        decisions, permit = judgement.decisions, judgement.permit
         self.judgement = judgement
-        self.roles = tuple(map(role_record, judgement.decisions))
-        self.heard = tuple(_heard_of(decision, judgement, delegate) for decision in judgement.decisions)
+        self.undecided = undecided(judgement)
+        self.heard = tuple(_heard_of(decision, judgement, delegate) for decision in decisions)
+        self.known: dict[str, Any] = {"mode": judgement.mode.value, "roles": tuple(map(role_record, decisions))}
+        if permit is not None:
+            self.known |= {"region": permit.region, "account": permit.account}
+            self.lane = _lane(permit, delegate)
+            self.mail = _mail(permit, delegate)
 
 
 class Walk:
@@ -121,9 +131,9 @@ class Walk:
         self.directory = directory
         self.observe = observe
         self.clocks = clocks
-        self._memory = Memory()
+        self._memory = Memory(directory.catalog, house.rules)
         self._before = Readings()
-        self._retold: dict[int, _Retelling] = {}
+        self._followed: dict[int, _Consequence] = {}
         self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
 
@@ -133,13 +143,13 @@ class Walk:
         delegate = house.delegate(session.delegate)
         if delegate is None:
             return with_decision(NOT_KNOWN, envelope.id)
-        now = self.clocks.wall().timestamp()
-        choice = Choice(delegate, self.directory.catalog, house.rules, now)
-        judgement = self._memory.judge_early(choice, envelope.reverse_path)
+        self._memory.follow(self.directory.catalog, house.rules)
+        judgement = self._memory.judge_early(envelope.reverse_path, delegate, self.clocks.wall().timestamp())
         if judgement is None:
             return None
-        told = self._tell(judgement, delegate)
-        return with_decision(_refusal(judgement, _record_of(None, told, envelope)), envelope.id)
+        found = self._consequence(judgement, delegate)
+        self._tell(found, delegate)
+        return with_decision(_refusal(judgement, _record_of(None, found, envelope)), envelope.id)
 
     def mends_line_feeds(self, session: Session) -> bool:
         """Whether bare LFs in this delegate's messages are repaired before anything is judged."""
@@ -170,21 +180,31 @@ class Walk:
         delegate = house.delegate(session.delegate)
         if delegate is None:
             return NOT_KNOWN
-        repaired = await self._repaired(raw, envelope, delegate, received_at)
-        raw, repairs = repaired.raw, {"repairs": list(repaired.made)}
-        before = self._before.take(envelope.id, raw, house.profile)
-        is_checked = is_checked and not repaired.made
-        head = before.head if before else await self._read(raw, house.profile, is_checked=is_checked)
+        repaired = Repaired(raw)
+        if delegate.repair:
+            repaired = await self._repaired(raw, envelope, delegate, received_at)
+            raw, is_checked = repaired.raw, is_checked and not repaired.made
+        known: dict[str, Any] = {"repairs": list(repaired.made)}
+        before = None if received_at is None else self._before.take(envelope.id, raw, house.profile)
+        if before is not None:
+            head: Head | MessageProblem = before.head
+        elif len(raw) < LARGE:
+            head = read_message(raw, house.profile, is_checked=is_checked)
+        else:
+            head = await self._read_large(raw, house.profile, is_checked=is_checked)
         if isinstance(head, MessageProblem):
-            return _malformed(explained(head, repaired), repairs)
-        facts = head.facts
-        judgement, seconds = await self._judged(facts, envelope, delegate, Bulk(len(raw), batches))
-        told = self._tell(judgement, delegate)
-        known = repairs | _record_of(facts, told, envelope, seconds=seconds)
-        if judgement.permit is None:
-            return _refusal(judgement, known)
-        when = received_at or self.clocks.wall()
-        received = received_field(session, house.hostname, envelope.id, when, envelope.forward_paths)
+            return _malformed(explained(head, repaired), known)
+        facts, now = head.facts, self.clocks.wall()
+        judge = partial(self._judge, facts, envelope, delegate, octets=len(raw), batches=batches)
+        found, seconds = judge(now)
+        if found.undecided:
+            found, seconds = await self._after_a_look(judge, found, seconds, delegate)
+        self._tell(found, delegate)
+        known |= _record_of(facts, found, envelope, seconds=seconds)
+        permit = found.judgement.permit
+        if permit is None:
+            return _refusal(found.judgement, known)
+        received = received_field(session, house.hostname, envelope.id, received_at or now, envelope.forward_paths)
         is_known = before is not None and before.received == received
         sent = before.sent if before and is_known else rewrite_head(head.section, facts, received)
         if isinstance(sent, MessageProblem):
@@ -193,10 +213,8 @@ class Walk:
             self._before.keep(envelope.id, Reading(raw, house.profile, head, received, sent))
         if maybe_sent:
             sent = f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii") + sent
-        permit, body = judgement.permit, memoryview(raw)[head.section.body_start :]
-        known |= {"region": permit.region, "account": permit.account}
-        mail = _mail(envelope, sent, body, permit, delegate)
-        return Prepared(mail, permit, judgement, delegate, known, raw, _lane(permit, delegate))
+        mail = _addressed(found.mail, envelope, sent, memoryview(raw)[head.section.body_start :])
+        return Prepared(mail, permit, found.judgement, delegate, known, raw, found.lane)
 
     async def _repaired(
         self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: datetime | None
@@ -262,46 +280,54 @@ class Walk:
         mail_from = reverse_path_of(reverse_path, facts.author, delegate, house.rules) or reverse_path
         return questions_of(facts, mail_from, delegate)[0].feedback
 
-    async def _judged(
-        self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk
-    ) -> tuple[Judgement, float]:
-        """
-        Judge, and once more if an identity had to be read first; return the seconds of the last judgement, too.
-
-        Only what is not known, or too old to decide, is waited for, and not for long.
-        """
-        judgement, seconds = self._judge(facts, envelope, delegate, bulk)
-        until = self.clocks.monotonic() + LOOK_PATIENCE
-        while (unknown := undecided(judgement)) and (patience := until - self.clocks.monotonic()) > 0:
-            if not await self.directory.look(delegate.name, unknown, patience):
-                break
-            judgement, seconds = self._judge(facts, envelope, delegate, bulk)
-        return judgement, seconds
-
     def _judge(
-        self, facts: MessageFacts, envelope: Envelope, delegate: Delegate, bulk: Bulk
-    ) -> tuple[Judgement, float]:
+        self,
+        facts: MessageFacts,
+        envelope: Envelope,
+        delegate: Delegate,
+        now: datetime,
+        *,
+        octets: int,
+        batches: Batches | None,
+    ) -> tuple[_Consequence, float]:
+        """Return what comes of it, and the seconds that it took."""
         started = self.clocks.monotonic()
-        now = self.clocks.wall().timestamp()
-        choice = Choice(delegate, self.directory.catalog, self.house.rules, now)
-        judgement = self._memory.judge(choice, facts, envelope, bulk)
+        self._memory.follow(self.directory.catalog, self.house.rules)
+        judgement = self._memory.judge(facts, envelope, delegate, now.timestamp(), octets=octets, batches=batches)
         seconds = self.clocks.monotonic() - started
         self.observe(JudgementTimed(seconds, envelope.id))
-        return judgement, seconds
+        return self._consequence(judgement, delegate), seconds
 
-    def _tell(self, judgement: Judgement, delegate: Delegate) -> _Retelling:
-        self.directory.used(delegate.name, judgement.decisions)
-        told = self._retold.get(id(judgement))
-        if told is None or told.judgement is not judgement:
-            if len(self._retold) >= MOST_RETOLD:
-                self._retold.clear()
-            told = self._retold[id(judgement)] = _Retelling(judgement, delegate)
-        for each in told.heard:
+    async def _after_a_look(
+        self,
+        judge: Callable[[datetime], tuple[_Consequence, float]],
+        found: _Consequence,
+        seconds: float,
+        delegate: Delegate,
+    ) -> tuple[_Consequence, float]:
+        """Judge again when an identity was read; only what is not known is waited for, or too old, and not for long."""
+        until = self.clocks.monotonic() + LOOK_PATIENCE
+        while found.undecided and (patience := until - self.clocks.monotonic()) > 0:
+            if not await self.directory.look(delegate.name, found.undecided, patience):
+                break
+            found, seconds = judge(self.clocks.wall())
+        return found, seconds
+
+    def _consequence(self, judgement: Judgement, delegate: Delegate) -> _Consequence:
+        found = self._followed.get(id(judgement))
+        if found is None or found.judgement is not judgement:
+            if len(self._followed) >= MOST_FOLLOWED:
+                self._followed.clear()
+            found = self._followed[id(judgement)] = _Consequence(judgement, delegate)
+        return found
+
+    def _tell(self, found: _Consequence, delegate: Delegate) -> None:
+        self.directory.used(delegate.name, found.judgement.decisions)
+        for each in found.heard:
             self.observe(each)
-        return told
 
-    async def _read(self, raw: bytes, profile: Profile, *, is_checked: bool) -> Head | MessageProblem:
-        """Read as :func:`relay.mail.reading.read_facts` does; of checked octets only a MIME structure takes long."""
+    async def _read_large(self, raw: bytes, profile: Profile, *, is_checked: bool) -> Head | MessageProblem:
+        """Read as :func:`relay.mail.reading.read_message`; of checked octets only a MIME structure takes long."""
         if is_checked:
             head = read_head(raw, profile, is_checked=True)
         else:
@@ -328,22 +354,41 @@ def undecided(judgement: Judgement) -> list[IdentityArn]:
     ]
 
 
-def _mail(envelope: Envelope, head: bytes, body: memoryview, permit: Permit, delegate: Delegate) -> Mail:
+def _mail(permit: Permit, delegate: Delegate) -> Mail:
+    """Return the call that is permitted, to nobody yet."""
     sent_as_another = delegate.role is not None and delegate.name != NOTIFICATIONS  # that role is the operator's
     return Mail(
         source=str(permit.source),
-        destinations=tuple(map(str, envelope.forward_paths)),
+        destinations=(),
         source_arn=permit.source_arn,
         from_arn=permit.from_arn,
         return_path_arn=permit.return_path_arn,
-        raw=body,
+        raw=b"",
         configuration_set=permit.configuration_set,
         tags=permit.tags,
         own=not (permit.sealed or sent_as_another),
         role=delegate.role,
         tenant=permit.tenant,
         api=permit.api,
-        head=head,
+    )
+
+
+def _addressed(mail: Mail, envelope: Envelope, head: bytes, body: memoryview) -> Mail:
+    """Return the same call with recipients and octets; written out, for it is made for every message."""
+    return Mail(
+        mail.source,
+        tuple(map(str, envelope.forward_paths)),
+        mail.source_arn,
+        mail.from_arn,
+        mail.return_path_arn,
+        body,
+        mail.configuration_set,
+        mail.tags,
+        mail.own,
+        mail.role,
+        mail.tenant,
+        mail.api,
+        head,
     )
 
 
@@ -361,19 +406,16 @@ def _heard_of(decision: Decision, judgement: Judgement, delegate: Delegate) -> J
 
 
 def _record_of(
-    facts: MessageFacts | None, told: _Retelling, envelope: Envelope, *, seconds: float | None = None
+    facts: MessageFacts | None, found: _Consequence, envelope: Envelope, *, seconds: float | None = None
 ) -> dict[str, Any]:
-    name = facts.display_name if facts else None
-    spared = told.judgement.unenforced
-    return {
-        "mode": told.judgement.mode.value,
-        "unenforced": None if spared is None else _reply_record(with_id(spared, envelope.id)),
-        "roles": told.roles,
-        "display_name": name.decoded if name else None,
-        "display_name_raw": name.raw if name else None,
-        "traceparent": facts.traceparent if facts else None,
-        "timings": {"judgement": seconds},
-    }
+    known = {**found.known, "timings": {"judgement": seconds}}
+    if (spared := found.judgement.unenforced) is not None:
+        known["unenforced"] = _reply_record(with_id(spared, envelope.id))
+    if facts is not None:
+        known["traceparent"] = facts.traceparent
+        if (name := facts.display_name) is not None:
+            known["display_name"], known["display_name_raw"] = name.decoded, name.raw
+    return known
 
 
 def _reply_record(reply: Reply) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from relay.judgement.catalog import Catalog
 from relay.judgement.choice import Choice, Grounds
 from relay.judgement.early import judge_early_by
 from relay.judgement.message import Bulk, judge_by
-from relay.judgement.observing import mode_of
+from relay.judgement.observing import is_observed
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Judgement
 from relay.mail.facts import MessageFacts
 from relay.words.addresses import ReversePath
-from relay.words.apis import MOST_RECIPIENTS, apis_for
+from relay.words.apis import FITS_ANY, MOST_RECIPIENTS, apis_for
 from relay.words.delegates import Delegate
 from relay.words.transactions import Envelope
 
@@ -26,24 +26,50 @@ OF_ONE_MESSAGE: Final = frozenset({"ses:recipients", "aws:currenttime", "aws:epo
 #: Judgements remembered; one more, and all are forgotten: there are few authors in most houses.
 MOST_REMEMBERED: Final = 4096
 
+Batches: TypeAlias = tuple[tuple[str, ...], ...]
 _Entry: TypeAlias = tuple[Delegate, Grounds, Judgement | None]
 
 
 class Memory:
-    """Answers as :func:`judge_by` and :func:`judge_early_by` do, from memory where the answer must be the same."""
+    """
+    Answers as :func:`judge_message` and :func:`judge_early` do, from memory where the answer must be the same.
 
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+    ``catalog`` and ``rules``: by which it is judged, until :meth:`follow` says otherwise.
+    """
+
+    def __init__(self, catalog: Catalog, rules: Rules, most: int = MOST_REMEMBERED) -> None:
+        self._catalog = catalog
+        self._rules = rules
         self._most = most
-        self._by: tuple[Catalog, Rules] | None = None
         self._entries: dict[Hashable, _Entry] = {}
 
-    def judge(self, choice: Choice, facts: MessageFacts, envelope: Envelope, bulk: Bulk) -> Judgement:
-        """Judge a message, or remember how one was judged that was the same in all that matters."""
-        if bulk.batches is not None or len(envelope.forward_paths) > MOST_RECIPIENTS:
-            return judge_by(choice, facts, envelope, bulk=bulk)
+    def follow(self, catalog: Catalog, rules: Rules) -> None:
+        """Judge by these from now on; of what was judged by others nothing is remembered."""
+        if catalog is not self._catalog or rules is not self._rules:
+            self._catalog, self._rules = catalog, rules
+            self._entries.clear()
+
+    def judge(
+        self,
+        facts: MessageFacts,
+        envelope: Envelope,
+        delegate: Delegate,
+        now: float,
+        *,
+        octets: int,
+        batches: Batches | None = None,
+    ) -> Judgement:
+        """
+        Judge a message, or remember how one was judged that was the same in all that matters.
+
+        ``octets`` and ``batches`` as in :class:`relay.judgement.message.Bulk`.
+        """
+        recipients = len(envelope.forward_paths)
+        if batches is not None or recipients > MOST_RECIPIENTS:
+            return judge_by(self._choice(delegate, now), facts, envelope, bulk=Bulk(octets, batches))
         key = (
-            choice.delegate.name,
-            mode_of(choice.delegate, choice.rules, choice.now),
+            delegate.name,
+            is_observed(delegate, self._rules, now),
             envelope.reverse_path,
             facts.author,
             facts.display_name,
@@ -52,35 +78,37 @@ class Memory:
             facts.from_arn,
             facts.return_path_arn,
             tuple(facts.x_ses.items()),
-            apis_for(bulk.octets),
-            len(envelope.forward_paths) > 1,  # read in two ways, if only by statements about others
+            octets > FITS_ANY and apis_for(octets),
+            recipients > 1,  # read in two ways, if only by statements about others
         )
-        entry = self._find(key, choice)
+        entry = self._find(key, delegate, now)
         if entry is not None and entry[2] is not None:
             return entry[2]
-        judgement = judge_by(choice, facts, envelope, bulk=bulk)
+        choice = self._choice(delegate, now)
+        judgement = judge_by(choice, facts, envelope, bulk=Bulk(octets))
         if judgement.permit is not None and judgement.unenforced is None:
             self._keep(key, choice, judgement)
         return judgement
 
-    def judge_early(self, choice: Choice, reverse_path: ReversePath) -> Judgement | None:
+    def judge_early(self, reverse_path: ReversePath, delegate: Delegate, now: float) -> Judgement | None:
         """Refuse at MAIL, or remember that there was no reason to."""
-        key = (choice.delegate.name, mode_of(choice.delegate, choice.rules, choice.now), reverse_path)
-        if self._find(key, choice) is not None:
+        key = (delegate.name, is_observed(delegate, self._rules, now), reverse_path)
+        if self._find(key, delegate, now) is not None:
             return None
+        choice = self._choice(delegate, now)
         judgement = judge_early_by(choice, reverse_path)
         if judgement is None:
             self._keep(key, choice, None)
         return judgement
 
-    def _find(self, key: Hashable, choice: Choice) -> _Entry | None:
-        if self._by is None or self._by[0] is not choice.catalog or self._by[1] is not choice.rules:
-            self._by = (choice.catalog, choice.rules)
-            self._entries.clear()
+    def _choice(self, delegate: Delegate, now: float) -> Choice:
+        return Choice(delegate, self._catalog, self._rules, now)
+
+    def _find(self, key: Hashable, delegate: Delegate, now: float) -> _Entry | None:
         entry = self._entries.get(key)
-        if entry is None or entry[0] != choice.delegate or not entry[1].hold(choice.rules, choice.now):
+        if entry is None or not entry[1].hold(self._rules, now):
             return None
-        return entry
+        return entry if entry[0] is delegate or entry[0] == delegate else None
 
     def _keep(self, key: Hashable, choice: Choice, judgement: Judgement | None) -> None:
         grounds = choice.grounds

@@ -30,9 +30,14 @@ def observed_until(delegate: Delegate, rules: Rules) -> float:
     return ALWAYS if until is None else until
 
 
+def is_observed(delegate: Delegate, rules: Rules, now: float) -> bool:
+    """Whether mail of *delegate* is only observed at *now*; at its end observing is over."""
+    return (delegate.mode or rules.mode) == "observe" and now < observed_until(delegate, rules)
+
+
 def mode_of(delegate: Delegate, rules: Rules, now: float) -> Mode:
-    """Return the mode in which mail of *delegate* is judged at *now*; at its end observing is over."""
-    return Mode.OBSERVE if now < observed_until(delegate, rules) else Mode.ENFORCE
+    """Return the mode in which mail of *delegate* is judged at *now*."""
+    return Mode.OBSERVE if is_observed(delegate, rules, now) else Mode.ENFORCE
 
 
 def is_spared(verdict: Verdict, found: Governing | Ungoverned) -> bool:

@@ -28,10 +28,8 @@ def read_facts(raw: bytes, profile: Profile = DEFAULT) -> MessageFacts | Message
     Never raises, whatever the octets. Every message that is accepted has one author, whichever of the common parsers
     reads it; the body is looked at for its octets, line lengths and MIME bounds only.
     """
-    head = read_head(raw, profile)
-    if isinstance(head, MessageProblem):
-        return head
-    return check_body(raw, head, profile) or head.facts
+    head = read_message(raw, profile)
+    return head if isinstance(head, MessageProblem) else head.facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,14 @@ class Head:
         """Whether the body has a MIME structure."""
         field = self.section.value(b"content-type")
         return field is not None and has_parts(kind_of(field))
+
+
+def read_message(raw: bytes, profile: Profile = DEFAULT, *, is_checked: bool = False) -> Head | MessageProblem:
+    """Read as :func:`read_facts`, and return what its head is; ``is_checked`` as in :func:`read_head`."""
+    head = read_head(raw, profile, is_checked=is_checked)
+    if isinstance(head, MessageProblem) or not head.has_parts:
+        return head
+    return check_body(raw, head, profile) or head
 
 
 def read_head(raw: bytes, profile: Profile = DEFAULT, *, is_checked: bool = False) -> Head | MessageProblem:

@@ -5,33 +5,33 @@ from typing import Final
 
 
 class Api(StrEnum):
-    """An operation that takes whole messages: of SES's first API, and of its second for large ones."""
+    """
+    An operation that takes whole messages: of SES's first API, and of its second for large ones.
 
-    RAW = "SendRawEmail"
-    V2 = "SendEmail"
+    ``action``: what a policy calls it. ``actions``: every action that a policy must allow for it. The Service
+    Authorization Reference names ``ses:SendEmail`` for v2 whatever the content; with raw content SES was seen to ask
+    for ``ses:SendRawEmail``. Both must be allowed.
+    """
 
-    @property
-    def action(self) -> str:
-        """What a policy calls it."""
-        return _ACTIONS[self][-1]
+    action: str
+    actions: tuple[str, ...]
 
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """
-        Every action that a policy must allow for it.
+    RAW = "SendRawEmail", ("ses:SendRawEmail",)
+    V2 = "SendEmail", ("ses:SendRawEmail", "ses:SendEmail")
 
-        The Service Authorization Reference names ``ses:SendEmail`` for v2 whatever the content; with raw content SES
-        was seen to ask for ``ses:SendRawEmail``. Both must be allowed.
-        """
-        return _ACTIONS[self]
+    def __new__(cls, operation: str, actions: tuple[str, ...]) -> "Api":
+        """Make a member."""
+        member = str.__new__(cls, operation)
+        member._value_, member.actions, member.action = operation, actions, actions[-1]
+        return member
 
-
-_ACTIONS: Final = {Api.RAW: ("ses:SendRawEmail",), Api.V2: ("ses:SendRawEmail", "ses:SendEmail")}
 
 #: Octets that each takes "after base64 encoding" (SES Developer Guide, "Service quotas in Amazon SES").
 MOST_ENCODED: Final = {Api.RAW: 10 << 20, Api.V2: 40 << 20}
 #: Octets that the relay adds to a message at most: its Received field, and a mark when SES may have it already.
 ADDED: Final = 2048
+#: Octets up to which any of them takes a message.
+FITS_ANY: Final = MOST_ENCODED[Api.RAW] // 4 * 3 - ADDED
 #: The largest message that goes through SES at all, as it comes, in octets.
 LARGEST: Final = MOST_ENCODED[Api.V2] // 4 * 3 - ADDED
 #: Recipients that SES takes in one call (SES Developer Guide, "Service quotas in Amazon SES").

@@ -89,7 +89,7 @@ def test_what_was_read_a_moment_ago_is_not_read_again(policies: Path) -> None:
     async def story() -> None:
         async with scene(policies, starts=False) as one:
             await first(one.walk, RAW, comes_again=True)
-            with patch.object(walks, "read_head", None), patch.object(walks, "rewrite_head", None):
+            with patch.object(walks, "read_message", None), patch.object(walks, "rewrite_head", None):
                 assert isinstance(await second(one.walk, RAW), Prepared)
                 with pytest.raises(TypeError):
                     await second(one.walk, RAW)

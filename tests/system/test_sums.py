@@ -100,10 +100,10 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one judgement in twenty fail as only our own fault could."""
     really, number = Walk._judge, iter(range(10_000_000))
 
-    def judge(walk: Walk, facts: MessageFacts, *more: Any) -> Any:
+    def judge(walk: Walk, facts: MessageFacts, *more: Any, **named: Any) -> Any:
         if next(number) % 20 == 7:
             raise RuntimeError("injected")
-        return really(walk, facts, *more)
+        return really(walk, facts, *more, **named)
 
     monkeypatch.setattr(Walk, "_judge", judge)
 
