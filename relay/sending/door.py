@@ -44,6 +44,7 @@ from relay.sending.wire import NoAnswer, Wire
 from relay.words.apis import Api
 from relay.words.endings import Reason
 from relay.words.roles import AssumedRole
+from relay.words.values import dataclass
 
 _RESULTS: Final = {
     Reason.SES_THROTTLED: "throttled",
@@ -123,7 +124,7 @@ class SesDoor:
             try:
                 if not body.is_read:
                     await body.read()
-                return await self._send(mail, body, key, source, _target(region, self._endpoint_url, mail.api))
+                return await self._send(mail, body, key, source, _call(mail.api, region, self._endpoint_url))
             finally:
                 body.put_away()
         finally:
@@ -151,12 +152,12 @@ class SesDoor:
         answer = await self._enquiries.ask(target, question_for(role), self._credentials)
         return answer if isinstance(answer, Unusable) else session_of(answer, role, self._signer.now())
 
-    async def _send(self, mail: Mail, body: Encoded, key: AccessKey, source: KeySource, target: Target) -> Outcome:
+    async def _send(self, mail: Mail, body: Encoded, key: AccessKey, source: KeySource, call: "_Call") -> Outcome:
         now = asyncio.get_running_loop().time
         began, result = now(), "ambiguous"  # what a cancelled call is
         try:
-            fields = self._signer.sign(key, target, body.digest, CONTENT_TYPES[mail.api])
-            answer = await self._wire.post(target, fields, body.pieces, body.size)
+            fields = self._signer.sign(key, call.target, body.digest, call.content_type)
+            answer = await self._wire.post(call.target, fields, body.pieces, body.size)
             if isinstance(answer, NoAnswer):
                 outcome = _of_silence(answer)
             elif mail.api is Api.RAW:
@@ -165,7 +166,7 @@ class SesDoor:
                 outcome = outcome_of_v2(answer.status, answer.body, answer.error, own=mail.own)
             result = _result_of(outcome)
         finally:
-            self._observe(SesCalled(target.region, mail.api.value, result, now() - began))
+            self._observe(SesCalled(call.target.region, call.operation, result, now() - began))
         if isinstance(answer, Answer) and isinstance(outcome, Deferred):
             self._signer.learn(outcome.code, answer.date, key, source)
         if mail.role is not None and disagreement(outcome) == "access-denied":
@@ -173,9 +174,17 @@ class SesDoor:
         return outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    target: Target
+    content_type: str
+    operation: str
+
+
 @lru_cache(maxsize=256)
-def _target(region: str, endpoint_url: str | None, api: Api) -> Target:
-    return endpoints.target(endpoints.SES, region, endpoint_url).below(PATHS[api])
+def _call(api: Api, region: str, endpoint_url: str | None) -> _Call:
+    target = endpoints.target(endpoints.SES, region, endpoint_url).below(PATHS[api])
+    return _Call(target, CONTENT_TYPES[api], api.value)
 
 
 def _of_silence(silence: NoAnswer) -> Outcome:

@@ -36,11 +36,11 @@ class Signer:
 
     def now(self) -> datetime:
         """Return the time, as AWS has it as far as we know."""
-        return self._clock() + self._skew if self._skew else self._clock()
+        return self._clock() + self._skew
 
     def sign(self, key: AccessKey, target: Target, body_hash: str, content_type: str = FORM) -> str:
         """Return the header fields of a signed POST; see :meth:`relay.sending.signing.Seal.fields`."""
-        now, name = self.now(), (id(key), id(target), content_type)  # a seal holds on to both
+        now, name = self._clock() + self._skew, (id(key), id(target), content_type)  # a seal holds on to both
         seal = self._seals.get(name)
         if seal is None or not timedelta(0) <= now - seal.second < _SECOND:
             if len(self._seals) >= MOST_SEALS:

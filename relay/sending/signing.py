@@ -16,6 +16,7 @@ from relay.sending.keys import AccessKey
 from relay.words.values import dataclass
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_PADS: Final = tuple(bytes(octet ^ pad for octet in range(256)) for pad in (0x36, 0x5C))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Seal:
 
     """
 
-    __slots__ = ("_before", "_request", "_text", "key", "second", "target")
+    __slots__ = ("_before", "_inner", "_outer", "_request", "key", "second", "target")
 
     def __init__(self, key: AccessKey, target: Target, content_type: str, second: datetime) -> None:
         self.key, self.target, self.second = key, target, second
@@ -72,7 +73,9 @@ class Seal:
         signing_key = _signing_key(key.secret, stamp[:8], target.region, target.service)
         self._before = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
         self._request = sha256(f"POST\n{target.path}\n\n{signed}\n{names}\n".encode())
-        self._text = hmac.new(signing_key, f"{_ALGORITHM}\n{stamp}\n{scope}\n".encode(), "sha256")
+        # HMAC (RFC 2104), as far as it is the same for all: from there on it takes half the time of the library's.
+        self._inner, self._outer = (sha256(signing_key.ljust(64, b"\0").translate(pad)) for pad in _PADS)
+        self._inner.update(f"{_ALGORITHM}\n{stamp}\n{scope}\n".encode())
 
     def fields(self, body_hash: str) -> str:
         """
@@ -82,10 +85,11 @@ class Seal:
             body_hash: SHA-256 of the body, in lower-case hexadecimal.
 
         """
-        request, text = self._request.copy(), self._text.copy()
+        request, inner, outer = self._request.copy(), self._inner.copy(), self._outer.copy()
         request.update(body_hash.encode())
-        text.update(request.hexdigest().encode())
-        return f"{self._before}{text.hexdigest()}\r\n"
+        inner.update(request.hexdigest().encode())
+        outer.update(inner.digest())
+        return f"{self._before}{outer.hexdigest()}\r\n"
 
 
 @lru_cache(maxsize=64)

@@ -71,8 +71,12 @@ class PacedLane:
         has_room = self.quota is None or self._has_room(recipients)
         if not has_room or self.line or self._seconds(recipients) > 0:
             return False
-        self._count(recipients)
-        self._went(delegate, recipients)
+        if self.supply is None:
+            self.bucket.room -= recipients
+            self.sent_since += recipients
+        else:
+            self._count(recipients)
+            self._went(delegate, recipients)
         return True
 
     async def take(self, delegate: str, recipients: int, patience: float) -> NotNow | None:
@@ -170,7 +174,7 @@ class PacedLane:
         now = self.clock()
         rate = self.speed.tried(now)
         self.bucket.fill(rate, self._most(rate), now)
-        return self.bucket.wait(rate)
+        return 0.0 if self.bucket.room > 0 else self.bucket.wait(rate)
 
     def _count(self, recipients: int) -> None:
         if self.supply is not None and self.supply.is_there:

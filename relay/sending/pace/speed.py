@@ -94,7 +94,8 @@ class Speed:
 
         The operator's own number needs no proof.
         """
-        return self.now(now) if self.wanted is not None else min(self.now(now), self._proven)
+        speed = self.limit if self._throttled_at is None else self.now(now)
+        return speed if self.wanted is not None else min(speed, self._proven)
 
     def accepted(self, recipients: int, now: float) -> None:
         """SES took a message."""
