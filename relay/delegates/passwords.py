@@ -118,6 +118,16 @@ class Checkpoint:
         message = b"".join(len(part).to_bytes(4) + part for part in parts)
         return hashlib.blake2b(message, digest_size=32, key=self._key).digest()  # a third of the price of an HMAC
 
+    def _asked(self, name: str, password: str) -> bytes:
+        return self.digest(name.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass"))
+
+    def _generations(self, hashes: Sequence[str]) -> list[bytes]:
+        return [self.digest(hashed.encode()) for hashed in hashes]
+
+    def remembers(self, name: str, password: str, hashes: Sequence[str]) -> bool:
+        """Whether this password was right a short while ago, by one of *hashes*, those that are right now."""
+        return self._remembers(self._asked(name, password), self._generations(hashes))
+
     async def is_right(
         self, name: str, password: str, hashes: Sequence[str], *, in_vain: bool = False
     ) -> bool | Unavailable:
@@ -127,8 +137,7 @@ class Checkpoint:
         What is remembered holds for its very hash: a changed one starts anew. *in_vain*: the answer is no, whatever
         the password is; only its price is paid.
         """
-        asked = self.digest(name.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass"))
-        generations = [self.digest(hashed.encode()) for hashed in hashes]
+        asked, generations = self._asked(name, password), self._generations(hashes)
         if not in_vain and self._remembers(asked, generations):
             return True
         together = self.digest(asked, *generations)

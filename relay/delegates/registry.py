@@ -140,6 +140,14 @@ class Registry:
         entry = self._state.entries.get(name)
         return name if entry is not None and entry.may_come_from(client) else None
 
+    def knows(self, name: str, password: str, client: ClientAddress) -> bool:
+        """Whether this password was found right a short while ago and still is, and *client* is where it may be."""
+        state = self._state
+        entry = state.entries.get(name)
+        if entry is None or not entry.may_come_from(client):
+            return False
+        return self._checkpoint.remembers(name, password, state.sources.at_hand(entry))
+
     async def verify(self, name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
         """
         Check a password. Returns the delegate's name when it is right, None when it is wrong or comes from a network

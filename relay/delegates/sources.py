@@ -85,6 +85,13 @@ class Sources:
         trouble = next((each for each in found if isinstance(each, Unavailable)), None)
         return Right(tuple(_hashes(found)), trouble)
 
+    def at_hand(self, entry: Entry) -> tuple[str, ...]:
+        """Return the hashes that are known to be right for a delegate without a look into a file: maybe not all."""
+        found = [self._at_hand(credential) for credential in entry.credentials]
+        if self._htpasswd is not None:
+            found.append(self._htpasswd.of(entry.name))
+        return tuple(_hashes(found))
+
     def hint(self, entry: Entry) -> None:
         """Look soon at a delegate's secrets: a password was wrong that may be newer than what is known."""
         for credential in entry.credentials:
@@ -105,21 +112,29 @@ class Sources:
         self._profiles = None
 
     async def _look(self, name: str, credential: Credential) -> tuple[str, ...] | Unavailable:
+        if isinstance(credential, PasswordFile) and not self._is_fresh(self._files[credential]):
+            return await self._look_into(name, self._files[credential])
+        return self._at_hand(credential)
+
+    def _at_hand(self, credential: Credential) -> tuple[str, ...] | Unavailable:
         match credential:
             case PasswordHash(text):
                 return (text,)
             case PasswordSecret(secret):
                 return self._kept(secret)
             case PasswordFile():
-                return await self._look_into(name, self._files[credential])
+                file = self._files[credential]
+                return file.held.hashes if file.held is not None and self._is_fresh(file) else ()
+
+    def _is_fresh(self, file: _File) -> bool:
+        looked_at = file.looked_at
+        return file.held is not None and looked_at is not None and self._monotonic() - looked_at < _LOOK_SECONDS
 
     def _kept(self, secret: str) -> tuple[str, ...] | Unavailable:
         return Unavailable("its secret is not kept") if self._keeper is None else self._keeper.of(secret)
 
     async def _look_into(self, name: str, file: _File) -> tuple[str, ...] | Unavailable:
         now = self._monotonic()
-        if file.held is not None and file.looked_at is not None and now - file.looked_at < _LOOK_SECONDS:
-            return file.held.hashes
         try:
             held = await self._checkpoint.run(file.credential.look)
         except (OSError, ValueError) as error:

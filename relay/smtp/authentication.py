@@ -89,11 +89,27 @@ class Authentication(Conversation):
         mechanism = mechanism.upper()
         refusal = self._auth_refusal(mechanism, initial)
         if refusal is None:
-            self._attend(self._hear_credentials(mechanism, initial.encode("ascii") if blank else None))
+            response = initial.encode("ascii") if blank else None
+            if not self._lets_in_at_once(mechanism, response):
+                self._attend(self._hear_credentials(mechanism, response))
             return
         if refusal is replies.AUTH_NEEDS_TLS:
             self._tried(mechanism, "plaintext")
         self._answer(refusal)
+
+    def _lets_in_at_once(self, mechanism: str, response: bytes | None) -> bool:
+        """Let in who says unasked what was right a short while ago, as who opens a session for each message does."""
+        if mechanism != "PLAIN" or response is None or self._premises.guesses.must_wait(self.prefix, **self._budget):
+            return False
+        try:
+            credentials = sasl.plain(sasl.decode(response), longest=self._limits.password_octets)
+        except SaslProblem:
+            return False
+        if not self._premises.delegates.knows(credentials.name, credentials.password, self._client):
+            return False
+        self._premises.regulars.welcome(self.prefix, credentials.name, credentials.password)
+        self._take(mechanism, credentials.name)
+        return True
 
     async def _hear_credentials(self, mechanism: str, initial: bytes | None) -> None:
         try:

@@ -48,6 +48,9 @@ class Reception(Protocol):
 class Delegates(Protocol):
     """Who may speak."""
 
+    def knows(self, name: str, password: str, client: ClientAddress) -> bool:
+        """Whether :meth:`verify` would say at once that the password is right; otherwise it has to be asked."""
+
     async def verify(self, name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
         """
         Check a password. Returns the delegate's name when it is right, None when it is wrong (an unknown name and a

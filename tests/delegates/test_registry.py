@@ -160,6 +160,22 @@ async def test_what_is_remembered_is_bounded(bench):
     assert len(tried.checked) == 4
 
 
+async def test_what_was_right_a_short_while_ago_is_known_at_once(bench):
+    """As long as asking would cost no check: for that very password, from where the delegate may be."""
+    tried = bench(entry(allowed_networks=(ip_network("192.0.2.0/24"),)))
+    inside, outside = ip_address("192.0.2.1"), ip_address("198.51.100.1")
+    knows = tried.registry.knows
+    assert not knows("billing", PASSWORD, inside)
+    assert await tried.registry.verify("billing", PASSWORD, inside) == "billing"
+
+    assert knows("billing", PASSWORD, inside)
+    assert not knows("billing", PASSWORD, outside)
+    assert not knows("billing", "wrong", inside)
+    assert not knows("nobody", PASSWORD, inside)
+    tried.now += 300
+    assert not knows("billing", PASSWORD, inside)
+
+
 async def test_memory_holds_no_password(bench):
     """Neither the password nor its hash is kept; only digests under this process's key."""
     tried = bench(entry())
@@ -277,6 +293,14 @@ class TestPasswordFiles:
 
         assert await tried.ask() is None
         assert await tried.ask(password="another") == "billing"
+
+    async def test_what_a_file_held_is_known_until_it_has_to_be_looked_at_again(self, bench, path):
+        """A password that was taken out of it must not be let in unasked."""
+        tried = bench(entry(password_hash=None, password_file=path))
+        assert await tried.ask() == "billing"
+        assert tried.registry.knows("billing", PASSWORD, HOME)
+        tried.now += 1
+        assert not tried.registry.knows("billing", PASSWORD, HOME)
 
     async def test_an_unchanged_file_keeps_what_is_remembered(self, bench, path):
         """The file is looked at again, not read and hashed again."""

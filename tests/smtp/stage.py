@@ -94,6 +94,10 @@ class Delegates:
     tokens: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+
+    def knows(self, name: str, password: str, client: ClientAddress) -> bool:
+        return name in self.known and self.secrets.get(name) == password
 
     async def verify(self, name: str, password: str, client: ClientAddress) -> str | Unavailable | None:
         self.asked.append(name)

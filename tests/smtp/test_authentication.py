@@ -143,6 +143,35 @@ async def test_w12_a_longer_one_is_one_error_and_none_of_it_is_a_command(authori
         assert on.delegates.asked == []
 
 
+async def test_who_is_known_is_let_in_without_a_check(authority):
+    """
+    Said unasked, in PLAIN, and right; anything else is looked at as ever.
+    """
+    async with stage(authority, PLAIN) as on:
+        on.delegates.known.add("app1")
+        first, second, third = await on.greeted("plain"), await on.greeted("plain"), await on.greeted("plain")
+
+        assert (await first.says(plain("app1", "s3cret-app1"))).startswith("235")
+        assert on.delegates.asked == []
+        assert (await second.says(plain("app1", "wrong"))).startswith("535")
+        assert (await third.says("AUTH PLAIN")).startswith("334")
+        assert (await third.says(b64(b"\0app1\0s3cret-app1"))).startswith("235")
+        assert on.delegates.asked == ["app1", "app1"]
+        assert [event.result for event in on.of(AuthTried)] == ["ok", "bad-credentials", "ok"]
+
+
+async def test_w10_who_is_known_has_no_way_round_the_budget(authority):
+    """
+    Past it only a regular is let in: one that was let in from this very address.
+    """
+    async with stage(authority, PLAIN, auth_failures_per_minute=1) as on:
+        on.delegates.known.add("app1")
+        guessing, known = await on.greeted("plain"), await on.greeted("plain")
+        assert (await guessing.says(plain("app2", "wrong"))).startswith("535")
+
+        assert (await known.says(plain("app1", "s3cret-app1"))).startswith("454")
+
+
 async def test_w13_a_slow_password_check_holds_up_nobody_else(authority, monkeypatch):
     async with stage(authority, PLAIN) as on:
         checking, checked = asyncio.Event(), asyncio.Event()

@@ -144,7 +144,9 @@ def test_who_never_ends_tls_after_quit_is_cut(run, authority):
     """
 
     def quits(address: tuple[str, int]) -> ssl.SSLSocket:
-        secured = authority.client.wrap_socket(socket.create_connection(address), server_hostname="relay.test")
+        secured: ssl.SSLSocket = authority.client.wrap_socket(
+            socket.create_connection(address), server_hostname="relay.test"
+        )
         secured.recv(1000)
         secured.sendall(b"QUIT\r\n")
         assert secured.recv(1000).startswith(b"221")
