@@ -267,7 +267,7 @@ class Relay:
             reception=self._reception,
             delegates=self._registry,
             observe=self.observe,
-            make_record=Recorder(clock=_wall, principal_of=self._principal_of),
+            make_record=Recorder(clock=time.time, principal_of=self._principal_of),
             new_id=new_id,
             recipient_domains=self._domains,
             held=held,
@@ -330,7 +330,7 @@ class Relay:
             pacer=self._pacer,
             feedback=self._feedback,
             observe=self.observe,
-            make_record=Recorder(clock=_wall, principal_of=self._principal_of),
+            make_record=Recorder(clock=time.time, principal_of=self._principal_of),
             new_id=new_id,
         )
         return workers_of(self._settings, house)

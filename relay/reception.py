@@ -8,7 +8,7 @@ other. docs/how-to/choose-a-delivery-mode.md has the three modes as their users 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal, Protocol, TypeAlias, assert_never
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from relay.observe.events import Noted
 from relay.sending.answers import TRY_LATER
@@ -289,16 +289,11 @@ def _postponed(not_now: NotNow) -> Ending:
 
 def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:
     """Return what the client hears of SES's answer when nothing is kept here (delivery mode ``direct``)."""
-    match outcome:
-        case Sent(message_id):
-            reply = Reply(250, (2, 0, 0), f"Ok {message_id}")
-            return Ending(Outcome.ACCEPTED, Reason.NONE, reply, {**known, "ses_id": message_id})
-        case Refused():
-            return Ending(Outcome.REJECTED, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
-        case Deferred() | Ambiguous():
-            return Ending(Outcome.DEFERRED, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
-        case _ as unreachable:
-            assert_never(unreachable)
+    if isinstance(outcome, Sent):
+        reply = Reply(250, (2, 0, 0), f"Ok {outcome.message_id}")
+        return Ending(Outcome.ACCEPTED, Reason.NONE, reply, {**known, "ses_id": outcome.message_id})
+    ending = Outcome.REJECTED if isinstance(outcome, Refused) else Outcome.DEFERRED
+    return Ending(ending, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
 
 
 def _ses_error(outcome: Deferred | Refused | Ambiguous) -> dict[str, Any]:

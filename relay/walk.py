@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from relay.identities.ports import Identities
 from relay.judgement.answers import with_id
@@ -41,6 +40,8 @@ from relay.words.transactions import Ending, Envelope, Session
 from relay.words.values import dataclass
 
 _Read = TypeVar("_Read")
+#: What is judged: the facts, for whom and of whom, and how much it is (:class:`relay.judgement.message.Bulk`).
+_Case: TypeAlias = tuple[MessageFacts, Envelope, Delegate, int, Batches | None]
 
 #: Octets from which reading a message may hold the event loop for more than some 20 ms.
 LARGE: Final = 1 << 18
@@ -180,11 +181,10 @@ class Walk:
         delegate = house.delegate(session.delegate)
         if delegate is None:
             return NOT_KNOWN
-        repaired = Repaired(raw)
+        repaired: Repaired | None = None
         if delegate.repair:
             repaired = await self._repaired(raw, envelope, delegate, received_at)
             raw, is_checked = repaired.raw, is_checked and not repaired.made
-        known: dict[str, Any] = {"repairs": list(repaired.made)}
         before = None if received_at is None else self._before.take(envelope.id, raw, house.profile)
         if before is not None:
             head: Head | MessageProblem = before.head
@@ -192,13 +192,14 @@ class Walk:
             head = read_message(raw, house.profile, is_checked=is_checked)
         else:
             head = await self._read_large(raw, house.profile, is_checked=is_checked)
+        known: dict[str, Any] = {"repairs": [] if repaired is None else list(repaired.made)}
         if isinstance(head, MessageProblem):
-            return _malformed(explained(head, repaired), known)
+            return _malformed(head if repaired is None else explained(head, repaired), known)
         facts, now = head.facts, self.clocks.wall()
-        judge = partial(self._judge, facts, envelope, delegate, octets=len(raw), batches=batches)
-        found, seconds = judge(now)
+        case = (facts, envelope, delegate, len(raw), batches)
+        found, seconds = self._judge(case, now)
         if found.undecided:
-            found, seconds = await self._after_a_look(judge, found, seconds, delegate)
+            found, seconds = await self._after_a_look(case, found, seconds)
         self._tell(found, delegate)
         known |= _record_of(facts, found, envelope, seconds=seconds)
         permit = found.judgement.permit
@@ -280,17 +281,9 @@ class Walk:
         mail_from = reverse_path_of(reverse_path, facts.author, delegate, house.rules) or reverse_path
         return questions_of(facts, mail_from, delegate)[0].feedback
 
-    def _judge(
-        self,
-        facts: MessageFacts,
-        envelope: Envelope,
-        delegate: Delegate,
-        now: datetime,
-        *,
-        octets: int,
-        batches: Batches | None,
-    ) -> tuple[_Consequence, float]:
+    def _judge(self, case: _Case, now: datetime) -> tuple[_Consequence, float]:
         """Return what comes of it, and the seconds that it took."""
+        facts, envelope, delegate, octets, batches = case
         started = self.clocks.monotonic()
         self._memory.follow(self.directory.catalog, self.house.rules)
         judgement = self._memory.judge(facts, envelope, delegate, now.timestamp(), octets=octets, batches=batches)
@@ -298,19 +291,14 @@ class Walk:
         self.observe(JudgementTimed(seconds, envelope.id))
         return self._consequence(judgement, delegate), seconds
 
-    async def _after_a_look(
-        self,
-        judge: Callable[[datetime], tuple[_Consequence, float]],
-        found: _Consequence,
-        seconds: float,
-        delegate: Delegate,
-    ) -> tuple[_Consequence, float]:
+    async def _after_a_look(self, case: _Case, found: _Consequence, seconds: float) -> tuple[_Consequence, float]:
         """Judge again when an identity was read; only what is not known is waited for, or too old, and not for long."""
+        name = case[2].name
         until = self.clocks.monotonic() + LOOK_PATIENCE
         while found.undecided and (patience := until - self.clocks.monotonic()) > 0:
-            if not await self.directory.look(delegate.name, found.undecided, patience):
+            if not await self.directory.look(name, found.undecided, patience):
                 break
-            found, seconds = judge(self.clocks.wall())
+            found, seconds = self._judge(case, self.clocks.wall())
         return found, seconds
 
     def _consequence(self, judgement: Judgement, delegate: Delegate) -> _Consequence:

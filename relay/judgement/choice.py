@@ -86,7 +86,7 @@ class Grounds:
 
     def hold(self, rules: Rules, now: float) -> bool:
         """Whether all that was fresh still is: what lies between the oldest and the newest is, if they are."""
-        return self.oldest > self.newest or (rules.is_fresh(self.oldest, now) and rules.is_fresh(self.newest, now))
+        return self.oldest > self.newest or rules.are_fresh(self.oldest, self.newest, now)
 
 
 @dataclass(frozen=True, slots=True)

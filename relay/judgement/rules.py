@@ -46,3 +46,7 @@ class Rules:
         is not known.
         """
         return abs(now - read_at) <= self.max_stale
+
+    def are_fresh(self, oldest: float, newest: float, now: float) -> bool:
+        """Whether :meth:`is_fresh` says so of two readings, *oldest* not after *newest*, and of all between them."""
+        return now - oldest <= self.max_stale and newest - now <= self.max_stale

@@ -59,11 +59,12 @@ def _folded(text: str, clauses: Sequence[str]) -> str:
     """Go on with *clauses* behind *text*, on a new line where one has no room."""
     used = len(text) - (text.rfind("\n") + 1)
     for clause in clauses:
-        if used + 1 + len(clause) > _LONGEST_LINE and text != _FIELD:
-            text += "\r\n"
-            used = 0
-        text += f" {clause}"
         used += 1 + len(clause)
+        if used > _LONGEST_LINE and text != _FIELD:
+            text = f"{text}\r\n {clause}"
+            used = 1 + len(clause)
+        else:
+            text = f"{text} {clause}"
     return text
 
 
@@ -73,6 +74,8 @@ def _greeting(helo: str) -> str:
 
 
 def _name(text: str) -> str:
+    if text.isalnum() and text.isascii() and len(text) <= _LONGEST_NAME:  # as our own ids are
+        return text
     return _NOT_A_NAME.sub("", text.strip("[]"))[:_LONGEST_NAME] or "unknown"
 
 

@@ -1,11 +1,14 @@
 """The JSON of decision records as they are told: made once, for the log and the journal alike."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, TypeVar
 
 from relay.observe.privacy import AddressHashes
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 # What is written was built just before, level by level: it holds nothing that holds it.
 to_json: Final = json.JSONEncoder(
@@ -17,7 +20,22 @@ FIELDS: Final = (
     *("roles", "display_name", "display_name_raw", "rule", "repairs", "api", "region", "account", "mode", "unenforced"),
     *("ses_id", "ses_error", "queue_id", "traceparent", "outcome", "reason", "reply", "bytes", "timings"),
 )
+MOST_REMEMBERED: Final = 1024
 _NONE: Final[Mapping[str, Any]] = {}
+
+
+class Remembered(dict[_Key, str]):
+    """What *make* makes of what many records have in common; with one too many, all are forgotten."""
+
+    def __init__(self, make: Callable[[_Key], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: _Key) -> str:
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        made = self[key] = self._make(key)
+        return made
 
 
 class CommonRows(list[dict[str, Any]]):
@@ -46,40 +64,55 @@ class CommonRows(list[dict[str, Any]]):
 
 def text_of(record: Mapping[str, Any]) -> str:
     """Return the JSON of *record*, its time first."""
-    if tuple(record) == FIELDS:
-        return _written(record)
+    try:
+        if len(record) == len(FIELDS):
+            return _written(record)
+    except KeyError:  # as many, but not these
+        pass
     return to_json({"time": record.get("time"), **record})
 
 
-def _written(of: Mapping[str, Any]) -> str:
-    """Write a record field by field, at each message: what writes any JSON takes three times as long."""
-    roles, repairs, unenforced, reply = of["roles"], of["repairs"], of["unenforced"], of["reply"]
-    timings = ",".join([f'"{name}":{_number(seconds)}' for name, seconds in of["timings"].items()])
-    return (
-        f'{{"time":{_quoted(of["time"])},"schema":{of["schema"]},"id":{_quoted(of["id"])}'
-        f',"session":{_quoted(of["session"])},"listener":{_quoted(of["listener"])},"client":{_quoted(of["client"])}'
-        f',"delegate":{_quoted(of["delegate"])},"principal":{_text(of["principal"])}'
-        f',"reverse_path":{_text(of["reverse_path"])},"recipients":[{",".join(map(_quoted, of["recipients"]))}]'
-        f',"roles":{roles.text if type(roles) is CommonRows else to_json(roles)}'
-        f',"display_name":{_text(of["display_name"])},"display_name_raw":{_text(of["display_name_raw"])}'
-        f',"rule":{_text(of["rule"])},"repairs":{to_json(repairs) if repairs else "[]"},"api":{_text(of["api"])}'
-        f',"region":{_text(of["region"])},"account":{_text(of["account"])},"mode":{_text(of["mode"])}'
-        f',"unenforced":{"null" if unenforced is None else to_json(unenforced)}'
-        f',"ses_id":{_text(of["ses_id"])},"ses_error":{_text(of["ses_error"])},"queue_id":{_text(of["queue_id"])}'
-        f',"traceparent":{_text(of["traceparent"])}'
-        f',"outcome":{_quoted(of["outcome"])},"reason":{_quoted(of["reason"])}'
-        f',"reply":{{"code":{reply["code"]},"status":{_text(reply["status"])},"text":{_quoted(reply["text"])}}}'
-        f',"bytes":{_number(of["bytes"])}'
-        f',"timings":{{{timings}}}}}'
+class _Part(Remembered[tuple[str | None, ...]]):
+    """Writes fields that stand next to each other and are the same in many records."""
+
+    def __init__(self, first: str, last: str) -> None:
+        names = FIELDS[FIELDS.index(first) : FIELDS.index(last) + 1]
+        super().__init__(lambda values: to_json(dict(zip(names, values, strict=True)))[1:-1])
+        self.of = itemgetter(*names)
+
+
+_WHO: Final = _Part("listener", "reverse_path")
+_NAMED: Final = _Part("display_name", "rule")
+_WHERE: Final = _Part("api", "mode")
+_ENDED: Final = _Part("outcome", "reason")
+
+
+def _written(record: Mapping[str, Any]) -> str:
+    """Write a record part by part, at each message: what writes any JSON takes three times as long."""
+    roles, repairs, unenforced, octets = record["roles"], record["repairs"], record["unenforced"], record["bytes"]
+    recipients = ",".join(map(_quoted, record["recipients"]))
+    timings = ",".join(
+        [f'"{stage}":{"null" if took is None else repr(took)}' for stage, took in record["timings"].items()]
     )
+    return (
+        f'{{"time":{_quoted(record["time"])},"schema":{record["schema"]},"id":{_quoted(record["id"])}'
+        f',"session":{_quoted(record["session"])},{_WHO[_WHO.of(record)]},"recipients":[{recipients}]'
+        f',"roles":{roles.text if type(roles) is CommonRows else to_json(roles)},{_NAMED[_NAMED.of(record)]}'
+        f',"repairs":{to_json(repairs) if repairs else "[]"},{_WHERE[_WHERE.of(record)]}'
+        f',"unenforced":{"null" if unenforced is None else to_json(unenforced)}'
+        f',"ses_id":{_text(record["ses_id"])},"ses_error":{_text(record["ses_error"])}'
+        f',"queue_id":{_text(record["queue_id"])},"traceparent":{_text(record["traceparent"])}'
+        f',{_ENDED[_ENDED.of(record)]},"reply":{_reply(record["reply"])}'
+        f',"bytes":{"null" if octets is None else octets},"timings":{{{timings}}}}}'
+    )
+
+
+def _reply(reply: Mapping[str, Any]) -> str:
+    return f'{{"code":{reply["code"]},"status":{_text(reply["status"])},"text":{_quoted(reply["text"])}}}'
 
 
 def _text(value: str | None) -> str:
     return "null" if value is None else _quoted(value)
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
 
 
 class RecordTexts:

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from typing import Any, Final
 
 from relay.observe.events import AuthTried, Event, MessageEnded
 from relay.words.endings import Outcome
 from relay.words.values import dataclass
+
+_TAKEN: Final = frozenset({Outcome.ACCEPTED, Outcome.QUEUED})
 
 
 @dataclass(slots=True)
@@ -38,20 +41,31 @@ class Tally:
 
     def __call__(self, event: Event) -> None:
         """Count *event*."""
-        match event:
-            case AuthTried(result="ok", delegate=str(name)):
-                self._of(name)
-            case MessageEnded(delegate=name) if name != "-":
-                count = self._of(name)
-                count.messages[event.outcome] += 1
-                if event.outcome in {Outcome.ACCEPTED, Outcome.QUEUED}:
-                    count.recipients += event.recipients
+        count = self.ear(type(event))
+        if count is not None:
+            count(event)
 
-    def ear(self, kind: type) -> Callable[[Event], None] | None:
-        """Return itself for the kinds that are counted."""
-        return self if kind in (AuthTried, MessageEnded) else None
+    def ear(self, kind: type) -> Callable[[Any], None] | None:
+        """Return what counts events of *kind*."""
+        if kind is MessageEnded:
+            return self._message_ended
+        return self._auth_tried if kind is AuthTried else None
+
+    def _auth_tried(self, event: AuthTried) -> None:
+        if event.result == "ok" and event.delegate is not None:
+            self._of(event.delegate)
+
+    def _message_ended(self, event: MessageEnded) -> None:
+        if event.delegate == "-":
+            return
+        count = self._of(event.delegate)
+        count.messages[event.outcome] += 1
+        if event.outcome in _TAKEN:
+            count.recipients += event.recipients
 
     def _of(self, name: str) -> Count:
-        count = self._counts.setdefault(name, Count())
+        count = self._counts.get(name)
+        if count is None:
+            count = self._counts[name] = Count()
         count.last_seen = self._clock()
         return count

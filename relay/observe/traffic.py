@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from heapq import nsmallest
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from relay.observe.events import Event, MessageEnded
 from relay.words.endings import Outcome, Reason
@@ -47,14 +47,21 @@ class Traffic:
     def __call__(self, event: Event) -> None:
         """Count *event*."""
         if isinstance(event, MessageEnded):
-            now = int(self._clock() // STEP)
-            span = self._spans.get(now)
-            if span is None:
-                self._forget(now)
-                span = self._spans[now] = Counter()
-            key = event.delegate, event.outcome, event.reason
-            span[key] += 1
-            self._totals[key] += 1
+            self._ended(event)
+
+    def ear(self, kind: type) -> Callable[[Any], None] | None:
+        """Return what counts events of *kind*."""
+        return self._ended if kind is MessageEnded else None
+
+    def _ended(self, event: MessageEnded) -> None:
+        now = int(self._clock() // STEP)
+        span = self._spans.get(now)
+        if span is None:
+            self._forget(now)
+            span = self._spans[now] = Counter()
+        key = event.delegate, event.outcome, event.reason
+        span[key] += 1
+        self._totals[key] += 1
 
     def _forget(self, now: int) -> None:
         """Let go of spans that are no part of the last hour."""
@@ -63,10 +70,6 @@ class Traffic:
                 self._totals[key] -= count
                 if not self._totals[key]:
                     del self._totals[key]
-
-    def ear(self, kind: type) -> Callable[[Event], None] | None:
-        """Return itself for the kind that is counted."""
-        return self if kind is MessageEnded else None
 
     def begin(self) -> float:
         """Return when the oldest span began, in seconds since the epoch."""

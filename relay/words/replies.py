@@ -1,5 +1,7 @@
 """SMTP replies: code, enhanced status code and text, apart until the wire."""
 
+from functools import lru_cache
+
 from relay.words.values import dataclass
 
 
@@ -31,10 +33,13 @@ class Reply:
     @property
     def status(self) -> str:
         """The enhanced status code as text, ``5.7.1``; empty where there is none."""
-        if self.enhanced is None:
-            return ""
-        kind, subject, detail = self.enhanced
-        return f"{kind}.{subject}.{detail}"
+        return "" if self.enhanced is None else _dotted(self.enhanced)
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.status, self.text)))
+
+
+@lru_cache(256)
+def _dotted(enhanced: tuple[int, int, int]) -> str:
+    kind, subject, detail = enhanced
+    return f"{kind}.{subject}.{detail}"

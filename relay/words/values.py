@@ -34,6 +34,8 @@ else:
 T = TypeVar("T")
 
 _MISSING: Final = dataclasses.MISSING
+#: Fields from which it is quicker to open a frozen value and close it again than to go around its frost for each.
+_MANY: Final = 4
 _KNOWN: Final = frozenset({"frozen", "order", "repr", "slots"})
 
 
@@ -64,9 +66,13 @@ def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...], *, is_fr
     found: dict[str, Any] = {"missing": _MISSING}
     attributes: dict[str, str] = {}
     steps = []
+    opens = is_frozen and len(fields) >= _MANY
+    if opens:
+        found |= {"become": object.__dict__["__class__"].__set__, "Open": _opened(cls), "Closed": cls}
+        steps.append("become(self, Open)")
     for at, each in enumerate([*given, *others]):
         value = _value_of(each, at)
-        if is_frozen:
+        if is_frozen and not opens:
             found[f"set{at}"] = getattr(cls, each.name).__set__  # of the slot: quicker than object.__setattr__
             steps.append(f"set{at}(self, {value})")
         else:
@@ -76,6 +82,8 @@ def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...], *, is_fr
             found[f"new{at}"] = each.default_factory
         elif not each.init:
             found[f"new{at}"] = each.default
+    if opens:
+        steps.append("self.__class__ = Closed")
     if hasattr(cls, "__post_init__"):
         steps.append("self.__post_init__()")
     by_place = sum(not each.kw_only for each in given)
@@ -89,6 +97,11 @@ def _initialiser(cls: type, fields: tuple[dataclasses.Field[Any], ...], *, is_fr
     made.__qualname__, made.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
     made.__annotations__ = {**{each.name: each.type for each in fields if each.init}, "return": None}
     return made
+
+
+def _opened(cls: type) -> type:
+    """Return a twin of a frozen class whose values may be written: what a value is while it is made."""
+    return type(cls.__name__, (cls,), {"__slots__": (), **_OPEN})
 
 
 def _is_optional(field: dataclasses.Field[Any]) -> bool:
@@ -183,4 +196,5 @@ _FROZEN: Final[Mapping[str, Any]] = {
     "__getstate__": _state,
     "__setstate__": _set_state,
 }
+_OPEN: Final = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
 _COMPARISONS: Final = {"__lt__": operator.lt, "__le__": operator.le, "__gt__": operator.gt, "__ge__": operator.ge}

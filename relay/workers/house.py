@@ -79,7 +79,7 @@ class WorkersHouse:
             reception=reception,
             delegates=self._registry,
             observe=far.observe,
-            make_record=Recorder(clock=_wall, principal_of=self._principal_of),
+            make_record=Recorder(clock=time.time, principal_of=self._principal_of),
             new_id=lambda: secrets.token_hex(8),
             recipient_domains=self._domains,
             siblings=siblings,

@@ -60,7 +60,7 @@ def record(ending: Ending = SENT, **changes: Any) -> dict[str, Any]:
     """A record of a message that was sent, but for *changes*."""
     given = {
         "id": "7QXK2",
-        "time": NOON,
+        "time": NOON.timestamp(),
         "session": SESSION,
         "principal": "arn:aws:iam::111111111111:user/billing",
         "reverse_path": "billing@example.com",

@@ -89,7 +89,7 @@ class Week:
     def keep(self, session: Session, envelope: Envelope, ending: Ending, size: int | None) -> None:
         made = make_record(
             id=envelope.id,
-            time=self.now,
+            time=self.now.timestamp(),
             session=session,
             principal=self.delegates[session.delegate].principal,
             reverse_path=str(envelope.reverse_path),

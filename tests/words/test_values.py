@@ -128,6 +128,7 @@ def told(call: Callable[[], Any]) -> Any:
 def test_a_value_is_made_and_written_as_the_standard_library_does_it(name, given, named):
     def seen(cls: Any) -> Any:
         each = cls(*given, **named)
+        assert type(each) is cls
         return repr(each).partition("<locals>.")[2] or repr(each), asdict(each), told(lambda: hash(each) is not None)
 
     assert told(lambda: seen(OURS[name])) == told(lambda: seen(THEIRS[name]))
@@ -184,9 +185,35 @@ class Sent:
     numbers: tuple[int, ...] = ()
 
 
-def test_it_goes_to_another_process_and_back():
-    sent = Sent("a", (1, 2))
-    assert pickle.loads(pickle.dumps(sent)) == sent
+@values.dataclass(frozen=True, slots=True)
+class Told(Sent):
+    """The same, of so many fields that it is made open and closed again."""
+
+    when: float = 0.0
+    why: str = ""
+
+
+@pytest.mark.parametrize("sent", [Sent("a", (1, 2)), Told("a", (1, 2), why="x")])
+def test_it_goes_to_another_process_and_back(sent):
+    again = pickle.loads(pickle.dumps(sent))
+    assert (again, type(again)) == (sent, type(sent))
+    with pytest.raises(FrozenInstanceError):
+        again.name = "b"
+
+
+def test_a_value_of_many_fields_is_closed_before_its_own_words_run():
+    @values.dataclass(frozen=True, slots=True)
+    class Many:
+        one: int
+        two: int = 2
+        three: int = 3
+        four: int = 4
+
+        def __post_init__(self) -> None:
+            setattr(self, "one", 5)  # noqa: B010  as an assignment a type checker would see it
+
+    with pytest.raises(FrozenInstanceError):
+        Many(1)
 
 
 @pytest.mark.parametrize("dataclass", [values.dataclass, dataclasses.dataclass])
