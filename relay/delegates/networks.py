@@ -26,10 +26,9 @@ class Neighbourhoods:
     def of(self, client: ClientAddress) -> str | None:
         """Name the delegate with the longest prefix around *client*; None when there is none, or more than one."""
         address = plain(client)
-        for (version, prefix), networks in self._by_length.items():
-            if version != address.version:
-                continue
-            names = networks.get(int(address) >> (address.max_prefixlen - prefix) << (address.max_prefixlen - prefix))
-            if names:
+        number, version, bits = int(address), address.version, address.max_prefixlen
+        for (of_version, prefix), networks in self._by_length.items():
+            host_bits = bits - prefix
+            if version == of_version and (names := networks.get(number >> host_bits << host_bits)):
                 return next(iter(names)) if len(names) == 1 else None
         return None

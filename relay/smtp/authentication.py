@@ -73,14 +73,12 @@ class Authentication(Conversation):
             return frozenset()
         return names_of(der, decoded)
 
-    def _mechanisms(self) -> list[str]:
+    def _mechanisms(self) -> tuple[str, ...]:
         """List what is offered on this connection now. A token travels under TLS only (RFC 7628 section 4)."""
-        found = list(BY_PASSWORD)
-        if self._certificate_names():
-            found.append("EXTERNAL")
-        if self._tls and self._premises.delegates.takes_tokens:
-            found += BY_TOKEN
-        return found
+        if not self._tls:
+            return BY_PASSWORD
+        by_certificate = ("EXTERNAL",) if self._certificate_names() else ()
+        return BY_PASSWORD + by_certificate + (BY_TOKEN if self._premises.delegates.takes_tokens else ())
 
     def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Authenticate, or say why not."""

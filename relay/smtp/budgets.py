@@ -17,7 +17,7 @@ Prefix: TypeAlias = tuple[int, int]  # version, and the address or its upper hal
 
 _MINUTE: Final = 60.0
 _DAY: Final = 86400.0
-#: Peers whose address is not read again: most clients are few.
+#: Peers whose address is not read again: clients are few, most often.
 _PEERS: Final = 1024
 #: Prefixes and failures remembered; the prefix longest untouched is forgotten first: a botnet cannot fill memory.
 _REMEMBERED: Final = 50_000
@@ -28,7 +28,6 @@ MOST_ELSEWHERE: Final = 200_000
 _FAILURES_OF_ONE: Final = 1000
 
 
-@lru_cache(_PEERS)
 def client_address(text: str) -> ClientAddress:
     """Read a peer's address; an IPv4 client of a dual-stack socket is an IPv4 client."""
     address = ip_address(text.partition("%")[0])
@@ -38,6 +37,21 @@ def client_address(text: str) -> ClientAddress:
 def prefix_of(address: ClientAddress) -> Prefix:
     """Name whom an address belongs to."""
     return (4, int(address)) if isinstance(address, IPv4Address) else (6, int(address) >> 64)
+
+
+class Peer(NamedTuple):
+    """Who a connection is from: its address, as it is written, and whom it belongs to."""
+
+    address: ClientAddress
+    name: str
+    prefix: Prefix
+
+
+@lru_cache(_PEERS)
+def peer_of(text: str) -> Peer:
+    """Tell who an address is."""
+    address = client_address(text)
+    return Peer(address, str(address), prefix_of(address))
 
 
 class Crowd:

@@ -21,10 +21,9 @@ from aiosmtpd.smtp import SMTP
 
 from relay.observe.events import Replied, SessionClosed, SessionOpened
 from relay.smtp import replies
-from relay.smtp.budgets import prefix_of
+from relay.smtp.budgets import Peer
 from relay.smtp.inflow import Inflow, Interruption
 from relay.smtp.listeners import Listener
-from relay.smtp.ports import ClientAddress
 from relay.smtp.premises import Premises
 from relay.smtp.replies import on_the_wire
 from relay.words.replies import Reply
@@ -77,14 +76,12 @@ class Connection(SMTP):
     _timer: asyncio.TimerHandle | None = None
     _rings_at = math.inf
 
-    def __init__(self, premises: Premises, listener: Listener, client: ClientAddress) -> None:
+    def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         # Not super().__init__: what it makes is in the class, see prototype() and dialogue.spoken_by().
         self._premises = premises
         self._listener = listener
         self._limits = premises.limits
-        self._client = client
-        self._client_name = str(client)
-        self.prefix = prefix_of(client)
+        self._client, self._client_name, self.prefix = client
         self._id = premises.new_id()
         self._tls = listener.tls == "implicit"
         self._inflow = Inflow(self.loop)

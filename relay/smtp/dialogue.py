@@ -68,7 +68,11 @@ class Dialogue(Transfer):
     def smtp_EHLO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet, and announce what holds on this connection now."""
         if self._is_greeted(arg, extended=True):
-            self._outgoing.append(_announced(self._premises.hostname, *self._extensions()))
+            limits, offers_tls = self._limits, self._tls_is_offered
+            mechanisms = self._mechanisms() if self._auth_is_open else ()
+            hostname = self._premises.hostname
+            said = _announced(hostname, limits.message_bytes, limits.recipients, offers_tls, mechanisms)
+            self._outgoing.append(said)
             self._premises.observe(Replied(self._listener.name, self._verb, 250))
 
     def _is_greeted(self, name: str, *, extended: bool) -> bool:
@@ -78,20 +82,10 @@ class Dialogue(Transfer):
             return False
         self._was_refused = False
         self._abandon_transaction()
-        self._helo = _UNFIT_FOR_RECEIVED.sub("", name) or "unknown"
+        self._helo = _fit_for_received(name)
         self._extended = extended
         self._session_view = None
         return True
-
-    def _extensions(self) -> list[str]:
-        limits = self._limits
-        found = ["PIPELINING", f"SIZE {limits.message_bytes}", "8BITMIME", "ENHANCEDSTATUSCODES"]
-        found.append(f"LIMITS RCPTMAX={limits.recipients}")
-        if self._tls_is_offered:
-            found.append("STARTTLS")
-        if self._auth_is_open:
-            found.append("AUTH " + " ".join(self._mechanisms()))
-        return found
 
     def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Begin TLS and forget all that was said before (RFC 3207 section 4.2)."""
@@ -183,9 +177,27 @@ class Dialogue(Transfer):
 
 
 @lru_cache(maxsize=64)
-def _announced(*lines: str) -> bytes:
-    """Write the reply to EHLO: few differ."""
+def _announced(hostname: str, octets: int, recipients: int, offers_tls: bool, mechanisms: tuple[str, ...]) -> bytes:  # noqa: FBT001 - keys of a memory
+    """Write the reply to EHLO, of which there are few."""
+    lines = [
+        hostname,
+        "PIPELINING",
+        f"SIZE {octets}",
+        "8BITMIME",
+        "ENHANCEDSTATUSCODES",
+        f"LIMITS RCPTMAX={recipients}",
+    ]
+    if offers_tls:
+        lines.append("STARTTLS")
+    if mechanisms:
+        lines.append("AUTH " + " ".join(mechanisms))
     return "".join([f"250-{line}\r\n" for line in lines[:-1]] + [f"250 {lines[-1]}\r\n"]).encode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _fit_for_received(name: str) -> str:
+    """Leave of a client's name what a Received field may hold of it."""
+    return _UNFIT_FOR_RECEIVED.sub("", name) or "unknown"
 
 
 def spoken_by(hostname: str) -> type[Dialogue]:

@@ -14,11 +14,10 @@ from typing import Any, Final
 from relay.observe.events import Incident, Noted, Replied
 from relay.smtp import replies
 from relay.smtp.behind_tls import BehindTls
-from relay.smtp.budgets import Prefix, client_address, prefix_of
+from relay.smtp.budgets import Peer, Prefix, peer_of
 from relay.smtp.dialogue import Dialogue
 from relay.smtp.held import Held
 from relay.smtp.listeners import Listener
-from relay.smtp.ports import ClientAddress
 from relay.smtp.premises import Premises
 from relay.smtp.proxy import LONGEST, Header, ProxyProblem, read_header
 from relay.words.replies import Reply
@@ -32,6 +31,24 @@ _BREATH_SECONDS: Final = 0.1
 _NOT_SAID: Final[Prefix] = (0, 0)
 
 
+class _Socket4(socket.socket):
+    """
+    A socket that says at once what it is. The standard library makes members of enumerations of its family and type
+    whenever it is asked, and it, or the loop, asks five times for each connection.
+    """
+
+    __slots__ = ()
+    family = socket.AF_INET
+    type = socket.SOCK_STREAM
+
+
+class _Socket6(_Socket4):
+    """The same of IPv6."""
+
+    __slots__ = ()
+    family = socket.AF_INET6
+
+
 class Entrance:
     """A listening socket of one listener."""
 
@@ -39,7 +56,9 @@ class Entrance:
         self.listener = listener
         self.address: tuple[str, int] = bound.getsockname()[:2]
         self._premises = premises
+        self._kind = _Socket6 if bound.family == socket.AF_INET6 else _Socket4
         self._bound = bound
+        self._bound.__class__ = self._kind
         self._dialogue = dialogue
         self._loop = asyncio.get_running_loop()
 
@@ -79,10 +98,11 @@ class Entrance:
         self._premises.observe(Noted(level, event, {"listener": self.listener.name, **details}))
 
     def _admit(self, client: socket.socket, peer: str) -> None:
+        client.__class__ = self._kind
         client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        address = client_address(peer)
-        if not any(address in network for network in self.listener.proxy_protocol_from):
-            self._let_in(client, address)
+        who, balancers = peer_of(peer), self.listener.proxy_protocol_from
+        if not balancers or not any(who.address in network for network in balancers):
+            self._let_in(client, who)
             return
         refusal = self._premises.crowd.admit(_NOT_SAID, most=self._premises.limits.connections)
         if refusal is not None:
@@ -90,15 +110,15 @@ class Entrance:
             return
         arrival = Arrival(client)
         self._premises.enter(arrival)
-        self._premises.run(self._hear(arrival, address))
+        self._premises.run(self._hear(arrival, who))
 
-    async def _hear(self, arrival: "Arrival", balancer: ClientAddress) -> None:
+    async def _hear(self, arrival: "Arrival", balancer: Peer) -> None:
         """Hear from a balancer whom it brings; to every limit and in every record that is the client."""
         header: Header | None = None
         try:
             header = await arrival.header(self._premises.limits.proxy_header_seconds)
         except ProxyProblem as problem:
-            self._note("warning", "listener.no-proxy-header", balancer=str(balancer), why=str(problem))
+            self._note("warning", "listener.no-proxy-header", balancer=balancer.name, why=str(problem))
         except OSError:
             pass  # gone, or only looking whether the port is open
         finally:
@@ -108,18 +128,16 @@ class Entrance:
         elif header is None:
             arrival.client.close()
         else:
-            self._let_in(arrival.client, header.client or balancer)
+            self._let_in(arrival.client, peer_of(str(header.client)) if header.client else balancer)
 
-    def _let_in(self, client: socket.socket, address: ClientAddress) -> None:
+    def _let_in(self, client: socket.socket, who: Peer) -> None:
         """Begin a conversation, unless there are as many as may be, of all or of this address."""
         limits = self._premises.limits
-        refusal = self._premises.crowd.admit(
-            prefix_of(address), most=limits.connections, of_one=limits.connections_per_client
-        )
+        refusal = self._premises.crowd.admit(who.prefix, most=limits.connections, of_one=limits.connections_per_client)
         if refusal is not None:
             self._turn_away(client, refusal)
             return
-        visitor = self._dialogue(self._premises, self.listener, address)
+        visitor = self._dialogue(self._premises, self.listener, who)
         self._premises.enter(visitor)
         self._premises.run(self._introduce(client, visitor))
 
