@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from relay.courier import schedule as schedules
@@ -107,7 +106,7 @@ class Attempts:
             entry.session,
             entry.envelope,
             raw,
-            datetime.fromtimestamp(entry.accepted_at, UTC),
+            entry.accepted_at,
             maybe_sent=entry.maybe > 0,
             batches=tuple(batch.recipients for batch in entry.batches if batch.is_open) if entry.is_divided else None,
         )

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +200,7 @@ async def scene(
     directory = FolderDirectory(policies, (), lambda _event: None, now)
     directory.refresh()
     house = House(DELEGATES.get, rules or Rules(max_stale=1e12), Profile(own_name="relay.example"), "relay.example")
-    clocks = Clocks(lambda: datetime.fromtimestamp(now(), UTC), loop.time)
+    clocks = Clocks(now, loop.time)
     walk = Walk(house, directory, observe=events.append, clocks=clocks)
     gates = Gates(most=64, now=loop.time, chance=chance.random)
     door, chances = Backdoor(ses, gates, pace or AtOnce()), Chances(now, chance.random)
