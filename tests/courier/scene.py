@@ -12,9 +12,9 @@ from typing import Any
 
 from relay.background import call_off
 from relay.courier.attempts import Attempts, Backdoor, Chances
-from relay.courier.choice import Bounds
 from relay.courier.courier import Courier
 from relay.courier.schedule import Schedule
+from relay.courier.slots import Bounds
 from relay.courier.upkeep import Upkeep
 from relay.identities.folder import FolderDirectory
 from relay.judgement.rules import Rules
@@ -238,6 +238,6 @@ async def keep(spool: MemorySpool, *entries: Entry, raw: bytes = RAW) -> None:
 def crash(one: Scene) -> MemorySpool:
     """Kill the process: nothing more is written. Returns what the next start finds."""
     left = one.spool.crashed()
-    for each in one.courier._under_way.values():
-        each.task.cancel()
+    for each in one.courier._slots.tasks:
+        each.cancel()
     return left
