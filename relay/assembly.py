@@ -147,7 +147,7 @@ class Relay:
         self._sharing = Sharing(settings, self.observe)
         self.directory = directory_of(settings, self.observe, keeps=True, share=self._sharing.policies)
         self._registry = Registry(entries_of(settings, None), elsewhere_of(settings), observe=self.observe)
-        self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(_wall, time.monotonic))
+        self._walk = Walk(self._house(), self.directory, observe=self.observe, clocks=Clocks(time.time, time.monotonic))
         self._gates = Gates(most=settings.ses.max_connections, now=time.monotonic, chance=random.random)
         self._pacer = pacer_of(
             settings, self._ses, lambda: self._caller.account, self.observe, fleet=self._sharing.fleet

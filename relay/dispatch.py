@@ -7,11 +7,12 @@ import time
 from relay.background import call_off
 from relay.console.readiness import Check
 from relay.courier.attempts import Attempts, Backdoor, Chances
-from relay.courier.choice import Bounds
 from relay.courier.clock import Steady
 from relay.courier.courier import Courier
+from relay.courier.intake import PromptIntake
 from relay.courier.notices import Letterhead, Postmaster
 from relay.courier.schedule import Schedule
+from relay.courier.slots import Bounds
 from relay.courier.upkeep import Upkeep
 from relay.observe.events import Noted, Observer
 from relay.reception import Keeping, Mode
@@ -96,7 +97,11 @@ class Dispatch:
         ]
         if mode == "direct":
             return None
-        return Keeping(mode, self._spool, self._courier, self._chances.now, options.budget)
+        now, budget = self._chances.now, options.budget
+        if mode == "spool" and not self._spool.is_shared:  # or a relay could send what was taken over from it
+            intake = PromptIntake(self._spool, self._courier)
+            return Keeping(mode, intake, intake, now, budget)
+        return Keeping(mode, self._spool, self._courier, now, budget)
 
     def halt(self) -> None:
         """Take nothing more from the spool."""

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 from relay import __version__
 from relay.audit.book import AuditBook
 from relay.console.askers import Asker, Token
-from relay.courier.choice import Bounds
 from relay.courier.notices import Letterhead
 from relay.courier.schedule import Schedule
+from relay.courier.slots import Bounds
 from relay.delegates.entries import Elsewhere, Entry
 from relay.dispatch import DispatchOptions
 from relay.dns.servers import system_servers

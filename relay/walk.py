@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
 from relay.identities.ports import Identities
@@ -59,9 +59,9 @@ NOT_KNOWN: Final = Ending(
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Wall clock (timezone-aware) and monotonic seconds, given once at assembly."""
+    """Wall clock, in seconds since the epoch, and monotonic seconds, given once at assembly."""
 
-    wall: Callable[[], datetime]
+    wall: Callable[[], float]
     monotonic: Callable[[], float]
 
 
@@ -145,7 +145,7 @@ class Walk:
         if delegate is None:
             return with_decision(NOT_KNOWN, envelope.id)
         self._memory.follow(self.directory.catalog, house.rules)
-        judgement = self._memory.judge_early(envelope.reverse_path, delegate, self.clocks.wall().timestamp())
+        judgement = self._memory.judge_early(envelope.reverse_path, delegate, self.clocks.wall())
         if judgement is None:
             return None
         found = self._consequence(judgement, delegate)
@@ -162,7 +162,7 @@ class Walk:
         session: Session,
         envelope: Envelope,
         raw: bytes,
-        received_at: datetime | None = None,
+        received_at: float | None = None,
         *,
         is_checked: bool = False,
         comes_again: bool = False,
@@ -172,10 +172,11 @@ class Walk:
         """
         Repair, read, judge and rewrite a message; an Ending refuses it, without the decision's id in its reply.
 
-        ``received_at`` is when it was accepted, now if None. ``is_checked``: the street door saw that the octets are
-        those of mail. ``comes_again``: it will be kept, and prepared again under the same id; what is read in it is
-        remembered until then, and it is judged anew. ``maybe_sent``: SES may have it from an earlier attempt, and a
-        field of it says so. ``batches``: the recipients of each call, where they were divided already.
+        ``received_at`` is when it was accepted, in seconds since the epoch; now if None. ``is_checked``: the street
+        door saw that the octets are those of mail. ``comes_again``: it will be kept, and prepared again under the same
+        id; what is read in it is remembered until then, and it is judged anew. ``maybe_sent``: SES may have it from an
+        earlier attempt, and a field of it says so. ``batches``: the recipients of each call, where they were divided
+        already.
         """
         house = self.house
         delegate = house.delegate(session.delegate)
@@ -218,7 +219,7 @@ class Walk:
         return Prepared(mail, permit, found.judgement, delegate, known, raw, found.lane)
 
     async def _repaired(
-        self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: datetime | None
+        self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: float | None
     ) -> Repaired:
         """Make the delegate's repairs; they are told on the first walk, when the message has just been received."""
         if not delegate.repair:
@@ -226,7 +227,7 @@ class Walk:
         plan = Plan(
             wanted=delegate.repair,
             most=self.house.message_bytes,
-            date=date_time(received_at or self.clocks.wall()),
+            date=date_time(datetime.fromtimestamp(received_at or self.clocks.wall(), UTC)),
             message_id=f"<{envelope.id}@{self.house.hostname}>",
         )
         repaired = await self._aside(len(raw), repair, raw, plan)
@@ -252,7 +253,7 @@ class Walk:
 
     def _readings(self, outcome: SesOutcome, prepared: Prepared) -> Mapping[str, Any]:
         """Put side by side what we read and what SES says."""
-        now, decisions = self.clocks.wall().timestamp(), prepared.judgement.decisions
+        now, decisions = self.clocks.wall(), prepared.judgement.decisions
         arns = dict.fromkeys(decision.identity for decision in decisions if decision.identity is not None)
         read = {arn: self.directory.catalog.find(arn) for arn in arns}
         ages = {str(arn): round(now - found.read_at, 1) for arn, found in read.items() if found is not None}
@@ -281,12 +282,12 @@ class Walk:
         mail_from = reverse_path_of(reverse_path, facts.author, delegate, house.rules) or reverse_path
         return questions_of(facts, mail_from, delegate)[0].feedback
 
-    def _judge(self, case: _Case, now: datetime) -> tuple[_Consequence, float]:
+    def _judge(self, case: _Case, now: float) -> tuple[_Consequence, float]:
         """Return what comes of it, and the seconds that it took."""
         facts, envelope, delegate, octets, batches = case
         started = self.clocks.monotonic()
         self._memory.follow(self.directory.catalog, self.house.rules)
-        judgement = self._memory.judge(facts, envelope, delegate, now.timestamp(), octets=octets, batches=batches)
+        judgement = self._memory.judge(facts, envelope, delegate, now, octets=octets, batches=batches)
         seconds = self.clocks.monotonic() - started
         self.observe(JudgementTimed(seconds, envelope.id))
         return self._consequence(judgement, delegate), seconds

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from relay.courier import schedule as schedules
@@ -64,14 +63,15 @@ class Attempts:
         self._chances = chances
         self._observe = observe
 
-    async def make(self, entry: Entry, turn: Turn) -> Report:
+    async def make(self, entry: Entry, turn: Turn, raw: bytes | None = None) -> Report:
         """
-        Try *entry*, which is *sending* by now, admitted at the gates of *turn*, which was taken.
+        Try *entry*, which is *sending* by now, admitted at the gates of *turn*, which was taken. *raw*: its message as
+        it was just committed, where that is in memory still.
 
         Cancelled before the call it raises; cancelled during the call it reports that SES may have the message.
         """
         try:
-            prepared = await self._prepare(entry)
+            prepared = await self._prepare(entry, raw)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, and time may mend it
             self._observe(Incident(entry.id, entry.session.id, error))
             prepared = self._later(entry, Reason.INTERNAL, "an incident inside the relay; the log has it")
@@ -96,9 +96,9 @@ class Attempts:
 
     # Judging
 
-    async def _prepare(self, entry: Entry) -> Prepared | Report:
+    async def _prepare(self, entry: Entry, kept: bytes | None) -> Prepared | Report:
         """Judge the message as if it came now: the whole, and where there are several batches, each open one."""
-        raw = await self._spool.body(entry)
+        raw = kept if kept is not None else await self._spool.body(entry)
         if isinstance(raw, Damaged):
             return quarantined(entry, raw.why)
         if isinstance(raw, Unavailable):
@@ -107,7 +107,7 @@ class Attempts:
             entry.session,
             entry.envelope,
             raw,
-            datetime.fromtimestamp(entry.accepted_at, UTC),
+            entry.accepted_at,
             maybe_sent=entry.maybe > 0,
             batches=tuple(batch.recipients for batch in entry.batches if batch.is_open) if entry.is_divided else None,
         )

@@ -9,25 +9,27 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from relay.background import call_off
 from relay.courier import schedule as schedules
 from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor, Chances, open_batches
 from relay.courier.books import Books
-from relay.courier.choice import Bounds, UnderWay, choose
+from relay.courier.choice import choose, may_go
 from relay.courier.ports import NoNotices, Notices
 from relay.courier.recovery import after_crash, after_loss
 from relay.courier.reports import Report, Result, quarantined
 from relay.courier.schedule import Schedule
 from relay.courier.settling import Settling
+from relay.courier.slots import Bounds, Slots, UnderWay
 from relay.observe.events import AttemptsFound, Incident, Noted, Observer
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
-from relay.sending.ports import Turn
+from relay.sending.ports import NotNow, Turn
 from relay.sending.troubles import Lane, lane_of
 from relay.spool.details import ALONE
 from relay.spool.entries import Entry, State
-from relay.spool.ports import Spool
+from relay.spool.ports import Full, Spool
 from relay.words.unavailable import Unavailable
 
 #: Entries that are known to be due and wait for a slot: of all delegates, and of one.
@@ -87,10 +89,13 @@ class Courier:
         self._settling = Settling(self._books, notices or NoNotices(), now=chances.now, observe=observe)
         self._bounds = bounds or Bounds()
         self._woken = asyncio.Event()
+        self._is_open = False
         self._waiting: dict[str, Entry] = {}
+        self._is_behind = True  # more may be due than is known
+        self._in_line = 0  # of ours, those that wait for their turn
         self._looked_at = float("-inf")
         self._took_over_at = float("-inf")
-        self._under_way: dict[str, UnderWay] = {}
+        self._slots = Slots()
         self._is_clearing = False
         self._alone_from = float("-inf")
         self._disk_rests_until = float("-inf")
@@ -106,10 +111,12 @@ class Courier:
         problem = await self._take_over()
         if problem is not None and not self._spool.is_shared:
             raise OSError(problem.why)
+        self._is_open = True
         self._running = asyncio.create_task(self._run(), name="courier")
 
     def halt(self) -> None:
         """Take nothing more. What is under way goes on, and calls may still be handed over."""
+        self._is_open = False
         if self._running is not None:
             self._running.cancel()
 
@@ -120,8 +127,9 @@ class Courier:
         Returns:
             Whether all ended. If not, the rest was broken off: SES may have those messages, and the spool says so.
         """
+        self._is_open = False
         await call_off(self._running)
-        tasks = [each.task for each in self._under_way.values()]
+        tasks = self._slots.tasks
         if not tasks:
             return True
         _, broken_off = await asyncio.wait(tasks, timeout=max(seconds, 0.0))
@@ -135,7 +143,24 @@ class Courier:
 
     def look(self) -> None:
         """There is something new in the spool, or a person changed something there."""
+        self._is_behind = True
         self._woken.set()
+
+    def take_up(self, entry: Entry, raw: bytes) -> "asyncio.Future[Full | Unavailable | None] | None":
+        """
+        Commit an entry that is new, and send it from memory once it is kept: its attempt is registered by the commit.
+
+        Returns:
+            What comes of the commit; None, and nothing is done, where it may not go at once, before all that waits.
+        """
+        lane = lane_of(entry.details)
+        if not self._may_go_at_once(entry, lane):
+            return None
+        begun = replace(entry, state=State.SENDING, attempts=1)
+        answer = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._keep_and_try(begun, raw, lane, answer), name=f"attempt {entry.id}")
+        self._slots.add(UnderWay(begun, lane, task, is_ours=True))
+        return answer
 
     def after(self, outcome: Deferred | Ambiguous, entry: Entry) -> Entry:
         """Return *entry* as it waits after a first attempt, made by reception, that came to *outcome*."""
@@ -144,7 +169,7 @@ class Courier:
     def hand_over(self, entry: Entry, call: "asyncio.Task[Outcome]") -> None:
         """Take over an entry that is *sending* by a call of reception's."""
         task = asyncio.create_task(self._finish(entry, call), name=f"finish {entry.id}")
-        self._under_way[entry.id] = UnderWay(entry, lane_of(entry.details), task, is_ours=False)
+        self._slots.add(UnderWay(entry, lane_of(entry.details), task, is_ours=False))
 
     # The round
 
@@ -190,7 +215,7 @@ class Courier:
 
     async def _pick_up(self) -> Unavailable | None:
         """Have tried again what the spool says we send, although we do not."""
-        found = await self._spool.unattended(frozenset(self._under_way))
+        found = await self._spool.unattended(frozenset(self._slots))
         if isinstance(found, Unavailable):
             return found
         if found:
@@ -205,13 +230,16 @@ class Courier:
         if self._waiting and not self._is_clearing and now < self._looked_at + LOOK_AGAIN:
             return
         self._looked_at = now
-        busy = frozenset(self._under_way)
+        self._is_behind = False  # unless somebody says so meanwhile
+        busy = frozenset(self._slots)
         of_one = MOST_WAITING if self._is_clearing else MOST_OF_ONE
         due = await self._spool.due(self._chances.now(), limit=MOST_WAITING, per_delegate=of_one, busy=busy)
         if isinstance(due, Unavailable):
+            self._is_behind = True
             self._observe(Noted("error", "spool.unavailable", {"why": due.why}))
             return
-        self._waiting = {entry.id: entry for entry in due if entry.id not in self._under_way}
+        self._is_behind |= len(due) > 0
+        self._waiting = {entry.id: entry for entry in due if entry.id not in self._slots}
         await self._clear_the_way()
 
     async def _clear_the_way(self) -> None:
@@ -243,15 +271,22 @@ class Courier:
             del self._waiting[entry.id]
             lane = lane_of(entry.details)
             task = asyncio.create_task(self._try(entry, lane), name=f"attempt {entry.id}")
-            self._under_way[entry.id] = UnderWay(entry, lane, task, is_ours=True)
+            self._slots.add(UnderWay(entry, lane, task, is_ours=True))
 
     def _choose(self) -> Entry | None:
         now = self._monotonic()
         if now < self._disk_rests_until:
             return None
-        ours = [each for each in self._under_way.values() if each.is_ours]
         one_alone = now >= self._alone_from
-        return choose(self._waiting.values(), ours, self._door.gates, self._bounds, one_alone=one_alone)
+        return choose(self._waiting.values(), self._slots, self._door.gates, self._bounds, one_alone=one_alone)
+
+    def _may_go_at_once(self, entry: Entry, lane: Lane) -> bool:
+        """Tell whether *entry* may have a slot before it is kept; if so, its gates admitted it."""
+        if not self._is_open or self._is_behind or self._waiting or self._in_line:
+            return False
+        if self._monotonic() < self._disk_rests_until or self._slots.calls >= self._bounds.calls:
+            return False
+        return not self._slots.has_alone and may_go(entry, lane, self._slots, self._door.gates, self._bounds)
 
     async def _rest(self) -> float:
         """Tell the seconds until something may have changed of which nobody wakes us."""
@@ -268,35 +303,69 @@ class Courier:
 
     # One attempt
 
-    async def _try(self, entry: Entry, lane: Lane) -> None:
-        started = self._monotonic()
+    async def _keep_and_try(
+        self, entry: Entry, raw: bytes, lane: Lane, answer: "asyncio.Future[Full | Unavailable | None]"
+    ) -> None:
+        """Commit an entry that was taken up, and try it."""
+        is_kept = is_gone = False
         try:
-            await self._try_in_turn(entry, lane)
+            is_kept = await self._kept(entry, raw, answer)
+            is_gone = not is_kept or await self._try_in_turn(entry, lane, raw)
+        finally:
+            if not is_kept:
+                self._door.gates.leave(lane)
+            self._ended(entry, is_gone=is_gone)
+
+    async def _kept(self, entry: Entry, raw: bytes, answer: "asyncio.Future[Full | Unavailable | None]") -> bool:
+        """Commit an entry, and tell who waits for that, unless it was cancelled: it is kept all the same."""
+        try:
+            problem = await self._spool.commit(entry, raw)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told to who asked for the commit
+            if not answer.done():
+                answer.set_exception(error)
+            return False
+        if not answer.done():
+            answer.set_result(problem)
+        return problem is None
+
+    async def _try(self, entry: Entry, lane: Lane) -> None:
+        started, is_gone = self._monotonic(), False
+        try:
+            is_gone = await self._try_in_turn(entry, lane)
         finally:
             if ALONE in entry.details:
                 now = self._monotonic()
                 self._alone_from = now + (now - started)
-            self._ended(entry)
+            self._ended(entry, is_gone=is_gone)
 
-    async def _try_in_turn(self, entry: Entry, lane: Lane) -> None:
-        """Wait for the turn, register the attempt, make it, settle it."""
+    async def _try_in_turn(self, entry: Entry, lane: Lane, raw: bytes | None = None) -> bool:
+        """
+        Wait for the turn, register the attempt unless its commit did, make it, settle it; tell whether the entry is
+        gone. *raw*: the message, of one that was taken up.
+        """
         first = next(iter(open_batches(entry, is_begun=False)), 0)
         turn = Turn(lane, entry.delegate, len(entry.batches[first].recipients))
-        begun: Entry | Unavailable | None = None
+        begun: Entry | Unavailable | None = None if raw is None else entry
         is_taken = False
         try:
-            not_now = await self._door.pace.take(turn, patience=PATIENCE)
+            if raw is not None:
+                await _others_first()
+            not_now = await self._take(turn)
             if not_now is not None:
                 self._door.gates.leave(lane)
                 await self._books.write(self._put_off_by(entry, max(not_now.seconds, LOOK_AGAIN)))
-                return
+                return False
             is_taken = True
-            begun = await self._spool.begin(entry, self._chances.now())
+            if begun is None:
+                begun = await self._spool.begin(entry, self._chances.now())
             if not isinstance(begun, Entry):
                 self._attempts.leave(turn)
                 self._not_begun(begun)
-                return
-            report = await self._attempts.make(begun, turn)
+                return False
+            report = await self._attempts.make(begun, turn, raw)
         except asyncio.CancelledError:  # broken off before the call: nothing left this house
             if is_taken:
                 self._attempts.leave(turn)
@@ -307,6 +376,15 @@ class Courier:
             self._observe(Incident(entry.id, entry.session.id, error))
             report = self._attempts.after_call(begun if isinstance(begun, Entry) else entry, BROKEN)
         await self._settling.settle(report)
+        return report.result is Result.SENT
+
+    async def _take(self, turn: Turn) -> NotNow | None:
+        """Wait for the turn; whoever comes while somebody waits is not taken up."""
+        self._in_line += 1
+        try:
+            return await self._door.pace.take(turn, patience=PATIENCE)
+        finally:
+            self._in_line -= 1
 
     def _not_begun(self, problem: Unavailable | None) -> None:
         """An attempt that cannot be registered is not made: give the disk, or whoever has the entry, a moment."""
@@ -330,11 +408,19 @@ class Courier:
         try:
             await self._settling.settle(self._attempts.after_call(entry, outcome))
         finally:
-            self._ended(entry)
+            self._ended(entry, is_gone=False)
 
     def _put_off_by(self, entry: Entry, seconds: float) -> Entry:
         return schedules.put_off_by(entry, self._schedule, self._chances.now(), seconds)
 
-    def _ended(self, entry: Entry) -> None:
-        del self._under_way[entry.id]
-        self._woken.set()
+    def _ended(self, entry: Entry, *, is_gone: bool) -> None:
+        """Free its slot, and look around where that may matter: others wait for one, or it will be due again."""
+        self._slots.remove(entry.id)
+        if self._waiting or self._is_behind or not is_gone:
+            self._woken.set()
+
+
+async def _others_first() -> None:
+    """Let those who were answered with us say 250 before anything is sent."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, TypeAlias, TypeVar
 
 from argon2 import PasswordHasher, Type
@@ -107,7 +107,8 @@ class Checkpoint:
         self._bounds = bounds
         self._verify = verify
         self._monotonic = monotonic
-        self._key = key
+        self._keyed = hashlib.blake2b(digest_size=32, key=key)  # a third of the price of an HMAC
+        self._generation = lru_cache(maxsize=bounds.remembered)(lambda hashed: self.digest(hashed.encode()))
         self._threads = ThreadPoolExecutor(bounds.threads, thread_name_prefix="passwords")
         self._busy = 0
         self._running: dict[bytes, asyncio.Task[int | Unavailable | None]] = {}
@@ -115,8 +116,10 @@ class Checkpoint:
 
     def digest(self, *parts: bytes) -> bytes:
         """Digest *parts* with this process's key: of a secret it tells nothing to who reads our memory later."""
-        message = b"".join(len(part).to_bytes(4) + part for part in parts)
-        return hashlib.blake2b(message, digest_size=32, key=self._key).digest()  # a third of the price of an HMAC
+        digest = self._keyed.copy()
+        for part in parts:
+            digest.update(len(part).to_bytes(4) + part)
+        return digest.digest()
 
     def _asked(self, name: str, password: str) -> bytes:
         return self.digest(name.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass"))

@@ -76,6 +76,16 @@ class Sources:
         }
         self._profiles: list[Profile] | None = None
         self._decoys: dict[tuple[AnyCost, int], str] = {}
+        self._settled: dict[str, Right] = {}
+
+    def settled(self, entry: Entry) -> Right | None:
+        """Return what is right for a delegate whose hashes all stand in its entry; None where one must look."""
+        right = self._settled.get(entry.name)
+        if right is None and self._htpasswd is None:
+            hashes = [each.text for each in entry.credentials if isinstance(each, PasswordHash)]
+            if len(hashes) == len(entry.credentials):
+                right = self._settled[entry.name] = Right(tuple(hashes))
+        return right
 
     async def of(self, entry: Entry) -> Right:
         """Return every hash that is right for a delegate."""

@@ -4,6 +4,7 @@ Who sent which message, by SES's name of it: for what SES tells without our tag,
 It is remembered since the start, for so many messages; events with the tag need none of it.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ class Senders:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._known: dict[str, str] = {}
+        self._known: OrderedDict[str, str] = OrderedDict()  # a dict looks for its first past all that were let go
 
     def __call__(self, event: Event) -> None:
         """Remember what SES has taken."""
@@ -47,4 +48,4 @@ class Senders:
     def _remember(self, ses_id: str, delegate: str) -> None:
         self._known[ses_id] = delegate
         if len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)

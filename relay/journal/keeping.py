@@ -64,7 +64,9 @@ class Journal:
         self._texts = texts
         self._observe = observe
         self._waiting: deque[_Waiting] = deque()
-        self._came, self._went = _Count(), _Count()
+        # Records, and characters of their JSON: what came is counted by the loop alone, what went by the thread alone.
+        self._came = self._came_characters = 0
+        self._went = self._went_characters = 0
         self._news, self._hurry = threading.Event(), threading.Event()
         self._written = threading.Condition()
         self._is_closing = False
@@ -80,21 +82,26 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         """Take the record of a message that ended; takes a moment, whatever the disk does."""
-        if type(event) is not MessageEnded or self._thread is None:
+        if type(event) is MessageEnded:
+            self._message_ended(event)
+
+    def ear(self, kind: type) -> Callable[[Any], None] | None:
+        """Return what takes the one kind that brings a record."""
+        return self._message_ended if kind is MessageEnded else None
+
+    def _message_ended(self, event: MessageEnded) -> None:
+        if self._thread is None:
             return
-        record, text = self._texts.told(event.record), self._texts.text(event.record)
-        came, went = self._came, self._went
-        if came.records - went.records >= MOST_WAITING or came.characters - went.characters > MOST_CHARACTERS:
+        text = self._texts.text(event.record)
+        is_many = self._came - self._went >= MOST_WAITING
+        if is_many or self._came_characters - self._went_characters > MOST_CHARACTERS:
             self._drop()
             return
-        self._came = came.with_one_of(text)
-        self._waiting.append((record, text))
+        self._came += 1
+        self._came_characters += len(text)
+        self._waiting.append((self._texts.told(event.record), text))
         if not self._news.is_set():
             self._news.set()
-
-    def ear(self, kind: type) -> Observer | None:
-        """Return itself for the one kind that brings a record."""
-        return self if kind is MessageEnded else None
 
     def _drop(self) -> None:
         self._dropped += 1
@@ -198,7 +205,8 @@ class Journal:
                 batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
                 rows = self._rows_of(batch)
             if not batch or self._write(rows):
-                self._went = self._went.with_all_of(batch)
+                self._went += len(batch)
+                self._went_characters += sum(len(text) for _, text in batch)
                 batch, rows, pause = [], [], FIRST_PAUSE
                 self._tell_readers()
                 self._tell_of_the_dropped()
@@ -297,24 +305,8 @@ class Journal:
             return Unavailable(str(problem))
 
     def _wait_for_what_came(self) -> None:
-        came, until = self._came.records, time.monotonic() + READER_PATIENCE
+        came, until = self._came, time.monotonic() + READER_PATIENCE
         with self._written:
-            while self._went.records < came and not self._trouble and (left := until - time.monotonic()) > 0:
+            while self._went < came and not self._trouble and (left := until - time.monotonic()) > 0:
                 self._hurry.set()
                 self._written.wait(left)
-
-
-class _Count:
-    """Records, and characters of their JSON. Replaced whole, each by one thread, so that the other reads one state."""
-
-    __slots__ = ("characters", "records")
-
-    def __init__(self, records: int = 0, characters: int = 0) -> None:
-        self.records = records
-        self.characters = characters
-
-    def with_one_of(self, text: str) -> "_Count":
-        return _Count(self.records + 1, self.characters + len(text))
-
-    def with_all_of(self, batch: list[_Waiting]) -> "_Count":
-        return _Count(self.records + len(batch), self.characters + sum(len(text) for _, text in batch))

@@ -12,7 +12,7 @@ from typing import Any, Final
 #: What follows the first octet is a raw deflate stream (RFC 1951) with a window of 4 KiB.
 _WINDOW: Final = -12
 _MEMORY: Final = 5
-_FAST: Final = 1
+_FAST: Final = 2
 #: The most octets that a record is unpacked to. Those of a thousand long recipients stay below.
 LONGEST: Final = 8 << 20
 
@@ -45,8 +45,9 @@ _FIRST: Final = (
 )
 _DICTIONARIES: Final = {1: _FIRST}
 _NEWEST: Final = 1
-#: To be copied for each record: the dictionary is read once, and not for every one.
-_FRESH: Final = zlib.compressobj(_FAST, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=_DICTIONARIES[_NEWEST])
+#: To be copied for each record: the dictionary is read once, and not for every one. Codes that are made for a record
+#: take longer than they save: nearly all of it is in the dictionary.
+_FRESH: Final = zlib.compressobj(_FAST, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_FIXED, _DICTIONARIES[_NEWEST])
 
 
 def pack(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """Rule P1: which octets a message is made of, and how its lines end. Looks at every octet, never line by line."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from relay.mail.problems import Broken, broken_bound, broken_form
@@ -96,17 +97,23 @@ def check_lines(raw: bytes, longest: int, header_end: int) -> None:
     """
     Refuse a line of more than *longest* octets (RFC 5322 section 2.1.1). CR and LF are known to come in pairs.
 
-    Jumps from line end to line end about *longest* octets apart: the lines between are shorter.
+    Leaps from line end to line end about *longest* octets apart: the lines between are shorter.
 
     Raises:
         Broken: 554 5.6.0.
     """
-    start, window, last, rfind = 0, longest + 2, len(raw) - longest, raw.rfind
-    while start < last:
-        end = rfind(b"\n", start, start + window)
-        if end < 0:
+    start, leaps, window = 0, _leaps(longest), max(_WINDOW, longest + 2)
+    while len(raw) - start > longest:
+        found = leaps.match(raw, start, start + window)
+        if found is None or found.end() == start:
             raise _long_line(raw, start, longest, in_header=start < header_end)
-        start = end + 1
+        start = found.end()
+
+
+@lru_cache(maxsize=8)
+def _leaps(longest: int) -> re.Pattern[bytes]:
+    """Match up to the last LF among so many octets and a line end, again and again."""
+    return re.compile(rb"(?s:.{0,%d}\n)*" % (longest + 1))
 
 
 def _long_line(raw: bytes, start: int, longest: int, *, in_header: bool) -> Broken:

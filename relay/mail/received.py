@@ -15,15 +15,12 @@ PRODUCT: Final = "ses-relay"
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9.:_-]")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_TWO_DIGITS: Final = tuple(f"{number:02}" for number in range(60))
 _FIELD: Final = "Received:"
 _LONGEST_LINE: Final = 78
 _LONGEST_NAME: Final = 255
 
 
-def received_field(
-    session: Session, hostname: str, message_id: str, now: datetime, recipients: Sequence[Address]
-) -> str:
+def received_field(session: Session, hostname: str, message_id: str, now: float, recipients: Sequence[Address]) -> str:
     """
     Write our Received field, its final CRLF included, folded at 78 octets where its words allow.
 
@@ -33,13 +30,13 @@ def received_field(
     Args:
         hostname: Ours, as in the greeting.
         message_id: The transaction's id.
-        now: Timezone-aware.
+        now: Seconds since the epoch.
     """
     clauses = [f"with {_name(session.protocol)} id {_name(message_id)}"]
     if len(recipients) == 1:
         clauses.append(f"for <{recipients[0]}>")
     clauses[-1] += ";"
-    return _folded(_way(session.helo, session.client, hostname), [*clauses, date_time(now)]) + "\r\n"
+    return _folded(_way(session.helo, session.client, hostname), [*clauses, _second(int(now))]) + "\r\n"
 
 
 @lru_cache(maxsize=256)
@@ -48,10 +45,15 @@ def _way(helo: str, client: str, hostname: str) -> str:
     return _folded(_FIELD, [f"from {_greeting(helo)} ({_literal(client)})", f"by {_name(hostname)} ({PRODUCT})"])
 
 
+@lru_cache(maxsize=4)
+def _second(number: int) -> str:
+    return date_time(datetime.fromtimestamp(number, UTC))
+
+
 def date_time(now: datetime) -> str:
     """Write *now* as RFC 5322 section 3.3 does, in English whatever the locale."""
     offset = "+0000" if now.tzinfo is UTC else f"{now:%z}"
-    time = f"{_TWO_DIGITS[now.hour]}:{_TWO_DIGITS[now.minute]}:{_TWO_DIGITS[now.second]} {offset}"
+    time = f"{now.hour:02}:{now.minute:02}:{now.second:02} {offset}"
     return f"{_DAYS[now.weekday()]}, {now.day} {_MONTHS[now.month - 1]} {now.year:04} {time}"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
@@ -26,7 +26,7 @@ APART: Final = 1.0
 
 
 class Count:
-    """One series of a counter: who counts adds to ``value``. ``exemplar``: of the last that had one."""
+    """One series of a counter or gauge: who counts adds to ``value``. ``exemplar``: of the last that had one."""
 
     __slots__ = ("exemplar", "value")
 
@@ -89,6 +89,28 @@ class Counts(Collector):
 
     def _family(self) -> CounterMetricFamily:
         return CounterMetricFamily(self._row.name, self._row.help, labels=self._row.labels)
+
+
+class Levels(Collector):
+    """A gauge that goes up and down with what happens; its ``series`` by the values of their labels."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self.series: Children[Count] = Children(lambda *_: Count())
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the gauge (called at registration)."""
+        yield self._family()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauge as it is now."""
+        family = self._family()
+        for values, count in self.series.copy().items():
+            family.add_metric(values, count.value)
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(self._row.name, self._row.help, labels=self._row.labels)
 
 
 class Spreads(Collector):

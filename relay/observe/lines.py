@@ -12,6 +12,7 @@ MOST_PENDING: Final = 1024 * 1024
 #: A pipe that polls writable takes this many octets without waiting (POSIX, PIPE_BUF).
 _AT_ONCE: Final = select.PIPE_BUF
 _RETRY_SECONDS: Final = 0.2
+_LINE_FEED: Final = ord("\n")
 
 
 class Lines:
@@ -77,7 +78,7 @@ class Lines:
                 self._give_up()
                 return
             self._failing = False
-            self._midline = self._pending[written - 1] != ord("\n")
+            self._midline = self._pending[written - 1] != _LINE_FEED
             del self._pending[:written]
 
     def _takes_some(self) -> bool:

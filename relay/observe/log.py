@@ -70,12 +70,12 @@ class Log:
         self.records = RecordTexts(self._hashes)
         self._clients: dict[str, str] = {}
         self._refreshed: dict[str, object] = {}
-        self._logger = structlog.wrap_logger(
-            _Levels(self._write),
+        self._logger: _Logger = structlog.wrap_logger(
+            self._write,
             processors=[self._arrange, _for_the_eye(options.colors)]
             if options.format == "console"
             else [self._as_json],
-            wrapper_class=structlog.make_filtering_bound_logger(options.level),
+            wrapper_class=_Logger,
         ).bind()  # bound once: the proxy would bind for every line
         self._tell: dict[type, Callable[[Any], None]] = {
             events.SessionOpened: self._session_opened,
@@ -115,23 +115,30 @@ class Log:
         kept = bounded(fields)
         if not _OWN.isdisjoint(kept):
             kept = {f"{name}_" if name in _OWN else name: value for name, value in kept.items()}
-        getattr(self._logger, level)(event, fields=kept)
+        self._say(level, event, kept)
 
     def library(self, level: Level, logger: str, text: str, error: BaseException | None) -> None:
         """Write a line of a library that logs by itself."""
         fields: dict[str, object] = bounded({"logger": logger, "text": text})
         if error is not None:
             fields["exception"] = trace_of(error)
-        getattr(self._logger, level)("library", fields=fields)
+        self._say(level, "library", fields)
+
+    def _say(self, level: Level, event: str, fields: Mapping[str, object]) -> None:
+        """Write one line of fields that are bounded."""
+        if level not in self._left_out:
+            self._logger.say(level, {"event": event, "fields": fields})
 
     def _session_opened(self, event: events.SessionOpened) -> None:
         self._clients[event.session] = event.client
-        fields = {"session": event.session, "client": event.client, "listener": event.listener}
-        self._logger.debug("session.opened", fields=fields)
+        if self._level == "debug":
+            fields = {"session": event.session, "client": event.client, "listener": event.listener}
+            self._say("debug", "session.opened", fields)
 
     def _session_closed(self, event: events.SessionClosed) -> None:
         client = self._clients.pop(event.session, None)
-        self._logger.debug("session.closed", fields={"session": event.session, "client": client, "why": event.why})
+        if self._level == "debug":
+            self._say("debug", "session.closed", {"session": event.session, "client": client, "why": event.why})
 
     def _auth_tried(self, event: events.AuthTried) -> None:
         level = _AUTH_LEVELS.get(event.result, "warning")
@@ -139,16 +146,17 @@ class Log:
         self.line(level, "auth", {**fields, **self._whose(event.session)})
 
     def _message_ended(self, event: events.MessageEnded) -> None:
-        level = "info" if event.outcome in _WELL and event.record.get("unenforced") is None else "warning"
-        getattr(self._logger, level)("message", record=event.record)
+        level: Level = "info" if event.outcome in _WELL and event.record.get("unenforced") is None else "warning"
+        if level not in self._left_out:
+            self._logger.say(level, {"event": "message", "record": event.record})
 
     def _judged(self, event: events.Judged) -> None:
         fields = {"delegate": event.delegate, "identity": event.identity, "role": event.role}
-        self._logger.debug("judged", fields={**fields, "verdict": event.verdict, "mode": event.mode})
+        self._say("debug", "judged", {**fields, "verdict": event.verdict, "mode": event.mode})
 
     def _ses_called(self, event: events.SesCalled) -> None:
         fields = {"region": event.region, "operation": event.operation, "result": event.result}
-        self._logger.debug("ses.called", fields={**fields, "seconds": round(event.seconds, 6)})
+        self._say("debug", "ses.called", {**fields, "seconds": round(event.seconds, 6)})
 
     def _ses_disagreed(self, event: events.SesDisagreed) -> None:
         self.line("error", "ses.disagreed", {"identity": event.identity, "kind": event.kind, **event.readings})
@@ -198,7 +206,7 @@ class Log:
     def _incident(self, event: events.Incident) -> None:
         # The trace is bounded by itself, and longer than other texts may be.
         fields = {"incident": event.id, **self._whose(event.session), "error": type(event.error).__name__}
-        self._logger.error("incident", fields={**bounded(fields), "exception": trace_of(event.error)})
+        self._say("error", "incident", {**bounded(fields), "exception": trace_of(event.error)})
 
     def _noted(self, event: events.Noted) -> None:
         self.line(_LEVELS.get(event.level, "info"), event.event, event.details)
@@ -230,11 +238,15 @@ class Log:
             self.line("error", "log.lost", {"lines": lost})
 
 
-class _Levels:
-    """What structlog writes to: it asks for a method named after the level."""
+class _Logger(structlog.BoundLoggerBase):
+    """A logger of structlog's without what no line here has: a context, arguments, a wish to be dropped."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self.debug = self.info = self.warning = self.error = write
+    def say(self, level: Level, line: EventDict) -> None:
+        """Pass *line* through the processors, and write what comes out."""
+        told: Any = line
+        for process in self._processors:
+            told = process(self._logger, level, told)
+        self._logger(told)
 
 
 def _date(seconds: float) -> str:

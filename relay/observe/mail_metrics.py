@@ -32,7 +32,7 @@ class MailMetrics:
         self._code = {code: str(code) for code in labels.CODES}
         at_listeners = [(listener,) for listener in listeners]
         received = series.counts("ses_relay_messages_received_total", at_listeners)
-        self._received = Heard(received.__getitem__, lambda listener: (self._listener(listener),))
+        self._received = Heard(received.__getitem__, self._at)
         self._messages = series.counts("ses_relay_messages_total")
         self._recipients = series.counts("ses_relay_recipients_total")
         self._ends = Heard(self._end, self._ended)
@@ -42,9 +42,8 @@ class MailMetrics:
         self._message_bytes = series.spread("ses_relay_message_bytes")
         self._transaction_seconds = series.spread("ses_relay_transaction_seconds")
         self._auth = series.counters("ses_relay_auth_total")
-        self._sessions = series.gauges("ses_relay_sessions")
-        for listener in at_listeners:
-            self._sessions[listener].set(0)
+        sessions = series.levels("ses_relay_sessions", at_listeners)
+        self._sessions = Heard(sessions.__getitem__, self._at)
         self._replies = Heard(series.counts("ses_relay_smtp_replies_total").__getitem__, self._reply)
 
     def counts(self) -> dict[type, Callable[[Any], None]]:
@@ -66,10 +65,13 @@ class MailMetrics:
             self._messages.show((delegate, outcome.value, reason.value))
 
     def _session_opened(self, event: events.SessionOpened) -> None:
-        self._sessions[self._listener(event.listener),].inc()
+        self._sessions[event.listener,].value += 1
 
     def _session_closed(self, event: events.SessionClosed) -> None:
-        self._sessions[self._listener(event.listener),].dec()
+        self._sessions[event.listener,].value -= 1
+
+    def _at(self, listener: str) -> tuple[str, ...]:
+        return (self._listener(listener),)
 
     def _replied(self, event: events.Replied) -> None:
         self._replies[event.command, event.code].value += event.times

@@ -6,7 +6,6 @@ this one form (docs/reference/decision-record.md; decision-record.schema.json be
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, TypeGuard
 
 from relay.judgement.verdicts import Mode, Role, Verdict
@@ -105,7 +104,7 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
     record["delegate"] = _known[session.delegate]
     record["principal"] = _word(principal)
     record["reverse_path"] = _word(reverse_path)
-    record["recipients"] = _texts(recipients)
+    record["recipients"] = list(map(_cut, recipients[:LONGEST_LIST]))
     for name, value in ending.facts.items():
         if value is not None and name in _FACTS:
             record[name] = _FACTS[name](value)
@@ -119,12 +118,11 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
 
 def _stamp(seconds: float) -> str:
     """Write a time as in 2026-11-21T12:00:00.000000Z."""
-    return f"{_second(int(seconds))}.{int(seconds % 1 * 1_000_000):06}Z"
+    digits = str(int(seconds * 1_000_000)).zfill(7)
+    return f"{_SECONDS[digits[:-6]]}.{digits[-6:]}Z"
 
 
-@lru_cache(4)
-def _second(number: int) -> str:
-    return datetime.fromtimestamp(number, UTC).isoformat()[:19]  # without +00:00
+_SECONDS: Final = Remembered[str](lambda seconds: datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19])
 
 
 # Nearly all that is looked at is None, a short text of ASCII, a list or a dict: these are told first. The checks for
@@ -185,7 +183,7 @@ def _unenforced(value: object) -> dict[str, Any] | None:
 
 def _seconds(value: object) -> float | None:
     if type(value) is float and 0.0 < value < LONGEST_SPAN:
-        return int(value * 1e6 + 0.5) / 1e6  # as round does, in a third of the time
+        return (value * 1e6 + 0.5) // 1.0 / 1e6  # as round does, in a third of the time
     if isinstance(value, bool) or not isinstance(value, int | float) or not value < LONGEST_SPAN:
         return None
     return round(float(max(0, value)), 6)

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
-from relay.observe.counting import Count, Counts, Spread, Spreads
+from relay.observe.counting import Count, Counts, Levels, Spread, Spreads
 from relay.observe.labels import Children
 from relay.observe.table import ROWS, Row
 
@@ -44,6 +44,13 @@ class Series:
     def gauges(self, name: str) -> Children[Gauge]:
         """Make a gauge with labels."""
         return Children(self.gauge(name).labels)
+
+    def levels(self, name: str, first: Iterable[tuple[str, ...]]) -> Children[Count]:
+        """Make a gauge with labels that goes up and down in the loop's thread alone; *first* as above."""
+        levels = Levels(ROW[name])
+        self.show(levels)
+        levels.series.show(*first)
+        return levels.series
 
     def places(self, name: str) -> "Places":
         """Make a gauge of places that may be forgotten."""

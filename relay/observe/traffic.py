@@ -1,6 +1,5 @@
 """What became of messages in the last hour, minute by minute, for each delegate and reason: for people who watch."""
 
-from collections import Counter
 from collections.abc import Callable
 from heapq import nsmallest
 from typing import Any, Final, TypeAlias
@@ -41,8 +40,8 @@ class Traffic:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._spans: dict[int, Counter[_Key]] = {}
-        self._totals: Counter[_Key] = Counter()  # of all spans that are kept
+        self._spans: dict[int, dict[_Key, int]] = {}
+        self._totals: dict[_Key, int] = {}  # of all spans that are kept
 
     def __call__(self, event: Event) -> None:
         """Count *event*."""
@@ -58,10 +57,10 @@ class Traffic:
         span = self._spans.get(now)
         if span is None:
             self._forget(now)
-            span = self._spans[now] = Counter()
+            span = self._spans[now] = {}
         key = event.delegate, event.outcome, event.reason
-        span[key] += 1
-        self._totals[key] += 1
+        span[key] = span.get(key, 0) + 1
+        self._totals[key] = self._totals.get(key, 0) + 1
 
     def _forget(self, now: int) -> None:
         """Let go of spans that are no part of the last hour."""
@@ -87,9 +86,6 @@ class Traffic:
         self._forget(first + SPANS - 1)
         totals = [(total, key) for key, total in self._totals.items() if is_wanted(key[0])]
         chosen = nsmallest(most, totals, key=lambda each: (-each[0], *each[1]))
-        spans = [self._spans.get(number, _NOTHING) for number in range(first, first + SPANS)]
-        rows = [Series(*key, tuple([span[key] for span in spans])) for _, key in chosen]
+        spans = [self._spans.get(number, {}) for number in range(first, first + SPANS)]
+        rows = [Series(*key, tuple([span.get(key, 0) for span in spans])) for _, key in chosen]
         return rows, sum(total for total, _ in totals) - sum(total for total, _ in chosen)
-
-
-_NOTHING: Final[Counter[_Key]] = Counter()

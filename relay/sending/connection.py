@@ -74,6 +74,10 @@ class Connection(asyncio.BufferedProtocol):
         """Whether it has ended, as far as the loop knows."""
         return self._transport.is_closing()
 
+    def is_old(self, seconds: float) -> bool:
+        """Whether it has been idle for longer."""
+        return self.idle_since is not None and self._loop.time() - self.idle_since > seconds
+
     def close(self) -> None:
         """Close at once. A request under way gets no answer."""
         self._fail(HungUpError("closed here"))

@@ -8,6 +8,7 @@ A message waits for it only while there is no key at all.
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final
 
 import botocore.session
@@ -82,7 +83,7 @@ class Credentials:
 
     async def get(self) -> AccessKey | Unusable:
         """Return the key to sign with, or why there is none. Waits only when there is none to begin with."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if now < self._sure_until:
             return self._now
         if not self._is_due():

@@ -5,11 +5,11 @@ When a call fails the question is whether SES may have the message. :mod:`relay.
 last piece was handed over the failure is Deferred, after it Ambiguous.
 """
 
-import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -153,8 +153,7 @@ class SesDoor:
         return answer if isinstance(answer, Unusable) else session_of(answer, role, self._signer.now())
 
     async def _send(self, mail: Mail, body: Encoded, key: AccessKey, source: KeySource, call: "_Call") -> Outcome:
-        now = asyncio.get_running_loop().time
-        began, result = now(), "ambiguous"  # what a cancelled call is
+        began, result = monotonic(), "ambiguous"  # what a cancelled call is
         try:
             fields = self._signer.sign(key, call.target, body.digest, call.content_type)
             answer = await self._wire.post(call.target, fields, body.pieces, body.size)
@@ -166,7 +165,7 @@ class SesDoor:
                 outcome = outcome_of_v2(answer.status, answer.body, answer.error, own=mail.own)
             result = _result_of(outcome)
         finally:
-            self._observe(SesCalled(call.target.region, call.operation, result, now() - began))
+            self._observe(SesCalled(call.target.region, call.operation, result, monotonic() - began))
         if isinstance(answer, Answer) and isinstance(outcome, Deferred):
             self._signer.learn(outcome.code, answer.date, key, source)
         if mail.role is not None and disagreement(outcome) == "access-denied":

@@ -135,7 +135,7 @@ class Wire:
     def _kept(self, origin: _Origin) -> Connection | None:
         """Return the connection that was used last, if a request may be written: the others may then grow old."""
         idle = self._idle.get(origin)
-        while idle and not _is_old(idle[-1]):
+        while idle and not idle[-1].is_old(IDLE_SECONDS):
             connection = idle.pop()
             if connection.is_open:
                 return connection
@@ -181,7 +181,7 @@ class Wire:
         self._sweep = None
         for origin, idle in list(self._idle.items()):
             for connection in idle:
-                if _is_old(connection):
+                if connection.is_old(IDLE_SECONDS):
                     connection.close()
             self._idle[origin] = [each for each in idle if not each.is_closing]
             if not self._idle[origin]:
@@ -194,11 +194,6 @@ class Wire:
 def _origin_of(url: str) -> _Origin:
     parts = urlsplit(url)
     return _Origin((parts.hostname or "", parts.port or _ORDINARY_PORTS[parts.scheme]), parts.scheme == "https")
-
-
-def _is_old(connection: Connection) -> bool:
-    since = connection.idle_since
-    return since is not None and asyncio.get_running_loop().time() - since > IDLE_SECONDS
 
 
 def _describe(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """The spool as reception and the courier see it: one protocol, one suite of tests, any number of engines."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Protocol
 
 from relay.spool.entries import Entry, State
@@ -52,7 +52,7 @@ class Intake(Protocol):
     def room(self, octets: int) -> Full | None:
         """Tell, at no cost, whether a message of *octets* could be committed now."""
 
-    async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+    def commit(self, entry: Entry, raw: bytes) -> Awaitable[Full | Unavailable | None]:
         """Keep *entry* and its message: once None is returned, 250 may be said. An id that is kept is Unavailable."""
 
 

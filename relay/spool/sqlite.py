@@ -23,7 +23,7 @@ from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name, is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
 from relay.spool.recent import Recent
-from relay.spool.rows import Row, Unreadable
+from relay.spool.rows import Unreadable
 from relay.spool.sqlite_opening import Opened, open_files
 from relay.spool.sqlite_writer import Work, Writer
 from relay.words.unavailable import Unavailable
@@ -103,18 +103,15 @@ class SqliteSpool:
             self._room.bound.fulfil(len(raw))
 
     async def _commit_row(self, entry: Entry, sha256: bytes, raw: bytes | None) -> Full | Unavailable | None:
-        def work(connection: sqlite3.Connection) -> Row | None:
-            row = sqlite_rows.insert(connection, entry, sha256)
-            if row is not None and raw is not None:
-                connection.execute("INSERT INTO bodies VALUES (?, ?)", (entry.id, raw))
-            return row
-
-        kept = await self._writer.run(work, first=self._files.sync if raw is None else None)
+        arriving = sqlite_rows.Arriving(entry, sha256, raw)
+        first = self._files.sync if raw is None else None
+        kept = await self._writer.ask_together(sqlite_rows.insert, arriving, first=first)
         if isinstance(kept, Full | Unavailable):
             return kept
         if kept is None:
             return Unavailable(f"the spool: an entry {entry.id} is kept already")
-        self._recent.committed(entry, kept)
+        if entry.state is State.DUE:
+            self._recent.committed(entry, kept)
         return None
 
     async def _commit_file(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
@@ -137,30 +134,32 @@ class SqliteSpool:
 
     async def remove(self, entry: Entry) -> Unavailable | None:
         """Forget an entry and its message. Absent already is well."""
-        removed = await self._forget(entry.id, tuple(State))
-        return removed if isinstance(removed, Unavailable) else None
-
-    async def _forget(self, entry_id: str, states: Sequence[State]) -> bool | Unavailable:
-        """Remove an entry that is in one of *states*, then its file; tell whether there was one."""
-
-        def work(connection: sqlite3.Connection) -> tuple[bytes, bool] | None:
-            row = connection.execute("SELECT state, digest FROM entries WHERE id = ?", (entry_id,)).fetchone()
-            if row is None or row[0] not in states:
-                return None
-            connection.execute("DELETE FROM entries WHERE id = ?", (entry_id,))
-            return row[1], connection.execute("DELETE FROM bodies WHERE id = ?", (entry_id,)).rowcount == 1
-
-        self._recent.forget(entry_id)
+        self._recent.forget(entry.id)
         # At once, not in a task: SES has the message, and until this is written a crash would send it again.
-        return await self._whole(self._forgotten(entry_id, self._writer.ask(work)))
+        if entry.size < LARGE:
+            gone = await self._forgotten(self._writer.ask_together(sqlite_rows.delete, entry.id))
+        else:  # by itself, or the files of all in its group would be looked for
+            answer = self._writer.ask(lambda connection: sqlite_rows.delete(connection, [entry.id])[0])
+            gone = await self._whole(self._forgotten(answer))
+        return gone if isinstance(gone, Unavailable) else None
 
-    async def _forgotten(
-        self, entry_id: str, answer: "asyncio.Future[tuple[bytes, bool] | Full | Unavailable | None]"
-    ) -> bool | Unavailable:
+    async def _forget_failed(self, entry_id: str) -> bool | Unavailable:
+        """Remove an entry if it is *failed* still; tell whether it was."""
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute("SELECT state FROM entries WHERE id = ?", (entry_id,)).fetchone()
+            return sqlite_rows.delete(connection, [entry_id])[0] if row == (State.FAILED,) else None
+
+        return await self._forgotten(self._writer.ask(work))
+
+    async def _forgotten(self, answer: "asyncio.Future[str | Full | Unavailable | None]") -> bool | Unavailable:
+        """Wait until an entry is removed, then remove its file; tell whether there was one."""
         removed = _settled(await answer)
-        if isinstance(removed, tuple) and not removed[1]:
-            await self._drop_file(file_name(entry_id, removed[0]))
-        return removed if isinstance(removed, Unavailable) else removed is not None
+        if isinstance(removed, Unavailable):
+            return removed
+        if removed:
+            await self._drop_file(removed)
+        return removed is not None
 
     async def _drop_file(self, name: str) -> None:
         """Remove a file that no row needs; one that stays is removed by the next start."""
@@ -268,7 +267,7 @@ class SqliteSpool:
         )
         if isinstance(leaving, Unavailable):
             return [*told, Damaged(leaving.why)]
-        removed = await asyncio.gather(*(self._whole(self._forget(name, (State.FAILED,))) for name, _ in leaving))
+        removed = await asyncio.gather(*(self._whole(self._forget_failed(name)) for name, _ in leaving))
         told += [f"{name}: removed, {why}" for (name, why), gone in zip(leaving, removed, strict=True) if gone is True]
         return told
 

@@ -3,26 +3,84 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import chain
 from typing import Final
 
 from relay.spool.entries import Entry, State
+from relay.spool.message_files import file_name
 from relay.spool.rows import READ, Row, read, row_of
+from relay.words.values import dataclass
 
 SELECT: Final = f"SELECT {', '.join(READ)} FROM entries"  # noqa: S608  # names of ours
-_INSERT: Final = (
-    f"INSERT INTO entries ({', '.join(Row._fields)}) "  # noqa: S608  # names of ours
-    f"VALUES ({', '.join('?' for _ in Row._fields)}) ON CONFLICT (id) DO NOTHING"
-)
+_INSERT: Final = f"INSERT INTO entries ({', '.join(Row._fields)}) VALUES "  # noqa: S608  # names of ours
+_ROW: Final = f"({', '.join('?' for _ in Row._fields)})"
 # Whose it is, when it came and its message never change: a column less is an index less to be written.
 _UPDATE: Final = """
 UPDATE entries SET state = ?, due_at = ?, version = ?, said = ?, entry = ?, seal = ? WHERE id = ? AND version = ?
 """
 
 
-def insert(connection: sqlite3.Connection, entry: Entry, digest: bytes) -> Row | None:
-    """Add *entry* and return its row; None where its id is taken."""
-    row = row_of(entry, digest)
-    return row if connection.execute(_INSERT, row).rowcount == 1 else None
+class Taken(Exception):
+    """Of several entries one has an id that is kept already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """An entry to be kept, the SHA-256 of its message, and the message unless it is in a file."""
+
+    entry: Entry
+    digest: bytes
+    raw: bytes | None
+
+
+def insert(connection: sqlite3.Connection, arriving: Sequence[Arriving]) -> list[Row | None]:
+    """
+    Add entries, and return their rows; None for one whose id is taken.
+
+    Raises:
+        Taken: One of several has such an id; nothing may be kept of this transaction.
+    """
+    rows = [row_of(each.entry, each.digest) for each in arriving]
+    if connection.execute(_inserting(len(rows)), tuple(chain.from_iterable(rows))).rowcount != len(rows):
+        if len(rows) > 1:
+            raise Taken
+        return [None]
+    bodies = [(each.entry.id, each.raw) for each in arriving if each.raw is not None]
+    if bodies:
+        connection.execute(_filing(len(bodies)), tuple(chain.from_iterable(bodies)))
+    return list(rows)
+
+
+def delete(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str | None]:
+    """
+    Remove entries and messages. Returns for each the file that its message may be in, empty where it was a row; None
+    where there was no such entry.
+    """
+    entries, bodies, digests = _deleting(len(ids))
+    if connection.execute(bodies, ids).rowcount == len(ids):
+        files = dict.fromkeys(ids, "")
+    else:
+        files = {name: file_name(name, digest) for name, digest in connection.execute(digests, ids)}
+    connection.execute(entries, ids)
+    return [files.get(name) for name in ids]
+
+
+@cache
+def _inserting(number: int) -> str:
+    return f"{_INSERT}{', '.join([_ROW] * number)} ON CONFLICT (id) DO NOTHING"
+
+
+@cache
+def _filing(number: int) -> str:
+    return f"INSERT INTO bodies VALUES {', '.join(['(?, ?)'] * number)}"  # noqa: S608  # marks
+
+
+@cache
+def _deleting(number: int) -> tuple[str, str, str]:
+    """Removing so many entries, removing their messages, and the digests of those that there are."""
+    which = f"WHERE id IN ({', '.join('?' * number)})"
+    return f"DELETE FROM entries {which}", f"DELETE FROM bodies {which}", f"SELECT id, digest FROM entries {which}"  # noqa: S608  # marks
 
 
 def update(connection: sqlite3.Connection, entry: Entry, states: Sequence[State] = tuple(State)) -> Entry | None:

@@ -2,6 +2,7 @@
 Group commit: one thread with one connection, and one transaction for all that was asked for meanwhile.
 
 A commit costs a sync of the log however many entries are in it, and while the disk syncs one group the next gathers.
+What is alike in a group is done by one statement: each gives the interpreter away, and has to wait to get it back.
 """
 
 import asyncio
@@ -19,18 +20,22 @@ from relay.words.values import dataclass
 
 _T = TypeVar("_T")
 Work: TypeAlias = Callable[[sqlite3.Connection], _T]
+#: What is done for several at once: given what each needs, it returns what came of each.
+Together: TypeAlias = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[_T]]
 After: TypeAlias = Callable[[sqlite3.Connection, Exception | None], None]
 _Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
 
 _LARGEST_GROUP: Final = 64  # of 128 KiB each, at most, in memory until they are committed
+_MOST_TOGETHER: Final = 16  # in one statement: there is one for each number, and SQLite keeps them compiled
 _MOST_IN_THE_LOG: Final = 100  # pieces of work, of 40 KiB of the log each, about
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A piece of work, and who waits for it."""
+    """A piece of work, what it needs, and who waits for it."""
 
-    work: Work[Any]
+    together: Together[Any]
+    needs: Any
     first: Callable[[], None] | None
     answer: asyncio.Future[_Outcome]
 
@@ -75,16 +80,22 @@ class Writer:
 
         *first* is called once before the transaction of the group, and may raise OSError.
         """
+        return self.ask_together(_one_by_one, work, first=first)
+
+    def ask_together(
+        self, together: Together[_T], needs: object, *, first: Callable[[], None] | None = None
+    ) -> "asyncio.Future[_T | Full | Unavailable]":
+        """Have work done as :meth:`ask` does, *together* with all in its group that is done by the same."""
         answer: asyncio.Future[Any] = self._loop.create_future()
         if self._is_closed:
             answer.set_result(Unavailable("the spool: closed"))
         else:
-            self._asked.put(_Asked(work, first, answer))
+            self._asked.put(_Asked(together, needs, first, answer))
         return answer
 
-    async def run(self, work: Work[_T], *, first: Callable[[], None] | None = None) -> _T | Full | Unavailable:
+    async def run(self, work: Work[_T]) -> _T | Full | Unavailable:
         """Ask for *work*, and wait for its answer."""
-        return await self.ask(work, first=first)
+        return await self.ask(work)
 
     async def close(self) -> None:
         """Finish what was asked for, then end the thread and close the connection."""
@@ -153,7 +164,7 @@ class Writer:
             for first in {asked.first for asked in group if asked.first is not None}:
                 first()
             self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [asked.work(self._connection) for asked in group]
+            outcomes = self._done(group)
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whatever it is, who waits must hear that nothing was kept
             with contextlib.suppress(sqlite3.Error):
@@ -161,6 +172,24 @@ class Writer:
                     self._connection.execute("ROLLBACK")
             return [refusal(error) if is_of_the_disk(error) else error] * len(group), error
         return outcomes, None
+
+    def _done(self, group: Sequence[_Asked]) -> list[_Outcome]:
+        """Do what is alike together; nobody has been answered, so nobody can have relied on an order."""
+        alike: dict[Together[Any], list[int]] = {}
+        for place, asked in enumerate(group):
+            alike.setdefault(asked.together, []).append(place)
+        outcomes: list[_Outcome] = [None] * len(group)
+        for together, places in alike.items():
+            for start in range(0, len(places), _MOST_TOGETHER):
+                some = places[start : start + _MOST_TOGETHER]
+                done = together(self._connection, [group[place].needs for place in some])
+                for place, outcome in zip(some, done, strict=True):
+                    outcomes[place] = outcome
+        return outcomes
+
+
+def _one_by_one(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Any]:
+    return [work(connection) for work in works]
 
 
 def _answer(group: Sequence[_Asked], outcomes: Sequence[_Outcome]) -> None:

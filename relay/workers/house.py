@@ -52,7 +52,7 @@ class WorkersHouse:
             ListenerProblem, OSError: A listener cannot open so, or the certificate cannot be read.
         """
         self._registry = Registry(orders.entries, orders.elsewhere, observe=_nobody)
-        clocks = Clocks(_wall, time.monotonic)
+        clocks = Clocks(time.time, time.monotonic)
         self._walk = Walk(self._rules(orders), far.identities, observe=far.observe, clocks=clocks)
         ses = orders.ses
         self._ses = SesDoor(

@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from relay.background import call_off
 from relay.courier.attempts import Attempts, Backdoor, Chances
-from relay.courier.choice import Bounds
 from relay.courier.courier import Courier
 from relay.courier.schedule import Schedule
+from relay.courier.slots import Bounds
 from relay.courier.upkeep import Upkeep
 from relay.identities.folder import FolderDirectory
 from relay.judgement.rules import Rules
@@ -201,7 +200,7 @@ async def scene(
     directory = FolderDirectory(policies, (), lambda _event: None, now)
     directory.refresh()
     house = House(DELEGATES.get, rules or Rules(max_stale=1e12), Profile(own_name="relay.example"), "relay.example")
-    clocks = Clocks(lambda: datetime.fromtimestamp(now(), UTC), loop.time)
+    clocks = Clocks(now, loop.time)
     walk = Walk(house, directory, observe=events.append, clocks=clocks)
     gates = Gates(most=64, now=loop.time, chance=chance.random)
     door, chances = Backdoor(ses, gates, pace or AtOnce()), Chances(now, chance.random)
@@ -239,6 +238,6 @@ async def keep(spool: MemorySpool, *entries: Entry, raw: bytes = RAW) -> None:
 def crash(one: Scene) -> MemorySpool:
     """Kill the process: nothing more is written. Returns what the next start finds."""
     left = one.spool.crashed()
-    for each in one.courier._under_way.values():
-        each.task.cancel()
+    for each in one.courier._slots.tasks:
+        each.cancel()
     return left

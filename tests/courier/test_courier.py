@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from relay.courier.books import Books
-from relay.courier.choice import Bounds
 from relay.courier.schedule import Schedule, put_off_by
+from relay.courier.slots import Bounds
 from relay.judgement.rules import Rules
 from relay.observe.events import Incident
 from relay.sending.outcomes import Mail, Outcome, Sent

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.courier.choice import Bounds, UnderWay, choose, in_turn
+from relay.courier.choice import choose, in_turn
 from relay.courier.schedule import (
     Schedule,
     after,
@@ -20,6 +20,7 @@ from relay.courier.schedule import (
     put_off,
     put_off_by,
 )
+from relay.courier.slots import Bounds, Slots, UnderWay
 from relay.sending.gates import Gates
 from relay.sending.troubles import lane_of
 from relay.spool.details import AGAIN, ALONE, SINCE
@@ -163,7 +164,10 @@ async def test_a_suspect_goes_alone_or_not_at_all() -> None:
     running = UnderWay(entry("r"), lane_of(entry().details), task, is_ours=True)
 
     def chosen(ours: list[UnderWay], *, one_alone: bool) -> Entry | None:
-        return choose([suspect, other], ours, gates, Bounds(), one_alone=one_alone)
+        slots = Slots()
+        for each in ours:
+            slots.add(each)
+        return choose([suspect, other], slots, gates, Bounds(), one_alone=one_alone)
 
     assert chosen([running], one_alone=True) is None
     assert chosen([], one_alone=True) is suspect

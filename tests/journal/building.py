@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ PATIENCE = 20.0
 def made(number: int, *, delegate: str = "billing", verdict: str | None = "allowed", **changes: Any) -> dict[str, Any]:
     """The record of the message *number*, a second after the one before; *verdict* None: nothing was asked."""
     roles = [] if verdict is None else [ROLE, {**ROLE, "role": "feedback", "verdict": verdict}]
-    kept = record(id=f"{number:016x}", time=NOON + timedelta(seconds=number))
+    kept = record(id=f"{number:016x}", time=NOON.timestamp() + number)
     return kept | {"delegate": delegate, "roles": roles} | changes
 
 

@@ -17,18 +17,19 @@ from tests.mail.letters import letter
 
 NOON = datetime(2025, 11, 20, 12, 0, 5, tzinfo=UTC)
 SESSION = Session("s1", "main", "192.0.2.1", "app.example", "ESMTPSA", "billing")
+NOW = NOON.timestamp()
 BOB, EVE = Address("bob", "rcpt.example"), Address("eve", "rcpt.example")
 
 
 def test_field_of_one_recipient():
-    assert received_field(SESSION, "relay.example", "7Q", NOON, (BOB,)) == (
+    assert received_field(SESSION, "relay.example", "7Q", NOW, (BOB,)) == (
         "Received: from app.example ([192.0.2.1]) by relay.example (ses-relay)\r\n"
         " with ESMTPSA id 7Q for <bob@rcpt.example>; Thu, 20 Nov 2025 12:00:05 +0000\r\n"
     )
 
 
 def test_several_recipients_are_not_told_of_each_other():
-    field = received_field(SESSION, "relay.example", "7Q", NOON, (BOB, EVE))
+    field = received_field(SESSION, "relay.example", "7Q", NOW, (BOB, EVE))
 
     assert "rcpt.example" not in field
 
@@ -37,7 +38,7 @@ def test_addresses_of_clients():
     """IPv6 is written as RFC 5321 section 4.1.3 has it; a greeting by address keeps its brackets."""
     session = replace(SESSION, client="2001:db8::1", helo="[192.0.2.7]")
 
-    assert "from [192.0.2.7] ([IPv6:2001:db8::1])" in received_field(session, "relay.example", "7Q", NOON, ())
+    assert "from [192.0.2.7] ([IPv6:2001:db8::1])" in received_field(session, "relay.example", "7Q", NOW, ())
 
 
 def test_date_has_the_zone_of_its_time():
@@ -51,7 +52,7 @@ def test_nothing_slips_in(helo: str, client: str, protocol: str, hostname: str, 
     """Whatever the words hold, the field is one field of 7-bit lines, and the next relay of our name sees the loop."""
     session = replace(SESSION, helo=helo, client=client, protocol=protocol)
 
-    field = received_field(session, hostname, message_id, NOON, (BOB,))
+    field = received_field(session, hostname, message_id, NOW, (BOB,))
 
     assert field.isascii()
     assert all(len(line) <= 998 and line.isprintable() for line in field.split("\r\n"))
@@ -62,7 +63,7 @@ def test_nothing_slips_in(helo: str, client: str, protocol: str, hostname: str, 
 
 
 def test_our_field_is_recognised():
-    field = received_field(SESSION, "relay.example", "7Q", NOON, (BOB,))
+    field = received_field(SESSION, "relay.example", "7Q", NOW, (BOB,))
 
     reading = read_facts(field.encode() + letter(), Profile(own_name="relay.example"))
 

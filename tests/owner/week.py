@@ -119,7 +119,7 @@ class Week:
         directory = self._directory
         directory.refresh()
         house = House(self.delegates.get, self.rules, Profile(own_name="relay.example"), "relay.example")
-        clocks = Clocks(lambda: self.now, lambda: 0.0)
+        clocks = Clocks(self._seconds, lambda: 0.0)
         walk = Walk(house, directory, observe=lambda _event: None, clocks=clocks)
         return Reception(walk, Postman(), gates=Gates(most=1, now=lambda: 0.0, chance=lambda: 0.0))
 

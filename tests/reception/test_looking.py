@@ -1,6 +1,5 @@
 """A message that nobody could decide for want of one identity waits for it, is judged again, and is told once."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -62,7 +61,7 @@ class Place:
         self.events: list[Event] = []
         who = delegate(**traits)
         house = House(lambda _name: who, Rules(), Profile(own_name="relay.example"), "relay.example")
-        clocks = Clocks(lambda: datetime.fromtimestamp(NOW, UTC), lambda: directory.now)
+        clocks = Clocks(lambda: NOW, lambda: directory.now)
         self.walk = Walk(house, directory, observe=self.events.append, clocks=clocks)
 
     async def prepare(self) -> Prepared | Ending:

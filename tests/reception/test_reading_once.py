@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -47,7 +46,7 @@ async def first(walk: Walk, raw: bytes, *, comes_again: bool) -> Prepared | Endi
 
 async def second(walk: Walk, raw: bytes, when: float = NOON) -> Prepared | Ending:
     made = entry(raw=raw)
-    return await walk.prepare(made.session, made.envelope, raw, datetime.fromtimestamp(when, UTC))
+    return await walk.prepare(made.session, made.envelope, raw, when)
 
 
 def told(result: Prepared | Ending) -> dict[str, Any]:

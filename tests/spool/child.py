@@ -196,8 +196,7 @@ async def queue(folder: Path, number: str) -> None:
     connection.execute("BEGIN")
     for count in range(int(number)):
         one = entry(f"n{count}", delegate=f"delegate{count * count % 20}", due_at=NOON + count % 1000)
-        sqlite_rows.insert(connection, one, hashlib.sha256(RAW).digest())
-        connection.execute("INSERT INTO bodies VALUES (?, ?)", (one.id, RAW))
+        sqlite_rows.insert(connection, [sqlite_rows.Arriving(one, hashlib.sha256(RAW).digest(), RAW)])
     connection.execute("COMMIT")
     connection.close()
 

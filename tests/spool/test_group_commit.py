@@ -29,6 +29,29 @@ async def test_what_is_asked_for_together_is_committed_together(spool):
     assert 2 <= statements.count("COMMIT") < 20
 
 
+async def test_one_id_too_many_concerns_nobody_else(spool):
+    """Of a group the one whose id is kept already is refused, and all others are kept, with their messages."""
+    assert await spool.commit(entry("n7"), RAW) is None
+    outcomes = await asyncio.gather(*(spool.commit(entry(f"n{n}"), RAW) for n in range(40)))
+    assert [n for n, outcome in enumerate(outcomes) if outcome is not None] == [7]
+    assert isinstance(outcomes[7], Unavailable)
+    for n in range(40):
+        assert await spool.body(entry(f"n{n}")) == RAW
+
+
+async def test_what_goes_together_goes_each_with_its_message(tmp_path, spool):
+    """Small and large, and one that is gone already."""
+    assert [await spool.commit(entry(f"s{n}"), RAW) for n in range(20)] == [None] * 20
+    assert [await spool.commit(entry(f"l{n}", raw=LARGE), LARGE) for n in range(3)] == [None] * 3
+    going = [entry(f"s{n}") for n in (*range(19), 3)] + [entry(f"l{n}", raw=LARGE) for n in range(2)]
+    assert await asyncio.gather(*map(spool.remove, going)) == [None] * len(going)
+    kept = await spool.due(NOON, limit=99, per_delegate=99)
+    assert [one.id for one in kept] == ["l2", "s19"]
+    assert [await spool.body(one) for one in kept] == [LARGE, RAW]
+    assert [each.name.partition(".")[0] for each in (tmp_path / "spool.db.messages").glob("[ls]*")] == ["l2"]
+    assert spool._reading.execute("SELECT id FROM bodies").fetchall() == [("s19",)]
+
+
 async def test_mistake_of_ours_concerns_nobody_else(spool):
     """A piece of work that cannot be done raises, and what shared its group is committed."""
 
@@ -45,7 +68,7 @@ async def test_mistake_of_ours_concerns_nobody_else(spool):
 async def test_cancelled_commit_is_whole_or_nothing(tmp_path, spool, raw):
     """The client hangs up: no file without a row stays, no row without its message."""
     for number in range(20):
-        committing = asyncio.create_task(spool.commit(entry(f"n{number}", raw=raw), raw))
+        committing = asyncio.ensure_future(spool.commit(entry(f"n{number}", raw=raw), raw))
         for _ in range(number % 4):
             await asyncio.sleep(0)
         committing.cancel()

@@ -34,8 +34,7 @@ def fill(field: Field, number: int) -> None:
         each = replace(
             one, id=name, state=State.DUE, session=session, envelope=replace(one.envelope, id=name), size=len(raw)
         )
-        sqlite_rows.insert(connection, each, digest)
-        connection.execute("INSERT INTO bodies VALUES (?, ?)", (name, raw))
+        sqlite_rows.insert(connection, [sqlite_rows.Arriving(each, digest, raw)])
     connection.execute("COMMIT")
     connection.close()
 
