@@ -16,8 +16,11 @@ from typing import Final
 
 from relay.observe.events import AuthTried
 from relay.smtp import replies, sasl
+from relay.smtp.budgets import Peer
 from relay.smtp.conversation import Conversation
 from relay.smtp.inflow import LineTooLong
+from relay.smtp.listeners import Listener
+from relay.smtp.premises import Premises
 from relay.smtp.sasl import Credentials, SaslProblem
 from relay.words.certificates import CertificateName, names_of
 from relay.words.replies import Reply
@@ -36,10 +39,14 @@ _GLANCE_SECONDS: Final = 0.02
 class Authentication(Conversation):
     """A connection on which a client can say who it is."""
 
-    _delegate: str | None = None
-    _authenticated = False
-    _extended = False
-    _failures = 0
+    __slots__ = ("_authenticated", "_delegate", "_extended", "_failures")
+
+    def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
+        super().__init__(premises, listener, client)
+        self._delegate: str | None = None
+        self._authenticated = False
+        self._extended = False
+        self._failures = 0
 
     @property
     def _is_stranger(self) -> bool:

@@ -53,40 +53,70 @@ def prototype(hostname: str, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     """
     made = vars(SMTP(object(), hostname=hostname, ident="ESMTP", data_size_limit=None, loop=loop)).copy()
     made.update(_auth_methods={}, _handle_hooks={}, _smtp_methods={}, _closed=None)
+    del made["transport"]  # each has its own, in a slot
     return made
 
 
 class Connection(SMTP):
     """A client's connection: takes octets with deadlines, writes replies, counts errors."""
 
-    transport: asyncio.Transport | None = None
-
-    _verb = "connect"
-    _errors = 0
-    _is_busy = True  # nothing has begun, somebody else is waited for, or all has ended
-    _is_lost = False
-    _shakes_hands = False
-    _why: str | None = None
-    _can_write = True
-    _drained: asyncio.Future[None] | None = None
-    _outside: socket.socket | None = None
-    _has_begun = False  # the line that is being waited for
-    _deadline: float | None = None
-    _deadline_cuts = False
-    _timer: asyncio.TimerHandle | None = None
-    _rings_at = math.inf
+    # Slots, here and below: there are more attributes than an instance's dictionary serves quickly.
+    __slots__ = (
+        "_can_write",
+        "_client",
+        "_client_name",
+        "_deadline",
+        "_deadline_cuts",
+        "_drained",
+        "_errors",
+        "_has_begun",
+        "_id",
+        "_inflow",
+        "_is_busy",
+        "_is_lost",
+        "_life_ends",
+        "_limits",
+        "_listener",
+        "_now",
+        "_outgoing",
+        "_outside",
+        "_premises",
+        "_rings_at",
+        "_shakes_hands",
+        "_timer",
+        "_tls",
+        "_verb",
+        "_why",
+        "prefix",
+        "transport",
+    )
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         # Not super().__init__: what it makes is in the class, see prototype() and dialogue.spoken_by().
         self._premises = premises
         self._listener = listener
-        self._limits = premises.limits
+        self._limits = limits = premises.limits
         self._client, self._client_name, self.prefix = client
         self._id = premises.new_id()
-        self._tls = listener.tls == "implicit"
+        self._now = self.loop.time
+        self._life_ends = self._now() + limits.connection_seconds
         self._inflow = Inflow(self.loop)
         self._outgoing: list[bytes] = []
-        self._life_ends = self.loop.time() + self._limits.connection_seconds
+        self._verb = "connect"
+        self._errors = 0
+        self._tls = listener.tls == "implicit"
+        self._is_busy = True  # nothing has begun, somebody else is waited for, or all has ended
+        self._is_lost = self._shakes_hands = False
+        self._why: str | None = None
+        self.transport: asyncio.Transport | None = None
+        self._outside: socket.socket | None = None
+        self._can_write = True
+        self._drained: asyncio.Future[None] | None = None
+        self._has_begun = False  # the line that is being waited for
+        self._deadline: float | None = None
+        self._deadline_cuts = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
 
     # What the loop tells us
 
@@ -176,7 +206,7 @@ class Connection(SMTP):
         Args:
             cuts: Drop the connection when time is up, instead of ending the conversation with 421.
         """
-        self._deadline = deadline = self.loop.time() + seconds
+        self._deadline = deadline = self._now() + seconds
         self._deadline_cuts = cuts
         if deadline < self._rings_at:
             if self._timer is not None:
@@ -192,7 +222,7 @@ class Connection(SMTP):
         self._timer, self._rings_at = None, math.inf
         if self._deadline is None:
             return
-        if self.loop.time() < self._deadline:
+        if self._now() < self._deadline:
             self._set_timer(self._deadline)
         elif self._deadline_cuts:
             self.cut()

@@ -15,8 +15,11 @@ from typing import Any, Final, TypeVar
 
 from relay.observe.events import Incident
 from relay.smtp import replies
+from relay.smtp.budgets import Peer
 from relay.smtp.connection import Connection, Dismissed
 from relay.smtp.inflow import Interruption, LineTooLong
+from relay.smtp.listeners import Listener
+from relay.smtp.premises import Premises
 from relay.smtp.transaction import Transaction, ending_of
 from relay.words.endings import Reason
 from relay.words.replies import Reply
@@ -41,10 +44,14 @@ _LEAVES_AT_ONCE: Final = frozenset({"quit", "gone", "tls"})
 class Conversation(Connection):
     """A connection on which commands are obeyed, in order, and messages have one ending each."""
 
-    _session_view: Session | None = None  # as far as it is known who speaks
-    _transaction: Transaction | None = None
-    _in_a_row = 0
-    _at_work: asyncio.Task[Any] | None = None
+    __slots__ = ("_at_work", "_in_a_row", "_session_view", "_transaction")
+
+    def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
+        super().__init__(premises, listener, client)
+        self._session_view: Session | None = None  # as far as it is known who speaks
+        self._transaction: Transaction | None = None
+        self._in_a_row = 0
+        self._at_work: asyncio.Task[Any] | None = None
 
     def _begin(self) -> None:
         if self._limits.greeting_delay_seconds:
@@ -87,7 +94,7 @@ class Conversation(Connection):
         """Obey a command, if all of it is there."""
         if self._premises.draining and self._transaction is None:
             raise Interruption("drain")
-        if self.loop.time() > self._life_ends:
+        if self._now() > self._life_ends:
             self._dismiss(replies.TOO_OLD, why="timeout")
         if self._in_a_row >= _TURN and self._inflow.has_begun:
             self._let_others()

@@ -31,6 +31,8 @@ _EIGHT_BIT_VERBS: Final = frozenset({"MAIL", "RCPT"})
 class Dialogue(Transfer):
     """A connection on which all of SMTP is spoken."""
 
+    __slots__ = ()
+
     def _greet(self) -> None:
         self._recognize()
         super()._greet()

@@ -7,11 +7,13 @@ from typing import Final
 from relay.judgement.answers import with_id
 from relay.smtp import paths, replies
 from relay.smtp.authentication import Authentication
-from relay.smtp.budgets import Ledger
+from relay.smtp.budgets import Ledger, Peer
 from relay.smtp.content import Content, Fault
 from relay.smtp.limits import Limits
+from relay.smtp.listeners import Listener
 from relay.smtp.paths import PathProblem
 from relay.smtp.ports import RecipientDomains
+from relay.smtp.premises import Premises
 from relay.smtp.transaction import Transaction, ending_of
 from relay.words.addresses import Address
 from relay.words.endings import Outcome, Reason
@@ -27,10 +29,14 @@ _GLANCE_SECONDS: Final = 0.05
 class Transfer(Authentication):
     """A connection on which messages are handed in."""
 
-    _arriving: "_Arriving | None" = None
-    _helo = ""
-    _junk = 0
-    _was_refused = False  # the last MAIL, for what it said and not how
+    __slots__ = ("_arriving", "_helo", "_junk", "_was_refused")
+
+    def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
+        super().__init__(premises, listener, client)
+        self._arriving: _Arriving | None = None
+        self._helo = ""
+        self._junk = 0
+        self._was_refused = False  # the last MAIL, for what it said and not how
 
     @property
     def _tls_is_offered(self) -> bool:
@@ -116,9 +122,9 @@ class Transfer(Authentication):
         self, transaction: Transaction, forward_path: Address, domains: RecipientDomains
     ) -> Reply | None:
         """Ask whether the domain takes mail; all recipients of a message together wait a bounded time for the DNS."""
-        since = self.loop.time()
+        since = self._now()
         refusal = await domains.refusal(forward_path.domain, transaction.domain_patience)
-        transaction.domain_patience -= self.loop.time() - since
+        transaction.domain_patience -= self._now() - since
         return refusal
 
     def _take_unless_refused(self, transaction: Transaction, forward_path: Address, refusal: Reply | None) -> None:
@@ -180,9 +186,9 @@ class Transfer(Authentication):
 
     async def _finds_room(self, held: "_Held", octets: int) -> bool:
         """Wait a little while the messages of others fill our memory: back-pressure, before 354 or by not reading."""
-        waits_until = self.loop.time() + self._limits.inflight_seconds
+        waits_until = self._now() + self._limits.inflight_seconds
         while not held.reaches(octets):
-            if self.loop.time() >= waits_until:
+            if self._now() >= waits_until:
                 return False
             await asyncio.sleep(_GLANCE_SECONDS)
         return True
@@ -193,7 +199,7 @@ class Transfer(Authentication):
             return
         mends = self._premises.reception.mends_line_feeds(self._session())
         content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
-        self._arriving = _Arriving(transaction, content, held, self.loop.time())
+        self._arriving = _Arriving(transaction, content, held, self._now())
         self._say(replies.START_DATA)
 
     def _hear(self) -> bool:
@@ -226,7 +232,7 @@ class Transfer(Authentication):
         self._write()
         if self._can_write:
             self._inflow.expect()
-            limits, elapsed = self._limits, self.loop.time() - arriving.since
+            limits, elapsed = self._limits, self._now() - arriving.since
             self._allow(limits.data_seconds + arriving.content.seen / limits.data_rate - elapsed)
 
     def _look_after_block(self, arriving: "_Arriving", rest: bytes | None, *, fits: bool = True) -> None:
