@@ -30,6 +30,7 @@ Mode: TypeAlias = Literal["direct", "fallback", "spool"]
 
 #: Seconds that a client waits for its turn where nothing is kept; then it hears that there was none.
 PATIENCE: Final = 5.0
+_ACCEPTED: Final = (Outcome.ACCEPTED, Reason.NONE)
 NO_ROOM: Final = Ending(
     Outcome.DEFERRED, Reason.SPOOL_FULL, Reply(452, (4, 3, 1), "No room to keep a message, try again later")
 )
@@ -291,7 +292,7 @@ def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:
     """Return what the client hears of SES's answer when nothing is kept here (delivery mode ``direct``)."""
     if isinstance(outcome, Sent):
         reply = Reply(250, (2, 0, 0), f"Ok {outcome.message_id}")
-        return Ending(Outcome.ACCEPTED, Reason.NONE, reply, {**known, "ses_id": outcome.message_id})
+        return Ending(*_ACCEPTED, reply, {**known, "ses_id": outcome.message_id})
     ending = Outcome.REJECTED if isinstance(outcome, Refused) else Outcome.DEFERRED
     return Ending(ending, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
 
