@@ -8,7 +8,6 @@ Both walks go this way: reception's, at the end of DATA, and the courier's, befo
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -37,7 +36,7 @@ from relay.words.delegates import NOTIFICATIONS, Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 _Read = TypeVar("_Read")
 #: What is judged: the facts, for whom and of whom, and how much it is (:class:`relay.judgement.message.Bulk`).
