@@ -7,7 +7,6 @@ other. docs/how-to/choose-a-delivery-mode.md has the three modes as their users 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from relay.observe.events import Noted
@@ -24,12 +23,13 @@ from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session, batches_of
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 Mode: TypeAlias = Literal["direct", "fallback", "spool"]
 
 #: Seconds that a client waits for its turn where nothing is kept; then it hears that there was none.
 PATIENCE: Final = 5.0
+_ACCEPTED: Final = (Outcome.ACCEPTED, Reason.NONE)
 NO_ROOM: Final = Ending(
     Outcome.DEFERRED, Reason.SPOOL_FULL, Reply(452, (4, 3, 1), "No room to keep a message, try again later")
 )
@@ -262,15 +262,14 @@ class Reception:
 
 def _entry(message: _Message, keeping: Keeping, *, reason: Reason = Reason.NONE, pause: float = 0.0) -> Entry:
     """Make what is kept: the message as it was accepted, due *pause* seconds from now."""
-    now = keeping.now()
-    batches = tuple(Batch(tuple(map(str, paths))) for paths in batches_of(message.envelope.forward_paths))
+    now, recipients = keeping.now(), message.prepared.mail.destinations
     return Entry(
         id=message.envelope.id,
         session=message.session,
         envelope=message.envelope,
         accepted_at=now,
         size=len(message.prepared.judged),
-        batches=batches,
+        batches=tuple([Batch(some) for some in batches_of(recipients)]),
         due_at=now + pause,
         reason=reason,
         details=details_of(message.prepared.lane),
@@ -291,7 +290,7 @@ def ending_of(outcome: SesOutcome, known: Mapping[str, Any]) -> Ending:
     """Return what the client hears of SES's answer when nothing is kept here (delivery mode ``direct``)."""
     if isinstance(outcome, Sent):
         reply = Reply(250, (2, 0, 0), f"Ok {outcome.message_id}")
-        return Ending(Outcome.ACCEPTED, Reason.NONE, reply, {**known, "ses_id": outcome.message_id})
+        return Ending(*_ACCEPTED, reply, {**known, "ses_id": outcome.message_id})
     ending = Outcome.REJECTED if isinstance(outcome, Refused) else Outcome.DEFERRED
     return Ending(ending, outcome.reason, outcome.reply, {**known, **_ses_error(outcome)})
 

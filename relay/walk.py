@@ -8,7 +8,6 @@ Both walks go this way: reception's, at the end of DATA, and the courier's, befo
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -37,7 +36,7 @@ from relay.words.delegates import NOTIFICATIONS, Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 _Read = TypeVar("_Read")
 #: What is judged: the facts, for whom and of whom, and how much it is (:class:`relay.judgement.message.Bulk`).
@@ -49,6 +48,8 @@ LARGE: Final = 1 << 18
 LOOK_PATIENCE: Final = 2.0
 #: Seconds in which an identity is read again no more than once for SES having refused what we allowed.
 DOUBT_PAUSE: Final = 60.0
+#: Outcomes of what is not refused; a name of the module is found in a tenth of the time of a member's.
+_WELL: Final = (Outcome.ACCEPTED, Outcome.QUEUED)
 #: Judgements of which it is remembered what comes of them; one more, and all are forgotten.
 MOST_FOLLOWED: Final = 256
 #: A delegate of the session that is not configured any more, or whose principal STS has not told yet.
@@ -444,6 +445,6 @@ def _outcome_of(refusal: Reply) -> Outcome:
 
 def with_decision(ending: Ending, message_id: str) -> Ending:
     """Return *ending* with the decision's id in its reply, where it refuses."""
-    if ending.outcome in (Outcome.ACCEPTED, Outcome.QUEUED):
+    if ending.outcome in _WELL:
         return ending
     return replace(ending, reply=with_id(ending.reply, message_id))

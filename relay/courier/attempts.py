@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, assert_never
 
 from relay.courier import schedule as schedules
@@ -22,7 +21,7 @@ from relay.words.endings import Outcome as Ended
 from relay.words.endings import Reason
 from relay.words.transactions import Ending
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 #: Seconds that a message waits for its turn while it holds a slot; if it takes longer it goes back to the spool.
 PATIENCE: Final = 5.0

@@ -6,7 +6,6 @@ until it succeeds; the entry stays *sending* on disk and nobody else takes it.
 """
 
 import asyncio
-from dataclasses import replace
 from typing import Final
 
 from relay.observe.events import Noted, Observer
@@ -14,6 +13,7 @@ from relay.spool.details import HOLD
 from relay.spool.entries import Batch, Entry, State
 from relay.spool.ports import Spool, Wanted
 from relay.words.unavailable import Unavailable
+from relay.words.values import replace
 
 #: Seconds between two tries, from the first to the longest; they double.
 FIRST_PAUSE: Final = 0.05

@@ -34,7 +34,7 @@ from relay.words.unavailable import Unavailable
 
 #: Entries that are known to be due and wait for a slot: of all delegates, and of one.
 MOST_WAITING: Final = 256
-MOST_OF_ONE: Final = 16
+MOST_OF_ONE: Final = 32
 #: Seconds after which those that wait for a slot are looked up again: others may have become due meanwhile.
 LOOK_AGAIN: Final = 0.5
 #: Seconds between two looks at an idle spool; new entries do not wait for it.
@@ -146,6 +146,14 @@ class Courier:
         self._is_behind = True
         self._woken.set()
 
+    def kept(self, entry: Entry) -> None:
+        """There is a new entry in the spool, due now: this one. It need not be looked for while all others are known."""
+        if self._is_behind or len(self._waiting) >= MOST_OF_ONE:
+            self.look()
+        else:
+            self._waiting[entry.id] = entry
+            self._woken.set()
+
     def take_up(self, entry: Entry, raw: bytes) -> "asyncio.Future[Full | Unavailable | None] | None":
         """
         Commit an entry that is new, and send it from memory once it is kept: its attempt is registered by the commit.
@@ -231,15 +239,18 @@ class Courier:
             return
         self._looked_at = now
         self._is_behind = False  # unless somebody says so meanwhile
+        before, self._waiting = self._waiting, {}  # what is kept meanwhile comes in here
         busy = frozenset(self._slots)
         of_one = MOST_WAITING if self._is_clearing else MOST_OF_ONE
         due = await self._spool.due(self._chances.now(), limit=MOST_WAITING, per_delegate=of_one, busy=busy)
         if isinstance(due, Unavailable):
             self._is_behind = True
+            self._waiting = before | self._waiting
             self._observe(Noted("error", "spool.unavailable", {"why": due.why}))
             return
-        self._is_behind |= len(due) > 0
-        self._waiting = {entry.id: entry for entry in due if entry.id not in self._slots}
+        of_each = Counter(entry.delegate for entry in due)
+        self._is_behind |= len(due) == MOST_WAITING or of_one in of_each.values()
+        self._waiting = {entry.id: entry for entry in due if entry.id not in self._slots} | self._waiting
         await self._clear_the_way()
 
     async def _clear_the_way(self) -> None:
@@ -293,6 +304,8 @@ class Courier:
         now = self._chances.now()
         if self._is_clearing:
             return MOMENT
+        if self._woken.is_set():
+            return 0.0
         if self._waiting:
             waits = [self._door.gates.wait(lane_of(entry.details)) for entry in self._waiting.values()]
             rest = min(max(min(waits), LOOK_AGAIN), GLANCE)

@@ -44,5 +44,5 @@ class PromptIntake:
     async def _keep(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         problem = await self._spool.commit(entry, raw)
         if problem is None:
-            self._courier.look()
+            self._courier.kept(entry)
         return problem

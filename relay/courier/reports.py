@@ -1,13 +1,12 @@
 """What came of an attempt, as it is counted and logged."""
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from relay.observe.events import Delivered
 from relay.spool.entries import Entry, State
 from relay.words.endings import Reason
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 
 class Result(StrEnum):

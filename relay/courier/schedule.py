@@ -1,11 +1,9 @@
 """When a message is tried again, and when no more. Values in, values out: time and chance come from the caller."""
 
-from dataclasses import replace
-
 from relay.sending.outcomes import Ambiguous, Deferred
 from relay.spool.details import AGAIN, ALONE, PAUSE, SINCE
 from relay.spool.entries import Entry, State
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final, TypeAlias, TypeVar
 
@@ -24,7 +23,7 @@ from argon2.low_level import verify_secret
 from relay.delegates.credentials import ADVISED, AnyCost, Cost, cost_of
 from relay.delegates.crypts import CannotCheck, decoy_crypt, verify_crypt
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 T = TypeVar("T")
 

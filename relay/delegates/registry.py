@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from relay.background import call_off
@@ -19,7 +18,7 @@ from relay.observe.events import Event, Observer
 from relay.words.certificates import CertificateName
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 if TYPE_CHECKING:
     from relay.delegates.jwks import FetchJwks, KeyRing

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from relay.judgement.verdicts import Decision
 from relay.observe.events import Observer, PoliciesRefreshed
 from relay.policy.document import UnreadablePolicy
 from relay.words.arns import IdentityArn
+from relay.words.values import replace
 
 #: How often a round is begun again because the folder changed under it.
 ROUNDS: Final = 4

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from typing import Final
 
 from relay.identities.accounts import Away, AwsProblem
@@ -15,6 +14,7 @@ from relay.identities.shelf import Policies, Shelf
 from relay.judgement.verdicts import Decision, Verdict
 from relay.observe.events import Observer, PoliciesRefreshed, SesCalled
 from relay.words.freshness import Terms
+from relay.words.values import replace
 
 NOT_LISTED: Final = "its identities were not listed yet"
 THROTTLED: Final = "SES throttles the calls made here: others make many, too"

@@ -1,12 +1,12 @@
 """What is known of the identities of one account in one region, beside what the judge is handed of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from relay.identities.known import KnownIdentity, identity_of
 from relay.judgement.catalog import Identity, OwnedIdentities
 from relay.policy.document import Policy, UnreadablePolicy, parse_policy
+from relay.words.values import replace
 
 Policies: TypeAlias = tuple[Policy | UnreadablePolicy, ...]
 _Value = TypeVar("_Value")

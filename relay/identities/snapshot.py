@@ -11,14 +11,13 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
 from relay.identities.known import KnownIdentity, KnownPlace
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 FORMAT: Final = "ses-relay policies"
 VERSION: Final = 1

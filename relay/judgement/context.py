@@ -7,7 +7,6 @@ this file is unknown. Only keys that the policies refer to are looked up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import product
@@ -23,7 +22,7 @@ from relay.words.addresses import Address
 from relay.words.apis import Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 Values: TypeAlias = tuple[str, ...] | None
 """What a key holds: values, ``()`` for absent, None for unknown."""

@@ -6,8 +6,6 @@ could, a Deny only if it must, every owner that an ARN in the message might name
 known and fresh may refuse.
 """
 
-from dataclasses import replace
-
 from relay.judgement.advice import advice_for
 from relay.judgement.answers import (
     NULL_REVERSE_PATH,
@@ -35,6 +33,7 @@ from relay.words.apis import Api
 from relay.words.delegates import Delegate
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import replace
 
 
 def judge_early(

@@ -7,7 +7,6 @@ every identity that SES might ask must allow.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from relay.judgement.catalog import Bearing, Identity
 from relay.judgement.choice import Choice, Governing, Lack, Owner, Ungoverned
@@ -16,6 +15,7 @@ from relay.judgement.sealed import covers, pinned, seal
 from relay.words.addresses import Address
 from relay.words.arns import ArnProblem, IdentityArn, check_arn_text, parse_identity_arn
 from relay.words.delegates import Delegate
+from relay.words.values import replace
 
 
 def govern(question: Question, choice: Choice) -> Governing | Ungoverned:

@@ -5,7 +5,6 @@ Nothing here touches the world: facts, envelope, delegate, catalog, rules and th
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from relay.judgement.answers import (
@@ -36,7 +35,7 @@ from relay.words.delegates import Delegate
 from relay.words.endings import Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Envelope, batches_of
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 __all__ = ["Bulk", "judge_early", "judge_message"]
 

@@ -1,11 +1,10 @@
 """How a broken rule becomes a refusal. Inside this room a rule is broken by raising; outside it is a value."""
 
-from dataclasses import replace
-
 from relay.mail.facts import MessageProblem
 from relay.words.delegates import Repair
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from relay.words.values import replace
 
 _LONGEST_QUOTE = 60
 

@@ -32,17 +32,17 @@ def received_field(session: Session, hostname: str, message_id: str, now: float,
         message_id: The transaction's id.
         now: Seconds since the epoch.
     """
-    clauses = [f"with {_name(session.protocol)} id {_name(message_id)}"]
-    if len(recipients) == 1:
-        clauses.append(f"for <{recipients[0]}>")
-    clauses[-1] += ";"
-    return _folded(_way(session.helo, session.client, hostname), [*clauses, _second(int(now))]) + "\r\n"
+    beginning, by = _way(session.helo, session.client, session.protocol, hostname)
+    named = f"{by} id {_name(message_id)}"
+    clauses = (named, f"for <{recipients[0]!s}>;") if len(recipients) == 1 else (f"{named};",)
+    return _folded(beginning, (*clauses, _second(int(now)))) + "\r\n"
 
 
 @lru_cache(maxsize=256)
-def _way(helo: str, client: str, hostname: str) -> str:
-    """Write the beginning, which a client's messages have in common."""
-    return _folded(_FIELD, [f"from {_greeting(helo)} ({_literal(client)})", f"by {_name(hostname)} ({PRODUCT})"])
+def _way(helo: str, client: str, protocol: str, hostname: str) -> tuple[str, str]:
+    """Write the beginning, and that of the clause behind it: a client's messages have them in common."""
+    ways = f"from {_greeting(helo)} ({_literal(client)})", f"by {_name(hostname)} ({PRODUCT})"
+    return _folded(_FIELD, ways), f"with {_name(protocol)}"
 
 
 @lru_cache(maxsize=4)

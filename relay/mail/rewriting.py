@@ -44,8 +44,8 @@ def rewrite_head(section: Section, facts: MessageFacts, received: str) -> bytes 
     """
     Return the header section that is sent, with its empty line; the body stays as it is.
 
-    Whole fields go, their folds with them; all others stay octet for octet. What is sent is read by the same scanner
-    and must name the same author (rule P11).
+    Whole fields go, their folds with them; all others stay octet for octet. What is sent must name the same author
+    (rule P11): where a field may have gone it is read by the same scanner once more.
 
     Args:
         section, facts: A message's header section, and what was read from it.

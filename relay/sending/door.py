@@ -175,6 +175,8 @@ class SesDoor:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
+    """What the calls of one operation in one region have in common."""
+
     target: Target
     content_type: str
     operation: str

@@ -25,15 +25,8 @@ _HEAD: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: " + _TEXT + rb")?
 _OTHERS: Final = rb"(?:(?:Content-Type|Server|x-amzn-RequestId):" + _TEXT + rb"\r\n)*+"
 _DATE: Final = rb"(?:Date:(" + _TEXT + rb")\r\n" + _OTHERS + rb")?+"
 _ORDINARY: Final = re.compile(
-    rb"HTTP/1\.1 200 OK\r\n"
-    + _OTHERS
-    + _DATE
-    + rb"Content-Length: ([0-9]{1,4})\r\n"
-    + _OTHERS
-    + _DATE
-    + rb"(?:Connection: keep-alive\r\n"
-    + _OTHERS
-    + rb")?+\r\n"
+    rb"HTTP/1\.1 200 OK\r\n%b%bContent-Length: ([0-9]{1,4})\r\n%b%b(?:Connection: keep-alive\r\n%b)?+\r\n"
+    % (_OTHERS, _DATE, _OTHERS, _DATE, _OTHERS)
 )
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[\t ]*;" + _TEXT + rb")?\r\n")
@@ -109,11 +102,10 @@ class AnswerReader:
         head = _ORDINARY.match(octets) if len(octets) <= LONGEST_HEAD else None
         if head is None:
             return False
-        earlier, size, later = head.groups()
-        start = head.end()
-        if len(octets) != start + int(size) or (earlier and later):
+        dates, start = [date for date in head.group(1, 3) if date is not None], head.end()
+        if len(octets) != start + int(head[2]) or len(dates) > 1:
             return False
-        date = (earlier or later or b"").strip(b" \t").decode("latin-1")
+        date = dates[0].strip(b" \t").decode("latin-1") if dates else ""
         self.answer, self.keeps = Answer(200, octets[start:], date), True
         return True
 

@@ -13,7 +13,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,6 +26,7 @@ from relay.spool.rows import Unreadable
 from relay.spool.sqlite_opening import Opened, open_files
 from relay.spool.sqlite_writer import Work, Writer
 from relay.words.unavailable import Unavailable
+from relay.words.values import replace
 
 _T = TypeVar("_T")
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import chain
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name
 from relay.spool.rows import READ, Row, read, row_of
-from relay.words.values import dataclass
+from relay.words.values import dataclass, replace
 
 SELECT: Final = f"SELECT {', '.join(READ)} FROM entries"  # noqa: S608  # names of ours
 _INSERT: Final = f"INSERT INTO entries ({', '.join(Row._fields)}) VALUES "  # noqa: S608  # names of ours

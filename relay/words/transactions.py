@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeVar
 
 from relay.words.addresses import Address, ReversePath
 from relay.words.apis import MOST_RECIPIENTS
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.values import dataclass
+
+_Recipient = TypeVar("_Recipient", Address, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Envelope:
     id: str = ""
 
 
-def batches_of(forward_paths: Sequence[Address]) -> tuple[tuple[Address, ...], ...]:
+def batches_of(recipients: Sequence[_Recipient]) -> tuple[tuple[_Recipient, ...], ...]:
     """Divide recipients, in their order, into the calls to SES that a message for all of them takes."""
-    starts = range(0, len(forward_paths), MOST_RECIPIENTS)
-    return tuple(tuple(forward_paths[start : start + MOST_RECIPIENTS]) for start in starts)
+    starts = range(0, len(recipients), MOST_RECIPIENTS)
+    return tuple([tuple(recipients[start : start + MOST_RECIPIENTS]) for start in starts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -54,6 +54,13 @@ class Heard(MemorySpool):
         await asyncio.sleep(0.001)
         self.came[entry.id] = entry
         return await super().commit(entry, raw)
+
+    async def due(
+        self, now: float, *, limit: int, per_delegate: int, busy: Collection[str] = ()
+    ) -> Sequence[Entry] | Unavailable:
+        found = await super().due(now, limit=limit, per_delegate=per_delegate, busy=busy)
+        await asyncio.sleep(0.01)
+        return found
 
     async def body(self, entry: Entry) -> bytes | Damaged | Unavailable:
         self.read.append(entry.id)
@@ -244,6 +251,31 @@ def test_without_a_slot_it_waits(policies: Path) -> None:
         }
         assert sorted(one.ses.sent) == ["a1", "b2", "c3", "d4", "e5"]
         assert one.ses.most <= 2
+
+    clockwork(story())
+
+
+def test_a_crowd_does_not_close_the_way_for_good(policies: Path) -> None:
+    """
+    However many come at once, also while the courier asks what is due: none is forgotten until the next glance, and
+    behind them the way is open again.
+    """
+
+    async def story() -> None:
+        async with open_to_mail(policies, bounds=Bounds(calls=4)) as (one, spool, intake):
+            for number in range(100):
+                await intake.commit(entry(f"n{number}"), RAW)
+                if number % 10 == 0:
+                    one.courier.look()
+            await one.until(lambda: len(one.ses.sent) == 100)
+            took = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.1)
+            await intake.commit(entry("last"), RAW)
+
+        assert took < 2
+        assert len(set(one.ses.sent)) == 101
+        assert one.ses.most == 4
+        assert spool.came["last"].state is State.SENDING
 
     clockwork(story())
 

@@ -261,7 +261,10 @@ STATUSES = st.sampled_from([b"HTTP/1.1 200 OK", b"HTTP/1.1 200", b"HTTP/1.0 200 
     length=st.just([b"Content-Length: 5"]) | st.just([]),
     body=st.just(b"hello") | st.binary(max_size=7),
 )
-@example(status=b"HTTP/1.1 200 OK", lines=[b"Date: a", b"Content-Type: b"], length=[], body=b"")
+@example(
+    status=b"HTTP/1.1 200 OK", lines=[b"Date:", b"Server: a", b"Content-Length: 5", b"Date:"], length=[], body=b"hello"
+)
+@example(status=b"HTTP/1.1 200 OK", lines=[b"Connection: keep-alive"], length=[b"Content-Length: 5"], body=b"hello")
 def test_an_answer_read_in_one_look_comes_to_what_it_does_field_by_field(status, lines, length, body):
     """In two pieces no answer is read in one look."""
     octets = b"\r\n".join([status, *lines[:3], *length, *lines[3:], b"", body])

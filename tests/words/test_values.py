@@ -177,6 +177,26 @@ def test_nothing_of_it_can_be_changed(name):
     assert replace(plain, first=2).first == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "changes"),
+    [
+        ("Nothing", (), {}),
+        ("Nothing", (), {"only": 1}),
+        ("Single", (1.5,), {"only": 2.5}),
+        ("Plain", (1,), {"named": b"n", "first": 2}),
+        ("Rank", (1,), {"aside": 3}),
+        ("Rank", (1,), {}),
+        ("Longer", (1,), {"first": 3}),
+        ("Count", ("x", 2), {"so_far": 5}),
+        ("Rank", (1,), {"unknown": 3}),
+    ],
+)
+def test_it_is_replaced_as_by_the_standard_library(name, given, changes):
+    one = OURS[name](*given)
+    assert told(lambda: values.replace(one, **changes)) == told(lambda: replace(one, **changes))
+    assert one == OURS[name](*given)
+
+
 @values.dataclass(frozen=True, slots=True)
 class Sent:
     """At the top of a module, as what goes to another process must be."""
