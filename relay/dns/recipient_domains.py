@@ -72,6 +72,20 @@ class RecipientDomains:
         self._ask = ask
         self._known.clear()
 
+    def knows(self, domain: str) -> bool:
+        """Whether :meth:`known_refusal` tells what is heard of *domain*, in lower case: there is nobody to wait for."""
+        if self._ask is None:
+            return True
+        known = self._known.get(domain)
+        return known is not None and known.until > self._monotonic()
+
+    def known_refusal(self, domain: str) -> Reply | None:
+        """Return what a recipient of a domain that is known hears, or None for one that is let through."""
+        if self._ask is None:
+            return None
+        self._known.move_to_end(domain)
+        return self._told(self._known[domain])
+
     async def refusal(self, domain: str, patience: float) -> Reply | None:
         """
         Return what a recipient of *domain* hears, or None for one that is let through.
@@ -81,13 +95,11 @@ class RecipientDomains:
             patience: Seconds to wait for DNS; after them the recipient is let through.
 
         """
-        if self._ask is None:
-            return None
-        known = self._known.get(domain)
-        if known is None or known.until <= self._monotonic():
-            known = await self._look_up(domain, self._ask, patience)
-        else:
-            self._known.move_to_end(domain)
+        if self._ask is None or self.knows(domain):
+            return self.known_refusal(domain)
+        return self._told(await self._look_up(domain, self._ask, patience))
+
+    def _told(self, known: _Known | None) -> Reply | None:
         self._observe(RecipientDomainChecked("unanswered" if known is None else known.result))
         return None if known is None else known.refusal
 

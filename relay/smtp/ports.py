@@ -74,6 +74,12 @@ class Delegates(Protocol):
 class RecipientDomains(Protocol):
     """What is known of the domains of recipients."""
 
+    def knows(self, domain: str) -> bool:
+        """Whether :meth:`known_refusal` tells what :meth:`refusal` would have to wait for."""
+
+    def known_refusal(self, domain: str) -> Reply | None:
+        """Return what a recipient of *domain*, in lower case, hears; None to let it through. Asked if it is known."""
+
     async def refusal(self, domain: str, patience: float) -> Reply | None:
         """
         Return what a recipient of *domain*, in lower case, hears; None to let it through, at the latest after

@@ -110,13 +110,15 @@ class Transfer(Authentication):
             self._answer(replies.too_many_now(limits.recipients))
         elif is_new and len(transaction.forward_paths) >= limits.recipients and limits.over_recipients == "452":
             self._answer(replies.too_many_now(limits.recipients), counts=False)
-        elif is_new and self._premises.recipient_domains is not None:
+        elif not is_new or (domains := self._premises.recipient_domains) is None:
+            self._take_unless_refused(transaction, forward_path, None)
+        elif domains.knows(forward_path.domain):
+            self._take_unless_refused(transaction, forward_path, domains.known_refusal(forward_path.domain))
+        else:
             self._attend(
-                self._refusal_of_domain(transaction, forward_path, self._premises.recipient_domains),
+                self._refusal_of_domain(transaction, forward_path, domains),
                 lambda refusal: self._take_unless_refused(transaction, forward_path, refusal),
             )
-        else:
-            self._take_unless_refused(transaction, forward_path, None)
 
     async def _refusal_of_domain(
         self, transaction: Transaction, forward_path: Address, domains: RecipientDomains

@@ -12,7 +12,7 @@ from relay.dns.servers import read_server
 from relay.observe.events import Event, RecipientDomainChecked
 from tests.dns.lab import NOBODY
 from tests.smtp.conftest import authority  # noqa: F401 - a fixture
-from tests.smtp.stage import PLAIN, stage
+from tests.smtp.stage import PLAIN, NothingKnown, stage
 
 PATIENCE = 5.0
 
@@ -88,7 +88,7 @@ async def test_strangers_cannot_make_the_relay_ask(authority):  # noqa: F811 - t
     """Who has not authenticated is refused before any domain is looked at."""
     asked = []
 
-    class Asked:
+    class Asked(NothingKnown):
         async def refusal(self, domain: str, patience: float) -> None:
             asked.append(domain)
 
@@ -153,6 +153,24 @@ async def test_an_answer_is_kept_by_its_ttl_within_bounds(answer, seconds):
     clock.now += 1
     await domains.refusal("example.com", PATIENCE)
     assert script.lookups == 2
+
+
+async def test_what_is_known_is_told_without_a_wait():
+    """And counted; as long as it is believed. Where nobody is asked, everybody is let through uncounted."""
+    clock, events = Clock(), list[Event]()
+    domains = RecipientDomains(Script(MX=Found(("0 .",), 60)), events.append, monotonic=clock)
+    assert not domains.knows("example.com")
+    assert await domains.refusal("example.com", PATIENCE) == NULL_MX
+
+    assert domains.knows("example.com")
+    assert domains.known_refusal("example.com") == NULL_MX
+    assert events == [RecipientDomainChecked("null-mx")] * 2
+    clock.now += 60
+    assert not domains.knows("example.com")
+    domains.renew(None)
+    assert domains.knows("example.com")
+    assert domains.known_refusal("example.com") is None
+    assert len(events) == 2
 
 
 async def test_no_more_domains_are_kept_than_there_is_room_for():

@@ -120,6 +120,16 @@ class Delegates:
         return self.network
 
 
+class NothingKnown:
+    """Recipients' domains of which nothing is known: each has to be asked for."""
+
+    def knows(self, domain: str) -> bool:
+        return False
+
+    def known_refusal(self, domain: str) -> Reply | None:
+        raise AssertionError(f"{domain} is not known")
+
+
 @dataclass
 class Stage:
     """An open door and all that happened behind it."""

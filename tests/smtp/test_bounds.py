@@ -14,7 +14,18 @@ import pytest
 from relay.observe.events import SessionClosed
 from relay.smtp.limits import Limits
 from tests.smtp.headers import line
-from tests.smtp.stage import IMPLICIT, KIBIBYTE, MESSAGE, PLAIN, QUICK, Client, in_transaction, plain, stage
+from tests.smtp.stage import (
+    IMPLICIT,
+    KIBIBYTE,
+    MESSAGE,
+    PLAIN,
+    QUICK,
+    Client,
+    NothingKnown,
+    in_transaction,
+    plain,
+    stage,
+)
 from tests.smtp.test_proxy import BEHIND
 
 BIG = MESSAGE + b"x" * KIBIBYTE + b"\r\n"
@@ -244,7 +255,7 @@ async def test_domain_seconds(authority):
     """That all recipients together wait for what is known of their domains; the last are not waited for at all."""
     patience = []
 
-    class Slow:
+    class Slow(NothingKnown):
         async def refusal(self, domain: str, seconds: float) -> None:
             patience.append(seconds)
             await asyncio.sleep(max(0, min(seconds, 0.3)))

@@ -15,7 +15,7 @@ from relay.smtp.listeners import ListenerProblem
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending
-from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, Stage, stage
+from tests.smtp.stage import MESSAGE, PLAIN, TRUSTED, Client, NothingKnown, Stage, stage
 
 
 async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(authority):
@@ -115,7 +115,7 @@ async def test_a_wait_that_is_cancelled_ends_the_open_message(authority):
     """
     begun = asyncio.Event()
 
-    class Endless:
+    class Endless(NothingKnown):
         async def refusal(self, domain: str, patience: float) -> Reply | None:
             begun.set()
             await asyncio.Event().wait()
