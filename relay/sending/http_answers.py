@@ -22,10 +22,10 @@ _FIELD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:" + _TEXT + rb"\r\n"
 _HEAD: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: " + _TEXT + rb")?\r\n((?>(?:" + _FIELD + rb")*))\r\n")
 #: An answer as SES gives it to nearly all mail, in one look; of what is looked at each stands in it once, and nothing
 #: else can. Any other is read field by field, and comes to the same.
-_OTHERS: Final = rb"(?:(?:Content-Type|Server|x-amzn-RequestId):" + _TEXT + rb"\r\n)*+"
-_DATE: Final = rb"(?:Date:(" + _TEXT + rb")\r\n" + _OTHERS + rb")?+"
+_OTHERS: Final = rb"(?>(?:(?:Content-Type|Server|x-amzn-RequestId):" + _TEXT + rb"\r\n)*)"
+_DATE: Final = rb"(?>(?:Date:(" + _TEXT + rb")\r\n" + _OTHERS + rb")?)"
 _ORDINARY: Final = re.compile(
-    rb"HTTP/1\.1 200 OK\r\n%b%bContent-Length: ([0-9]{1,4})\r\n%b%b(?:Connection: keep-alive\r\n%b)?+\r\n"
+    rb"HTTP/1\.1 200 OK\r\n%b%bContent-Length: ([0-9]{1,4})\r\n%b%b(?>(?:Connection: keep-alive\r\n%b)?)\r\n"
     % (_OTHERS, _DATE, _OTHERS, _DATE, _OTHERS)
 )
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")

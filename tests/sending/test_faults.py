@@ -14,7 +14,7 @@ import uvloop
 from relay.sending.outcomes import Ambiguous, Deferred, Failure, Outcome, Sent
 
 from .conftest import MAIL, Recorder, opened
-from .listeners import Connection, Listener, Step, answer, error, hangs, listening, success
+from .listeners import Connection, Listener, Step, accept, answer, error, hangs, listening, success
 
 BIG = replace(MAIL, raw=bytes(range(256)) * 32_000)  # 8 MB: more than loopback's buffers hold
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -418,6 +418,23 @@ def test_under_tls_silence_after_the_body_is_ambiguous(play, authority, step):
             ses.script = [step]
             assert_ambiguous(await door.send(MAIL, "us-east-1"))
             assert len(ses.requests) == 1
+
+    play(test)
+
+
+@pytest.mark.parametrize("idle", [0.1, 0.4], ids=["while the timer runs", "after it rang"])
+def test_each_request_has_its_own_patience(play, idle):
+    """A connection keeps one timer for all that it carries, and none while it carries nothing for long."""
+
+    async def test():
+        async with listening() as ses, opened(ses.url, Recorder(), read_timeout=0.3) as door:
+            ses.script = [accept, hangs]
+            assert isinstance(await door.send(MAIL, "us-east-1"), Sent)
+            await asyncio.sleep(idle)
+            began = asyncio.get_running_loop().time()
+            assert_ambiguous(await door.send(MAIL, "us-east-1"))
+            assert asyncio.get_running_loop().time() - began > 0.29  # not sooner, for what came before
+            assert len(ses.connections) == 1
 
     play(test)
 
