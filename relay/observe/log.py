@@ -1,6 +1,7 @@
 """Events become log lines: one line each, bounded, JSON or for the eye; never a body, never a secret."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -12,6 +13,7 @@ from relay.observe import events
 from relay.observe.plain import bounded, printable, trace_of
 from relay.observe.privacy import AddressHashes
 from relay.observe.record_texts import RecordTexts, to_json
+from relay.observe.stamps import stamp
 from relay.words.endings import Outcome
 from relay.words.values import dataclass
 
@@ -41,17 +43,13 @@ class LogOptions:
     colors: bool = False
 
 
-def now() -> datetime:
-    """Return the wall clock's time, in UTC."""
-    return datetime.now(UTC)
-
-
 class Log:
     """
     An observer that writes. Every message is one line ``message`` with its whole decision record.
 
     ``write`` takes one line with its line feed and returns how many were lost before it (``Lines.write``); ``key`` is
-    the deployment's own, for ``addresses = "hash"``. ``records`` tells records as this log does.
+    the deployment's own, for ``addresses = "hash"``; ``clock`` tells seconds since the epoch. ``records`` tells records
+    as this log does.
     """
 
     def __init__(
@@ -60,7 +58,7 @@ class Log:
         *,
         write: Callable[[bytes], int | None],
         key: bytes = b"",
-        clock: Callable[[], datetime] = now,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._write_line = write
         self._level = options.level
@@ -142,6 +140,8 @@ class Log:
 
     def _auth_tried(self, event: events.AuthTried) -> None:
         level = _AUTH_LEVELS.get(event.result, "warning")
+        if level in self._left_out:
+            return
         fields = {"result": event.result, "mechanism": event.mechanism, "delegate": event.delegate}
         self.line(level, "auth", {**fields, **self._whose(event.session)})
 
@@ -219,15 +219,14 @@ class Log:
         fields: Mapping[str, Any] = event["fields"] if record is None else self.records.told(record)
         if self._hashes is not None and record is None:
             fields = self._hashes.fields(fields)
-        time = self._clock().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return {"time": time, "level": level, "event": event["event"], **fields}
+        return {"time": stamp(self._clock()), "level": level, "event": event["event"], **fields}
 
     def _as_json(self, logger: object, level: str, event: EventDict) -> str:
         record: Mapping[str, Any] | None = event.get("record")
         if record is None:
             return to_json(self._arrange(logger, level, event))
-        time, _, rest = self.records.text(record).partition(",")
-        return f'{time},"level":"{level}","event":"message",{rest}'
+        begin, _, rest = self.records.text(record).partition(",")
+        return f'{begin},"level":"{level}","event":"message",{rest}'
 
     def _write(self, line: str) -> None:
         raw = line.encode("utf-8", "backslashreplace") + b"\n"

@@ -41,7 +41,7 @@ class MailMetrics:
         self._recipient_domains = series.counters("ses_relay_recipient_domains_total", found)
         self._message_bytes = series.spread("ses_relay_message_bytes")
         self._transaction_seconds = series.spread("ses_relay_transaction_seconds")
-        self._auth = series.counters("ses_relay_auth_total")
+        self._auth = Heard(series.counts("ses_relay_auth_total").__getitem__, self._tried)
         sessions = series.levels("ses_relay_sessions", at_listeners)
         self._sessions = Heard(sessions.__getitem__, self._at)
         self._replies = Heard(series.counts("ses_relay_smtp_replies_total").__getitem__, self._reply)
@@ -80,7 +80,10 @@ class MailMetrics:
         return self._command(command), self._code.get(code, labels.OTHER)
 
     def _auth_tried(self, event: events.AuthTried) -> None:
-        self._auth[self._mechanism(event.mechanism), self._auth_result(event.result)].inc()
+        self._auth[event.mechanism, event.result].value += 1
+
+    def _tried(self, mechanism: str, result: str) -> tuple[str, ...]:
+        return self._mechanism(mechanism), self._auth_result(result)
 
     def _message_received(self, event: events.MessageReceived) -> None:
         self._received[event.listener,].value += 1

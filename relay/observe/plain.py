@@ -2,9 +2,11 @@
 
 import math
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
+
+from relay.observe.remembered import Remembered
 
 LONGEST_TEXT: Final = 2000
 LONGEST_TRACE: Final = 12_000
@@ -39,32 +41,45 @@ class Reported(Exception):
         return reported
 
 
-def bounded(value: object, depth: int = DEEPEST) -> Any:
+def bounded(value: Any, depth: int = DEEPEST) -> Any:
     """
     Return *value* as JSON can hold it: texts of 2,000 characters, 100 items, five levels deep at most.
 
     Of an object of any other type only the type is told: its repr() may hold a secret.
     """
+    is_harmless = _HARMLESS.get(type(value))
+    if is_harmless is not None and is_harmless(value):
+        return value
     match value:
         case str():
             return cut(_readable(value), LONGEST_TEXT)
-        case Mapping() if depth:
-            return {cut(_readable(str(name)), 100): bounded(item, depth - 1) for name, item in _first(value.items())}
         case list() | tuple() | set() | frozenset() if depth:
             return [bounded(item, depth - 1) for item in _first(value)]
+        case dict() | Mapping() if depth:
+            return {_NAMES[str(name)]: bounded(item, depth - 1) for name, item in _first(value.items())}
+        case int() | float() if _is_small(value):
+            return value
         case _:
-            return value if _is_plain(value) else f"<{type(value).__name__}>"
+            return f"<{type(value).__name__}>"
 
 
 def _first(items: Iterable[_Item]) -> Iterable[_Item]:
     return islice(items, MOST_ITEMS)
 
 
-def _is_plain(value: object) -> bool:
-    """Whether *value* is null, a truth value or a number, small enough for every reader of JSON."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or (isinstance(value, int) and abs(value) < LARGEST_NUMBER)
+def _is_small(value: float) -> bool:
+    """Whether every reader of JSON takes the number."""
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < LARGEST_NUMBER
+
+
+#: Of the types that are met most, what is told as it is.
+_HARMLESS: Final[Mapping[type, Callable[[Any], bool]]] = {
+    str: lambda text: len(text) <= LONGEST_TEXT and text.isascii(),
+    int: lambda number: abs(number) < LARGEST_NUMBER,
+    float: math.isfinite,
+    bool: lambda _: True,
+    type(None): lambda _: True,
+}
 
 
 def _readable(text: str) -> str:
@@ -75,6 +90,10 @@ def _readable(text: str) -> str:
 def cut(text: str, longest: int) -> str:
     """Return *text*, its end replaced by dots when it has more than *longest* characters."""
     return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+#: Of fields, which are few.
+_NAMES: Final = Remembered[str](lambda name: cut(_readable(name), 100))
 
 
 def trace_of(error: BaseException) -> str:

@@ -1,14 +1,13 @@
 """The JSON of decision records as they are told: made once, for the log and the journal alike."""
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from relay.observe.privacy import AddressHashes
-
-_Key = TypeVar("_Key", bound=Hashable)
+from relay.observe.remembered import Remembered
 
 # What is written was built just before, level by level: it holds nothing that holds it.
 to_json: Final = json.JSONEncoder(
@@ -20,22 +19,7 @@ FIELDS: Final = (
     *("roles", "display_name", "display_name_raw", "rule", "repairs", "api", "region", "account", "mode", "unenforced"),
     *("ses_id", "ses_error", "queue_id", "traceparent", "outcome", "reason", "reply", "bytes", "timings"),
 )
-MOST_REMEMBERED: Final = 1024
 _NONE: Final[Mapping[str, Any]] = {}
-
-
-class Remembered(dict[_Key, str]):
-    """What *make* makes of what many records have in common; with one too many, all are forgotten."""
-
-    def __init__(self, make: Callable[[_Key], str]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: _Key) -> str:
-        if len(self) >= MOST_REMEMBERED:
-            self.clear()
-        made = self[key] = self._make(key)
-        return made
 
 
 class CommonRows(list[dict[str, Any]]):

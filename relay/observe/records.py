@@ -5,12 +5,13 @@ this one form (docs/reference/decision-record.md; decision-record.schema.json be
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, TypeGuard
 
 from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe.labels import REPAIRS
-from relay.observe.record_texts import FIELDS, CommonRows, Remembered
+from relay.observe.record_texts import FIELDS, CommonRows
+from relay.observe.remembered import Remembered
+from relay.observe.stamps import stamp
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
@@ -97,7 +98,7 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
     """
     record = _EMPTY.copy()
     record["id"] = _cut(id)
-    record["time"] = _stamp(time)
+    record["time"] = stamp(time)
     record["session"] = _cut(session.id)
     record["listener"] = _known[session.listener]
     record["client"] = _known[session.client]
@@ -114,15 +115,6 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
     record["bytes"] = None if size is None else max(0, size)
     record["timings"] = _timings(ending.facts.get("timings"), seconds)
     return record
-
-
-def _stamp(seconds: float) -> str:
-    """Write a time as in 2026-11-21T12:00:00.000000Z."""
-    digits = str(int(seconds * 1_000_000)).zfill(7)
-    return f"{_SECONDS[digits[:-6]]}.{digits[-6:]}Z"
-
-
-_SECONDS: Final = Remembered[str](lambda seconds: datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19])
 
 
 # Nearly all that is looked at is None, a short text of ASCII, a list or a dict: these are told first. The checks for

@@ -50,7 +50,7 @@ class Written:
     def __init__(self, **options: Any) -> None:
         self.raw: list[bytes] = []
         self.log = Log(
-            LogOptions(**{"level": "debug", **options}), write=self._take, key=b"the deployment's", clock=lambda: NOON
+            LogOptions(**{"level": "debug", **options}), write=self._take, key=b"the deployment's", clock=NOON.timestamp
         )
 
     def _take(self, line: bytes) -> int:
@@ -453,7 +453,7 @@ def test_the_same_address_has_the_same_hash():
     assert token in line["reply"]["text"]
     assert token.startswith("hash:")
     assert len(token) == 21
-    other = Log(LogOptions(addresses="hash"), write=written.raw.append, key=b"another", clock=lambda: NOON)
+    other = Log(LogOptions(addresses="hash"), write=written.raw.append, key=b"another", clock=NOON.timestamp)
     other(ended(NAMED, reverse_path="o'brien@example.com"))
     assert written.lines()[1]["reverse_path"] != token
 

@@ -113,7 +113,7 @@ def test_the_log_cares_for_all_that_it_would_write(event: Event, level: Level):
     Told by its ear, or told of everything: the lines are the same.
     """
     lines: tuple[list[bytes], list[bytes]] = ([], [])
-    of_all, of_some = (Log(LogOptions(level=level), write=each.append, clock=lambda: NOON) for each in lines)
+    of_all, of_some = (Log(LogOptions(level=level), write=each.append, clock=NOON.timestamp) for each in lines)
 
     of_all(event)
     fan_out(of_some)(event)
