@@ -22,7 +22,7 @@ from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name, is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
 from relay.spool.recent import Recent
-from relay.spool.rows import Unreadable
+from relay.spool.rows import Row, Unreadable
 from relay.spool.sqlite_opening import Opened, open_files
 from relay.spool.sqlite_writer import Work, Writer
 from relay.words.unavailable import Unavailable
@@ -96,16 +96,15 @@ class SqliteSpool:
             return full
         self._room.bound.promise(len(raw))
         try:
-            if len(raw) < LARGE:
-                return await self._commit_row(entry, hashlib.sha256(raw).digest(), raw)
-            return await self._whole(self._commit_file(entry, raw))
+            if len(raw) >= LARGE:
+                return await self._whole(self._commit_file(entry, raw))
+            arriving = sqlite_rows.Arriving(entry, hashlib.sha256(raw).digest(), raw)
+            return self._committed(entry, await self._writer.ask_together(sqlite_rows.insert, arriving))
         finally:
             self._room.bound.fulfil(len(raw))
 
-    async def _commit_row(self, entry: Entry, sha256: bytes, raw: bytes | None) -> Full | Unavailable | None:
-        arriving = sqlite_rows.Arriving(entry, sha256, raw)
-        first = self._files.sync if raw is None else None
-        kept = await self._writer.ask_together(sqlite_rows.insert, arriving, first=first)
+    def _committed(self, entry: Entry, kept: Row | Full | Unavailable | None) -> Full | Unavailable | None:
+        """Tell what came of a commit by the row that was written; None where its id was taken."""
         if isinstance(kept, Full | Unavailable):
             return kept
         if kept is None:
@@ -127,7 +126,9 @@ class SqliteSpool:
                 self._room.report(in_words(error))
             self._room.look()
             return refusal(error)
-        refused = await self._commit_row(entry, sha256, None)
+        arriving = sqlite_rows.Arriving(entry, sha256, None)
+        kept = await self._writer.ask_together(sqlite_rows.insert, arriving, first=self._files.sync)
+        refused = self._committed(entry, kept)
         if isinstance(refused, Full):  # Unavailable: the next start may find the row, and needs the file
             await self._drop_file(file_name(entry.id, sha256))
         return refused
@@ -137,11 +138,16 @@ class SqliteSpool:
         self._recent.forget(entry.id)
         # At once, not in a task: SES has the message, and until this is written a crash would send it again.
         if entry.size < LARGE:
-            gone = await self._forgotten(self._writer.ask_together(sqlite_rows.delete, entry.id))
-        else:  # by itself, or the files of all in its group would be looked for
-            answer = self._writer.ask(lambda connection: sqlite_rows.delete(connection, [entry.id])[0])
-            gone = await self._whole(self._forgotten(answer))
-        return gone if isinstance(gone, Unavailable) else None
+            gone = _settled(await self._writer.ask_together(sqlite_rows.delete, entry.id))
+            if isinstance(gone, Unavailable):
+                return gone
+            if gone:
+                await self._drop_file(gone)
+            return None
+        # By itself, or the files of all in its group would be looked for.
+        answer = self._writer.ask(lambda connection: sqlite_rows.delete(connection, [entry.id])[0])
+        removed = await self._whole(self._forgotten(answer))
+        return removed if isinstance(removed, Unavailable) else None
 
     async def _forget_failed(self, entry_id: str) -> bool | Unavailable:
         """Remove an entry if it is *failed* still; tell whether it was."""

@@ -25,7 +25,7 @@ Together: TypeAlias = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[_T]
 After: TypeAlias = Callable[[sqlite3.Connection, Exception | None], None]
 _Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
 
-_LARGEST_GROUP: Final = 64  # of 128 KiB each, at most, in memory until they are committed
+_LARGEST_GROUP: Final = 64  # beyond it nothing is added; of 128 KiB each, at most
 _MOST_TOGETHER: Final = 16  # in one statement: there is one for each number, and SQLite keeps them compiled
 _MOST_IN_THE_LOG: Final = 100  # pieces of work, of 40 KiB of the log each, about
 
@@ -68,7 +68,8 @@ class Writer:
         self._in_the_log = 0
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._gathering: list[_Asked] = []
+        self._asked: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
         self._thread.start()
 
@@ -76,7 +77,7 @@ class Writer:
         self, work: Work[_T], *, first: Callable[[], None] | None = None
     ) -> "asyncio.Future[_T | Full | Unavailable]":
         """
-        Have *work* done and committed: it is in the line when this returns. Cancelled: it is done all the same.
+        Have *work* done and committed: it is asked for when this returns. Cancelled: it is done all the same.
 
         *first* is called once before the transaction of the group, and may raise OSError.
         """
@@ -90,7 +91,9 @@ class Writer:
         if self._is_closed:
             answer.set_result(Unavailable("the spool: closed"))
         else:
-            self._asked.put(_Asked(together, needs, first, answer))
+            if not self._gathering:
+                self._loop.call_soon(self._pass_on)
+            self._gathering.append(_Asked(together, needs, first, answer))
         return answer
 
     async def run(self, work: Work[_T]) -> _T | Full | Unavailable:
@@ -100,8 +103,15 @@ class Writer:
     async def close(self) -> None:
         """Finish what was asked for, then end the thread and close the connection."""
         self._is_closed = True
+        self._pass_on()
         self._asked.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _pass_on(self) -> None:
+        """Hand over what was asked for since the loop went round last: waking the thread costs more than the rest."""
+        for start in range(0, len(self._gathering), _LARGEST_GROUP):
+            self._asked.put(self._gathering[start : start + _LARGEST_GROUP])
+        self._gathering = []
 
     def _run(self) -> None:
         """Commit group after group until the end is asked for."""
@@ -117,8 +127,8 @@ class Writer:
         with contextlib.suppress(queue.Empty):
             asked = self._asked.get(timeout=self._idle)
             while asked is not None:
-                group.append(asked)
-                if len(group) == _LARGEST_GROUP:
+                group += asked
+                if len(group) >= _LARGEST_GROUP:
                     return group, True
                 asked = self._asked.get_nowait()
             return group, False
