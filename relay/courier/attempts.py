@@ -77,10 +77,12 @@ class Attempts:
         if isinstance(prepared, Report):
             self.leave(turn)
             return prepared
-        if not open_batches(entry):
+        if not any(batch.is_open for batch in entry.batches):
             self.leave(turn)
             return self.end(entry, None)
         lane = prepared.lane
+        if lane == turn.lane and not entry.is_divided:
+            return await self._send_whole(entry, prepared, turn)
         if lane != turn.lane:
             self.leave(turn)
             entry = replace(entry, details={**entry.details, **details_of(lane)})
@@ -128,6 +130,16 @@ class Attempts:
         return Report(Result.DEFERRED, waits, f"waits for {lane.account} in {lane.region}")
 
     # Sending
+
+    async def _send_whole(self, entry: Entry, prepared: Prepared, turn: Turn) -> Report:
+        """Send a message of one batch, whose turn was taken: nearly every message is one."""
+        started, recipients = self._walk.clocks.monotonic(), entry.batches[0].recipients
+        whole = prepared if recipients == prepared.mail.destinations else prepared.to(recipients)
+        outcome = await self._call(whole, turn, entry)
+        seconds = self._walk.clocks.monotonic() - started
+        if isinstance(outcome, Sent):  # its entry goes; no other is made of it
+            return Report(Result.SENT, entry, ses_ids=(outcome.message_id,), seconds=seconds)
+        return replace(self.after_call(entry, outcome), seconds=seconds)
 
     async def _send(self, entry: Entry, prepared: Prepared, *, is_taken: bool) -> Report:
         """

@@ -28,7 +28,7 @@ def choose(waiting: Iterable[Entry], slots: Slots, gates: Gates, bounds: Bounds,
     """
     if slots.calls >= bounds.calls or slots.has_alone:
         return None
-    order = in_turn(waiting, slots.of_delegate)
+    order = in_turn(waiting, slots.of_delegates())
     alone = _suspect(order, gates) if one_alone else None
     if alone is not None:
         return alone if not slots.calls and gates.admit(lane_of(alone.details)) else None

@@ -147,7 +147,7 @@ class Courier:
         self._woken.set()
 
     def kept(self, entry: Entry) -> None:
-        """There is a new entry in the spool, due now: this one. It need not be looked for while all others are known."""
+        """There is a new entry in the spool, due now: it need not be looked for while all others are known."""
         if self._is_behind or len(self._waiting) >= MOST_OF_ONE:
             self.look()
         else:
@@ -278,7 +278,7 @@ class Courier:
         self._is_clearing = bool(put_off)
 
     def _fill_slots(self) -> None:
-        while (entry := self._choose()) is not None:
+        while self._waiting and (entry := self._choose()) is not None:
             del self._waiting[entry.id]
             lane = lane_of(entry.details)
             task = asyncio.create_task(self._try(entry, lane), name=f"attempt {entry.id}")

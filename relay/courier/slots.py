@@ -3,14 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from typing import TypeVar
 
 from relay.sending.troubles import Lane
 from relay.spool.details import ALONE
 from relay.spool.entries import Entry
 from relay.words.values import dataclass
-
-_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +32,15 @@ class Slots:
     """
     Messages under way by their ids; counted are ours: calls handed over are not the courier's to bound.
 
-    ``calls`` of ours; ``octets`` of their messages; ``of_delegate``: messages; ``has_alone``: one of them is a message
-    beside which nothing else may be sent.
+    ``calls`` of ours; ``octets`` of their messages.
     """
 
     def __init__(self) -> None:
         self._each: dict[str, UnderWay] = {}
-        self._on: Counter[tuple[str, str]] = Counter()
+        self._on: dict[tuple[str, str], int] = {}
         self._alone = 0
         self.calls = 0
         self.octets = 0
-        self.of_delegate: Counter[str] = Counter()
 
     def __contains__(self, entry_id: str) -> bool:
         """Tell whether a message is under way."""
@@ -65,9 +60,13 @@ class Slots:
         """Whether one is under way beside which nothing else may be."""
         return self._alone > 0
 
+    def of_delegates(self) -> Counter[str]:
+        """Count ours by delegate."""
+        return Counter(each.entry.session.delegate for each in self._each.values() if each.is_ours)
+
     def on(self, lane: Lane) -> int:
         """Count our calls to the account and region of *lane*."""
-        return self._on[lane.account, lane.region]
+        return self._on.get((lane.account, lane.region), 0)
 
     def add(self, one: UnderWay) -> None:
         """Count one that begins."""
@@ -79,17 +78,9 @@ class Slots:
         self._count(self._each.pop(entry_id), -1)
 
     def _count(self, one: UnderWay, by: int) -> None:
-        if not one.is_ours:
-            return
-        entry, lane = one.entry, one.lane
-        self.calls += by
-        self.octets += by * entry.size
-        self._alone += by * (ALONE in entry.details)
-        _add(self.of_delegate, entry.delegate, by)
-        _add(self._on, (lane.account, lane.region), by)
-
-
-def _add(counted: Counter[_Key], key: _Key, by: int) -> None:
-    counted[key] += by
-    if not counted[key]:
-        del counted[key]  # or delegates that were would be kept for ever
+        if one.is_ours:
+            account = one.lane.account, one.lane.region
+            self._on[account] = self._on.get(account, 0) + by
+            self._alone += by * (ALONE in one.entry.details)
+            self.calls += by
+            self.octets += by * one.entry.size
