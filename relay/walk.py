@@ -209,7 +209,7 @@ class Walk:
             return _refusal(found.judgement, known)
         received = received_field(session, house.hostname, envelope.id, received_at or now, envelope.forward_paths)
         is_known = before is not None and before.received == received
-        sent = before.sent if before and is_known else rewrite_head(head.section, facts, received)
+        sent = before.sent if before and is_known else rewrite_head(head, received)
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
         if comes_again:
