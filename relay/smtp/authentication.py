@@ -61,8 +61,8 @@ class Authentication(Conversation):
         """Know a client without AUTH, where the listener lets it: by its certificate, else by its address."""
         if self._listener.require_auth:
             return
-        delegates = self._premises.delegates
-        named = delegates.by_certificate(self._certificate_names(), self._client)
+        delegates, names = self._premises.delegates, self._certificate_names()
+        named = delegates.by_certificate(names, self._client) if names else frozenset[str]()
         self._delegate = next(iter(named)) if len(named) == 1 else delegates.by_network(self._client)
 
     def _certificate_names(self) -> frozenset[CertificateName]:
