@@ -102,11 +102,12 @@ class AnswerReader:
         head = _ORDINARY.match(octets) if len(octets) <= LONGEST_HEAD else None
         if head is None:
             return False
-        dates, start = [date for date in head.group(1, 3) if date is not None], head.end()
-        if len(octets) != start + int(head[2]) or len(dates) > 1:
+        earlier, size, later = head.groups()
+        start, date = head.end(), later if earlier is None else earlier
+        if len(octets) != start + int(size) or (earlier is not None and later is not None):
             return False
-        date = dates[0].strip(b" \t").decode("latin-1") if dates else ""
-        self.answer, self.keeps = Answer(200, octets[start:], date), True
+        told = "" if date is None else date.strip(b" \t").decode("latin-1")
+        self.answer, self.keeps = Answer(200, octets[start:], told), True
         return True
 
     def _head(self) -> bool:
