@@ -49,12 +49,12 @@ class Lines:
             if len(self._pending) + len(line) > self._most_pending:
                 self._lost += 1
             else:
-                self._pending += self._begun(line)
+                self._pending += self._begun(line) if self._midline else line
             self._push()
             if self._pending:
                 self._try_again_later()
                 return 0
-            return self._take_losses()
+            return self._take_losses() if self._lost else 0
 
     def close(self, *, patience: float = 1.0) -> None:
         """Write what is pending if its reader takes it within *patience* seconds; for the end of the process."""
@@ -65,11 +65,11 @@ class Lines:
                 self._push()
 
     def _begun(self, line: bytes) -> bytes:
-        """Begin *line* on a line of its own, should an error have torn the last one."""
-        return b"\n" + line if self._midline and not self._pending else line
+        """Begin *line* on a line of its own: an error may have torn the last one."""
+        return line if self._pending else b"\n" + line
 
     def _push(self) -> None:
-        while self._pending and self._takes_some():
+        while self._pending and (self._is_file or self._poll.poll(0)):
             try:
                 written = os.write(self._fd, self._pending if self._is_file else self._pending[:_AT_ONCE])
             except BlockingIOError:
@@ -80,9 +80,6 @@ class Lines:
             self._failing = False
             self._midline = self._pending[written - 1] != _LINE_FEED
             del self._pending[:written]
-
-    def _takes_some(self) -> bool:
-        return self._is_file or bool(self._poll.poll(0))
 
     def _give_up(self) -> None:
         self._lost += self._pending.count(b"\n")

@@ -5,7 +5,9 @@ import math
 import re
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -366,6 +368,31 @@ def test_exemplars_are_few():
     now[0] = 1.0
     spread.observe(0.05, "took 0.05")
     assert examples_of(spread) == ["took 0.05", "took 0.2", "took 5.0"]
+
+
+def test_a_scrape_in_a_thread_takes_what_is_counted_meanwhile_as_it_comes():
+    """
+    New series come while others are read; what was counted never falls, and a histogram's count is its last bucket's.
+    """
+    metrics = make(delegates=[f"d{number}" for number in range(100)])
+    event = ended()
+    pages: list[dict[tuple[str, ...], float]] = []
+
+    def scrape() -> None:
+        while len(pages) < 3 or sum(pages[-1].values()) < 1000:
+            families = {family.name: family for family in parse(metrics.render()[0].decode())}
+            pages.append({tuple(one.labels.values()): one.value for one in families["ses_relay_messages"].samples})
+            times = {one.name: one.value for one in families["ses_relay_transaction_seconds"].samples}
+            assert times["ses_relay_transaction_seconds_bucket"] == times["ses_relay_transaction_seconds_count"]
+
+    with ThreadPoolExecutor(1) as threads:
+        scraping = threads.submit(scrape)
+        for number in range(1000):
+            metrics(replace(event, delegate=f"d{number % 100}", outcome=Outcome.QUEUED))
+        scraping.result(60)
+
+    for before, after in pairwise(pages):
+        assert all(after[series] >= count for series, count in before.items())
 
 
 def examples_of(spread: Spread) -> list[str | None]:
