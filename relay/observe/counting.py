@@ -6,12 +6,14 @@ by the loop's thread alone. A scrape, in a thread of its own, copies what it rea
 """
 
 import time
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import accumulate
-from typing import Final, TypeAlias
+from typing import Final, Generic, TypeAlias, TypeVar
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
@@ -19,6 +21,8 @@ from prometheus_client.utils import floatToGoString
 from relay.observe.labels import Children
 from relay.observe.table import Row
 
+_Child = TypeVar("_Child")
+_Family = TypeVar("_Family", bound=Metric)
 _Bucket: TypeAlias = tuple[str, float] | tuple[str, float, Exemplar]
 
 #: Seconds between two examples of one bucket: a scrape shows the last one anyway.
@@ -69,70 +73,57 @@ class Spread:
         return [(end, count) if example is None else (end, count, example) for end, count, example in told], self._sum
 
 
-class Counts(Collector):
-    """A counter; its ``series`` by the values of their labels."""
+class _Plain(Collector, Generic[_Child, _Family]):
+    """A metric; its ``series`` by the values of their labels."""
 
-    def __init__(self, row: Row) -> None:
-        self._row = row
-        self.series: Children[Count] = Children(lambda *_: Count())
+    def __init__(self, row: Row, bind: Callable[[], _Child], family: Callable[..., _Family]) -> None:
+        self.series: Children[_Child] = Children(lambda *_: bind())
+        self._empty = partial(family, row.name, row.help, labels=row.labels)
 
-    def describe(self) -> Iterator[CounterMetricFamily]:
-        """Name the counter (called at registration)."""
-        yield self._family()
+    def describe(self) -> Iterator[_Family]:
+        """Name the metric (called at registration)."""
+        yield self._empty()
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield the counter as it is now."""
-        family = self._family()
-        for values, count in self.series.copy().items():
-            family.add_metric(values, count.value, exemplar=count.exemplar)
+    def collect(self) -> Iterator[_Family]:
+        """Yield the metric as it is now."""
+        family = self._empty()
+        for values, one in self.series.copy().items():
+            self._add(family, values, one)
         yield family
 
-    def _family(self) -> CounterMetricFamily:
-        return CounterMetricFamily(self._row.name, self._row.help, labels=self._row.labels)
+    @abstractmethod
+    def _add(self, family: _Family, values: tuple[str, ...], one: _Child) -> None:
+        """Add one series to *family*."""
 
 
-class Levels(Collector):
-    """A gauge that goes up and down with what happens; its ``series`` by the values of their labels."""
-
-    def __init__(self, row: Row) -> None:
-        self._row = row
-        self.series: Children[Count] = Children(lambda *_: Count())
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the gauge (called at registration)."""
-        yield self._family()
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauge as it is now."""
-        family = self._family()
-        for values, count in self.series.copy().items():
-            family.add_metric(values, count.value)
-        yield family
-
-    def _family(self) -> GaugeMetricFamily:
-        return GaugeMetricFamily(self._row.name, self._row.help, labels=self._row.labels)
-
-
-class Spreads(Collector):
-    """A histogram; its ``series`` by the values of their labels."""
+class Counts(_Plain[Count, CounterMetricFamily]):
+    """A counter."""
 
     def __init__(self, row: Row) -> None:
-        self._row = row
-        self.series: Children[Spread] = Children(lambda *_: Spread(row.buckets))
+        super().__init__(row, Count, CounterMetricFamily)
 
-    def describe(self) -> Iterator[HistogramMetricFamily]:
-        """Name the histogram (called at registration)."""
-        yield self._family()
+    def _add(self, family: CounterMetricFamily, values: tuple[str, ...], one: Count) -> None:
+        family.add_metric(values, one.value, exemplar=one.exemplar)
 
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Yield the histogram as it is now."""
-        family = self._family()
-        for values, spread in self.series.copy().items():
-            family.add_metric(values, *spread.told())
-        yield family
 
-    def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self._row.name, self._row.help, labels=self._row.labels)
+class Levels(_Plain[Count, GaugeMetricFamily]):
+    """A gauge that goes up and down with what happens."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(row, Count, GaugeMetricFamily)
+
+    def _add(self, family: GaugeMetricFamily, values: tuple[str, ...], one: Count) -> None:
+        family.add_metric(values, one.value)
+
+
+class Spreads(_Plain[Spread, HistogramMetricFamily]):
+    """A histogram."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(row, partial(Spread, row.buckets), HistogramMetricFamily)
+
+    def _add(self, family: HistogramMetricFamily, values: tuple[str, ...], one: Spread) -> None:
+        family.add_metric(values, *one.told())
 
 
 def exemplar_of(decision: str, amount: float = 1) -> Exemplar:

@@ -27,7 +27,7 @@ class HouseMetrics:
         self._workers.set(1)
         self._worker_deaths = series.counter("ses_relay_worker_deaths_total")
         self._dropped = series.counter("ses_relay_journal_dropped_total")
-        self._loop_lag = series.histogram("ses_relay_loop_lag_seconds")
+        self._loop_lag = series.spread("ses_relay_loop_lag_seconds")
         series.gauge("ses_relay_build_info").labels(__version__, platform.python_version()).set(1)
         ProcessCollector(registry=series.registry)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.registry import Collector
 
 from relay.observe.counting import Count, Counts, Levels, Spread, Spreads
@@ -55,11 +55,6 @@ class Series:
     def places(self, name: str) -> "Places":
         """Make a gauge of places that may be forgotten."""
         return Places(self.gauge(name))
-
-    def histogram(self, name: str) -> Histogram:
-        """Make a histogram."""
-        row = ROW[name]
-        return Histogram(name, row.help, row.labels, registry=self.registry, buckets=row.buckets)
 
     def spreads(self, name: str) -> Children[Spread]:
         """Make a histogram for what every message observes, in the loop's thread alone."""
