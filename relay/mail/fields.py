@@ -182,9 +182,9 @@ def check_received(section: Section, profile: Profile) -> int:
     number = section.names.count(b"received")
     if number > profile.received:
         raise looping(f"The message has more than {profile.received} Received fields: {_CIRCLE}")
-    if number and profile.own_name:
-        name = re.escape(profile.own_name.encode("ascii", "replace"))
-        ours = re.compile(rb"(?i)(?:^|[\s)])by\s+" + name + rb"\.?(?=[\s;(]|$)(?!\s*\((?!ses-relay\b))")
+    name = profile.own_name.encode("ascii", "replace")
+    if number and name and name.lower() in section.octets.lower():
+        ours = re.compile(rb"(?i)(?:^|[\s)])by\s+" + re.escape(name) + rb"\.?(?=[\s;(]|$)(?!\s*\((?!ses-relay\b))")
         if any(ours.search(value) for value in section.values(b"received")):
             raise looping(f"The message has been through this relay before, a Received field names us: {_CIRCLE}")
     return number

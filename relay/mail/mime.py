@@ -14,6 +14,8 @@ _QUOTED_PAIR = re.compile(rb"\\(.)")
 _COMMENT = re.compile(rb"\([^()]*+\)")
 _CONTENT_TYPE = re.compile(rb"\r\ncontent-type[ \t]*+:([^\r]*+(?>(?:\r\n[ \t][^\r]*+)*))")
 
+_STRUCTURED = (b"multipart/", b"message/")
+
 #: A part's own header is looked at so far, in octets; it may say so often what it is.
 _PART_HEADER, _TYPES = 16384, 8
 #: Lines that begin with a boundary and go on, as ``--b`` and ``--b1``: so many are no accident.
@@ -27,6 +29,9 @@ class ContentType(NamedTuple):
 
     kind: bytes
     boundary: bytes
+
+
+_UNTYPED, _LETTER = ContentType(b"", b""), ContentType(b"message/rfc822", b"")
 
 
 class _Open:
@@ -53,25 +58,24 @@ def check_mime(raw: bytes, body_start: int, field: bytes | None, profile: Profil
         Broken: 550 5.7.1 for message/partial (RFC 2046 section 5.2.2: reassembled, it is a message nobody judged),
             554 5.6.0 beyond a bound.
     """
-    if field is not None and has_parts(kind_of(field)):
-        _Outline(raw, profile).read(content_type(field), body_start)
+    if field is not None and has_parts(found := content_type(field)):
+        _Outline(raw, profile).read(found, body_start)
 
 
-def has_parts(kind: bytes) -> bool:
-    """Whether a body of this type, lower-cased, has a structure."""
-    return kind.startswith((b"multipart/", b"message/"))
+def has_parts(entered: ContentType) -> bool:
+    """Whether a body of this type has a structure."""
+    return entered.kind.startswith(_STRUCTURED)
 
 
 @lru_cache(maxsize=64)
-def kind_of(value: bytes) -> bytes:
-    """Read the type in a Content-Type field's value, comments dropped, lower-cased (RFC 2045 section 5.1)."""
-    before, _, _ = (_without_comments(value) if b"(" in value else value).partition(b";")
-    return b"".join(before.split()).lower()
-
-
 def content_type(value: bytes) -> ContentType:
-    """Read a Content-Type field's value."""
-    kind = kind_of(value)
+    """
+    Read a Content-Type field's value, comments dropped (RFC 2045 section 5.1).
+
+    Remembered: it is asked for twice, and most parts are of a few types.
+    """
+    before, _, _ = (_without_comments(value) if b"(" in value else value).partition(b";")
+    kind = b"".join(before.split()).lower()
     if not kind.startswith(b"multipart/"):
         return ContentType(kind, b"")
     found = _PARAMETER.search(unfolded(value))
@@ -109,9 +113,9 @@ class _Outline:
                 self._advance(after)
             else:
                 del self._open[level + 1 :]
-                self._part(after, b"message/rfc822" if entry.kind == b"multipart/digest" else b"")
+                self._part(after, _LETTER if entry.kind == b"multipart/digest" else _UNTYPED)
 
-    def _part(self, start: int, default: bytes) -> None:
+    def _part(self, start: int, default: ContentType) -> None:
         """Begin a part; *start* is the CRLF before its header."""
         self._parts += 1
         if self._parts > self._profile.mime_parts:
@@ -119,7 +123,7 @@ class _Outline:
                 "P10", f"The message has more than {self._profile.mime_parts} MIME parts, which SES refuses: send fewer"
             )
         self._advance(start)
-        self._enter(*self._header(start, ContentType(default, b"")))
+        self._enter(*self._header(start, default))
 
     def _enter(self, entered: ContentType, start: int) -> None:
         """Open what begins at *start*; the CRLF before it may begin the first delimiter (RFC 2046 section 5.1.1)."""
@@ -127,7 +131,7 @@ class _Outline:
             _check_partial(entered.kind)
             if entered.kind in (b"message/rfc822", b"message/global"):
                 self._push(_Open(entered.kind, b""), start)
-                entered, start = self._header(start - 2, ContentType(b"", b""))
+                entered, start = self._header(start - 2, _UNTYPED)
                 continue
             if entered.kind.startswith(b"multipart/") and entered.boundary:
                 self._push(_Open(entered.kind, b"\r\n--" + entered.boundary), start)
@@ -171,7 +175,11 @@ class _Outline:
 
     def _next_delimiter(self) -> int:
         """Where the next delimiter line of any open multipart begins: what is inside ends there."""
-        return min((entry.at for entry in self._open if entry.at >= 0), default=len(self._raw))
+        nearest = len(self._raw)
+        for entry in self._open:
+            if 0 <= entry.at < nearest:
+                nearest = entry.at
+        return nearest
 
     def _advance(self, position: int) -> None:
         """Find anew the delimiters that lie before *position*; what is inside ends where the outer goes on."""

@@ -6,7 +6,7 @@ from typing import Final
 from relay.mail.facts import MessageFacts, MessageProblem
 from relay.mail.fields import Section, check_received, read_section, unfolded
 from relay.mail.mailboxes import check_same_author, read_mailbox, read_return_path
-from relay.mail.mime import check_mime, has_parts, kind_of
+from relay.mail.mime import check_mime, content_type, has_parts
 from relay.mail.octets import check_lines, check_octets
 from relay.mail.problems import Broken, broken_form, without_offer
 from relay.mail.profile import DEFAULT, SAME_AUTHOR, TRACE, X_SES, Profile
@@ -43,7 +43,7 @@ class Head:
     def has_parts(self) -> bool:
         """Whether the body has a MIME structure."""
         field = self.section.value(b"content-type")
-        return field is not None and has_parts(kind_of(field))
+        return field is not None and has_parts(content_type(field))
 
 
 def read_message(raw: bytes, profile: Profile = DEFAULT, *, is_checked: bool = False) -> Head | MessageProblem:

@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from relay.mail.fields import Section, unfolded
-from relay.mail.mime import has_parts, kind_of
+from relay.mail.mime import content_type, has_parts
 from relay.mail.octets import check_lines
 from relay.mail.problems import Broken
 from relay.mail.profile import DEFAULT
@@ -85,13 +85,13 @@ def lines_shortened(raw: bytes) -> bytes:
 def why_not_encoded(section: Section) -> str:
     """Say why the body behind *section* cannot be encoded anew; empty where it can."""
     field = section.value(b"content-type")
-    kind = b"text/plain" if field is None else kind_of(field)
+    entered = content_type(b"text/plain" if field is None else field)
     encoding = _encoding_of(section)
-    if has_parts(kind):
+    if has_parts(entered):
         return "only a message of one part is encoded anew"
     if encoding == b"base64":
         return ""
-    if not kind.startswith(b"text/"):
+    if not entered.kind.startswith(b"text/"):
         return "only text is encoded anew"
     return "" if encoding in _NOT_ENCODED else "the text is encoded already, and has long lines all the same"
 
