@@ -109,6 +109,7 @@ class Attempts:
             entry.envelope,
             raw,
             entry.accepted_at,
+            is_checked=kept is not None,  # by the first walk, or it would not have been kept
             maybe_sent=entry.maybe > 0,
             batches=tuple(batch.recipients for batch in entry.batches if batch.is_open) if entry.is_divided else None,
         )

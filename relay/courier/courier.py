@@ -9,7 +9,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from relay.background import call_off
@@ -31,6 +30,7 @@ from relay.spool.details import ALONE
 from relay.spool.entries import Entry, State
 from relay.spool.ports import Full, Spool
 from relay.words.unavailable import Unavailable
+from relay.words.values import replace
 
 #: Entries that are known to be due and wait for a slot: of all delegates, and of one.
 MOST_WAITING: Final = 256

@@ -56,17 +56,25 @@ def write_entry(entry: Entry) -> str:
     """Write what is not in the columns, as one line of ASCII."""
     session, envelope = entry.session, entry.envelope
     fields = {
-        "session": {name: getattr(session, name) for name in _SESSION if name != "delegate"},
+        "session": {
+            "id": session.id,
+            "listener": session.listener,
+            "client": session.client,
+            "helo": session.helo,
+            "protocol": session.protocol,
+        },
         "mail_from": str(envelope.reverse_path),
-        "recipients": [str(one) for one in envelope.forward_paths],
-        "kind": entry.kind.value,
+        "recipients": list(map(str, envelope.forward_paths)),
+        "kind": entry.kind,
         "batches": [
             {"recipients": one.recipients, "ses_id": one.ses_id, "refused": one.refused} for one in entry.batches
         ],
-        "reason": entry.reason.value,
+        "reason": entry.reason,
         "last": entry.last,
         "details": entry.details,
-        **{name: getattr(entry, name) for name in _COUNTERS},
+        "attempts": entry.attempts,
+        "crashes": entry.crashes,
+        "maybe": entry.maybe,
     }
     return _write(fields)
 
