@@ -139,7 +139,7 @@ class Connection(SMTP):
         self._inflow.feed(data)
         if not self._is_busy:
             self._go_on()
-        self._inflow.hold_back()
+        self._inflow.hold_back(len(data))
 
     def eof_received(self) -> bool:
         """

@@ -6,6 +6,8 @@ from typing import Final
 #: Octets that may lie unread before the client is made to wait, until fewer do. The transport may add one read
 #: (256 KiB) to it.
 _HIGH: Final = 16 * 1024
+#: Octets after which others get a turn.
+_MANY_AT_ONCE: Final = 64 * 1024
 #: Octets thrown away for a client that goes on talking after our last word; then it is not listened to any more.
 _DEAF_AFTER: Final = 1024 * 1024
 
@@ -73,10 +75,16 @@ class Inflow:
         if self._waiter is not None:
             self._wake()
 
-    def hold_back(self) -> None:
-        """Ask the transport to pause if too much lies unread: nobody has time to read it."""
+    def hold_back(self, octets: int) -> None:
+        """
+        Ask the transport to pause if too much lies unread, which nobody has time to read, or for a turn of the loop if
+        so many *octets* came at once: the loop would read on as long as there are as many, and serve nobody else.
+        """
         if self._octets and self._unread > _HIGH:
             self._pause()
+        elif octets >= _MANY_AT_ONCE:
+            self._pause()
+            self._loop.call_soon(self._resume)
 
     def end(self) -> None:
         """Note that nothing more will come."""

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 import uvloop
 
 from relay.observe.events import MessageEnded, SessionClosed
+from relay.smtp.content import Content
 from relay.words.endings import Outcome, Reason
 from tests.smtp.stage import IMPLICIT, KIBIBYTE, MESSAGE, PLAIN, QUICK, TRUSTED, Client, in_transaction, stage
 
@@ -275,6 +277,46 @@ def test_many_large_messages_at_once_are_taken_or_told_to_come_back(authority, l
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(body())
+
+
+def test_of_one_client_no_more_is_read_at_a_time_than_one_read_takes(authority, monkeypatch):
+    """
+    A loop may read on from one socket as long as there is something; others would be served when it has all come.
+    """
+    turn, fed = 0, Counter[int]()
+
+    def feed(content: Content, block: bytes) -> bytes | None:
+        fed[turn] += len(block)
+        return taken(content, block)
+
+    def brings(address: tuple[str, int]) -> None:
+        with socket.create_connection(address) as client, client.makefile("rb") as replies:
+            replies.readline()
+            for line in (b"HELO x", b"MAIL FROM:<app1@example.com>", b"RCPT TO:<bob@rcpt.example>", b"DATA"):
+                client.sendall(line + b"\r\n")
+                assert replies.readline()[:1] in b"23"
+            client.sendall(MESSAGE + b"\r\n" * (4 << 20) + b".\r\n")
+            assert replies.readline().startswith(b"250")
+
+    async def body() -> None:
+        def tick() -> None:
+            nonlocal turn
+            turn += 1
+            loop.call_soon(tick)
+
+        loop = asyncio.get_running_loop()
+        async with stage(authority, TRUSTED) as on:
+            on.delegates.network = "app1"
+            tick()
+            await asyncio.to_thread(brings, on.door.addresses["trusted"][0])
+
+    taken = Content.feed
+    monkeypatch.setattr(Content, "feed", feed)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(body())
+
+    assert fed.total() > 8 << 20
+    assert max(fed.values()) <= 256 * KIBIBYTE
 
 
 async def test_a_connection_has_an_end(authority):
