@@ -17,12 +17,12 @@ from relay.courier.attempts import BROKEN, PATIENCE, STOPPED, Attempts, Backdoor
 from relay.courier.books import Books
 from relay.courier.choice import choose, may_go
 from relay.courier.ports import NoNotices, Notices
-from relay.courier.recovery import after_crash, after_loss
-from relay.courier.reports import Report, Result, quarantined
+from relay.courier.reports import Report, Result
 from relay.courier.schedule import Schedule
 from relay.courier.settling import Settling
 from relay.courier.slots import Bounds, Slots, UnderWay
-from relay.observe.events import AttemptsFound, Incident, Noted, Observer
+from relay.courier.takeover import Takeover
+from relay.observe.events import Incident, Noted, Observer
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.sending.ports import NotNow, Turn
 from relay.sending.troubles import Lane, lane_of
@@ -86,6 +86,7 @@ class Courier:
         self._chances = chances
         self._monotonic = monotonic
         self._observe = observe
+        self._takeover = Takeover(spool, self._books, schedule=schedule, chances=chances, observe=observe)
         self._settling = Settling(self._books, notices or NoNotices(), now=chances.now, observe=observe)
         self._bounds = bounds or Bounds()
         self._woken = asyncio.Event()
@@ -108,7 +109,8 @@ class Courier:
         Raises:
             OSError: The spool does not answer.
         """
-        problem = await self._take_over()
+        self._took_over_at = self._monotonic()
+        problem = await self._takeover.take_over()
         if problem is not None and not self._spool.is_shared:
             raise OSError(problem.why)
         self._is_open = True
@@ -198,39 +200,13 @@ class Courier:
 
     async def _look_for_the_dead(self) -> None:
         """Where others have this spool, too: take over from those that died since, and what was lost of ours."""
-        if self._monotonic() < self._took_over_at + GLANCE:
+        now = self._monotonic()
+        if now < self._took_over_at + GLANCE:
             return
-        problem = await self._take_over() or await self._pick_up()
+        self._took_over_at = now
+        problem = await self._takeover.take_over() or await self._takeover.pick_up(frozenset(self._slots))
         if problem is not None:
             self._observe(Noted("error", "spool.unavailable", {"why": problem.why}))
-
-    async def _take_over(self) -> Unavailable | None:
-        """Have what processes that are no more left *sending* tried again, one process's at a time."""
-        self._took_over_at = self._monotonic()
-        while True:
-            found = await self._spool.recover()
-            if isinstance(found, Unavailable):
-                return found
-            if not found:
-                return None
-            self._observe(AttemptsFound(tuple(entry.id for entry in found)))
-            now, chance = self._chances.now(), self._chances.draw()
-            after = after_crash(found, self._schedule, now, chance)
-            await asyncio.gather(*map(self._books.write, after))
-            for entry in after:
-                if entry.state is State.QUARANTINED:
-                    self._observe(quarantined(entry, entry.last).event(now))
-
-    async def _pick_up(self) -> Unavailable | None:
-        """Have tried again what the spool says we send, although we do not."""
-        found = await self._spool.unattended(frozenset(self._slots))
-        if isinstance(found, Unavailable):
-            return found
-        if found:
-            self._observe(AttemptsFound(tuple(entry.id for entry in found)))
-            after = after_loss(found, self._schedule, self._chances.now(), self._chances.draw())
-            await asyncio.gather(*map(self._books.write, after))
-        return None
 
     async def _look_for_more(self) -> None:
         """Ask what is due, when all of the last answer is under way, or the answer has grown old."""
