@@ -207,13 +207,13 @@ class Walk:
         permit = found.judgement.permit
         if permit is None:
             return _refusal(found.judgement, known)
-        received = received_field(session, house.hostname, envelope.id, received_at or now, envelope.forward_paths)
-        is_known = before is not None and before.received == received
-        sent = before.sent if before and is_known else rewrite_head(head, received)
+        trace = (session, house.hostname, envelope, int(received_at or now))
+        is_known = before is not None and before.trace == trace
+        sent = before.sent if before and is_known else rewrite_head(head, received_field(*trace))
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
         if comes_again:
-            self._before.keep(envelope.id, Reading(raw, house.profile, head, received, sent))
+            self._before.keep(envelope.id, Reading(raw, house.profile, head, trace, sent))
         if maybe_sent:
             sent = f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii") + sent
         mail = _addressed(found.mail, envelope, sent, memoryview(raw)[head.section.body_start :])

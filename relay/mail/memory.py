@@ -6,12 +6,15 @@ others, be it by one octet, there is no memory.
 """
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, TypeAlias
 
 from relay.mail.profile import Profile
 from relay.mail.reading import Head
+from relay.words.transactions import Envelope, Session
 from relay.words.values import dataclass
 
+#: What a Received field is written of: by whom the message came, our host name, to whom, and the second.
+Trace: TypeAlias = tuple[Session, str, Envelope, int]
 #: Octets of messages that are remembered, and of one; the oldest are forgotten first.
 MOST_OCTETS: Final = 4 << 20
 LONGEST: Final = 128 << 10
@@ -23,13 +26,13 @@ class Reading:
     One message, as it was read and rewritten.
 
     ``head`` is what was read in ``raw`` by ``profile``, and the body was found well, too; ``sent`` is what
-    :func:`relay.mail.rewriting.rewrite_head` made of it with ``received``.
+    :func:`relay.mail.rewriting.rewrite_head` made of it with a Received field written of ``trace``.
     """
 
     raw: bytes
     profile: Profile
     head: Head
-    received: str
+    trace: Trace
     sent: bytes
 
 

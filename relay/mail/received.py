@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from relay.words.addresses import Address
-from relay.words.transactions import Session
+from relay.words.transactions import Envelope, Session
 
 #: Stands after our name in our own fields, so that a neighbour with the same host name is not taken for us.
 PRODUCT: Final = "ses-relay"
@@ -20,7 +19,7 @@ _LONGEST_LINE: Final = 78
 _LONGEST_NAME: Final = 255
 
 
-def received_field(session: Session, hostname: str, message_id: str, now: float, recipients: Sequence[Address]) -> str:
+def received_field(session: Session, hostname: str, envelope: Envelope, second: int) -> str:
     """
     Write our Received field, its final CRLF included, folded at 78 octets where its words allow.
 
@@ -29,13 +28,13 @@ def received_field(session: Session, hostname: str, message_id: str, now: float,
 
     Args:
         hostname: Ours, as in the greeting.
-        message_id: The transaction's id.
-        now: Seconds since the epoch.
+        second: Since the epoch.
     """
     beginning, by = _way(session.helo, session.client, session.protocol, hostname)
-    named = f"{by} id {_name(message_id)}"
+    named = f"{by} id {_name(envelope.id)}"
+    recipients = envelope.forward_paths
     clauses = (named, f"for <{recipients[0]!s}>;") if len(recipients) == 1 else (f"{named};",)
-    return _folded(beginning, (*clauses, _second(int(now)))) + "\r\n"
+    return _folded(beginning, (*clauses, _date(second))) + "\r\n"
 
 
 @lru_cache(maxsize=256)
@@ -46,8 +45,8 @@ def _way(helo: str, client: str, protocol: str, hostname: str) -> tuple[str, str
 
 
 @lru_cache(maxsize=4)
-def _second(number: int) -> str:
-    return date_time(datetime.fromtimestamp(number, UTC))
+def _date(second: int) -> str:
+    return date_time(datetime.fromtimestamp(second, UTC))
 
 
 def date_time(now: datetime) -> str:

@@ -11,25 +11,29 @@ from relay.mail.profile import Profile
 from relay.mail.reading import read_facts
 from relay.mail.received import date_time, received_field
 from relay.mail.rewriting import rewrite
-from relay.words.addresses import Address
-from relay.words.transactions import Session
+from relay.words.addresses import Address, NullPath
+from relay.words.transactions import Envelope, Session
 from tests.mail.letters import letter
 
 NOON = datetime(2025, 11, 20, 12, 0, 5, tzinfo=UTC)
 SESSION = Session("s1", "main", "192.0.2.1", "app.example", "ESMTPSA", "billing")
-NOW = NOON.timestamp()
+NOW = int(NOON.timestamp())
 BOB, EVE = Address("bob", "rcpt.example"), Address("eve", "rcpt.example")
 
 
+def to(message_id: str, recipients: tuple[Address, ...]) -> Envelope:
+    return Envelope(NullPath.NULL, recipients, message_id)
+
+
 def test_field_of_one_recipient():
-    assert received_field(SESSION, "relay.example", "7Q", NOW, (BOB,)) == (
+    assert received_field(SESSION, "relay.example", to("7Q", (BOB,)), NOW) == (
         "Received: from app.example ([192.0.2.1]) by relay.example (ses-relay)\r\n"
         " with ESMTPSA id 7Q for <bob@rcpt.example>; Thu, 20 Nov 2025 12:00:05 +0000\r\n"
     )
 
 
 def test_several_recipients_are_not_told_of_each_other():
-    field = received_field(SESSION, "relay.example", "7Q", NOW, (BOB, EVE))
+    field = received_field(SESSION, "relay.example", to("7Q", (BOB, EVE)), NOW)
 
     assert "rcpt.example" not in field
 
@@ -38,7 +42,7 @@ def test_addresses_of_clients():
     """IPv6 is written as RFC 5321 section 4.1.3 has it; a greeting by address keeps its brackets."""
     session = replace(SESSION, client="2001:db8::1", helo="[192.0.2.7]")
 
-    assert "from [192.0.2.7] ([IPv6:2001:db8::1])" in received_field(session, "relay.example", "7Q", NOW, ())
+    assert "from [192.0.2.7] ([IPv6:2001:db8::1])" in received_field(session, "relay.example", to("7Q", ()), NOW)
 
 
 def test_date_has_the_zone_of_its_time():
@@ -52,7 +56,7 @@ def test_nothing_slips_in(helo: str, client: str, protocol: str, hostname: str, 
     """Whatever the words hold, the field is one field of 7-bit lines, and the next relay of our name sees the loop."""
     session = replace(SESSION, helo=helo, client=client, protocol=protocol)
 
-    field = received_field(session, hostname, message_id, NOW, (BOB,))
+    field = received_field(session, hostname, to(message_id, (BOB,)), NOW)
 
     assert field.isascii()
     assert all(len(line) <= 998 and line.isprintable() for line in field.split("\r\n"))
@@ -63,7 +67,7 @@ def test_nothing_slips_in(helo: str, client: str, protocol: str, hostname: str, 
 
 
 def test_our_field_is_recognised():
-    field = received_field(SESSION, "relay.example", "7Q", NOW, (BOB,))
+    field = received_field(SESSION, "relay.example", to("7Q", (BOB,)), NOW)
 
     reading = read_facts(field.encode() + letter(), Profile(own_name="relay.example"))
 

@@ -129,10 +129,12 @@ def test_what_changed_meanwhile_counts(policies: Path, between: Between, reason:
 def test_the_memory_is_short() -> None:
     """The oldest go first; what is large is not remembered at all."""
 
+    made = entry()
+
     def reading(raw: bytes) -> Reading:
         head = read_head(raw)
         assert isinstance(head, Head)
-        return Reading(raw, Profile(), head, "", b"")
+        return Reading(raw, Profile(), head, (made.session, "relay.example", made.envelope, 0), b"")
 
     small = letter()
     memory = Readings(most_octets=2 * len(small))
