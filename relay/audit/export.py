@@ -1,15 +1,17 @@
 """What an auditor needs of a span of time, out of the journal's file, a line at a time."""
 
 import heapq
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 from relay.audit.book import CHANGE, entries_between
-from relay.journal.packing import record_of
+from relay.journal.packs import DECISIONS, PACK, Unpacking, shared
 from relay.journal.queries import has_decisions
 from relay.words.values import dataclass
 
@@ -23,8 +25,8 @@ UNREADABLE: Final = "unreadable"
 #: Decisions that are read at once, so that the writer's log can be brought home meanwhile.
 _SLICE: Final = 500
 
-_DECISIONS: Final = """SELECT number, time, delegate, record FROM decision
-    WHERE number > ? AND time >= ? AND time < ? ORDER BY number LIMIT ?"""
+_DECISIONS: Final = f"""SELECT time, delegate, number, {PACK} FROM {DECISIONS}
+    WHERE number > ? AND time >= ? AND time < ? ORDER BY number LIMIT ?"""  # noqa: S608  ours
 _PLACES: Final = "SELECT identity, name, first_seen, last_seen FROM policy_period WHERE digest = ? ORDER BY first_seen"
 
 Line: TypeAlias = tuple[str, Mapping[str, Any]]
@@ -82,7 +84,7 @@ def oldest_decision(file: sqlite3.Connection) -> float | None:
     """Return when the oldest decision that is kept ended: of earlier ones the journal knows nothing any more."""
     if not has_decisions(file):
         return None
-    row = file.execute("SELECT time FROM decision INDEXED BY decision_browsed ORDER BY number LIMIT 1").fetchone()
+    row = file.execute("SELECT time FROM decision ORDER BY number LIMIT 1").fetchone()
     return None if row is None else float(row[0])
 
 
@@ -94,15 +96,15 @@ def date_of(seconds: float) -> str:
 def _decisions(file: sqlite3.Connection, span: Span, count: Count) -> Iterator[_Timed]:
     if not has_decisions(file):
         return
+    unpacking = Unpacking()
     last, before = 0, None
-    while rows := file.execute(_DECISIONS, (last, span.since, span.until, _SLICE)).fetchall():
-        for number, time, delegate, packed in rows:
+    while rows := shared(file.execute(_DECISIONS, (last, span.since, span.until, _SLICE))):
+        for time, delegate, number, *pack in rows:
             if before is not None and number != before + 1:
                 yield from _gap(file, before, number, time, count)
-            before = number
+            before = last = number
             if span.delegate is None or delegate == span.delegate:
-                yield from _decision(number, time, packed, span, count)
-        last = rows[-1][0]
+                yield from _decision(number, time, partial(unpacking.text, number, *pack), span, count)
 
 
 def _gap(file: sqlite3.Connection, before: int, number: int, time: float, count: Count) -> Iterator[_Timed]:
@@ -118,9 +120,9 @@ def _gap(file: sqlite3.Connection, before: int, number: int, time: float, count:
         yield time, GAP, {"after": before, "before": number, "missing": missing, "why": why}
 
 
-def _decision(number: int, time: float, packed: bytes, span: Span, count: Count) -> Iterator[_Timed]:
+def _decision(number: int, time: float, text: Callable[[], str], span: Span, count: Count) -> Iterator[_Timed]:
     try:
-        record = record_of(packed)
+        record = json.loads(text())
     except ValueError as problem:
         count.spoiled += 1
         yield time, UNREADABLE, {"number": number, "time": date_of(time), "why": str(problem)}

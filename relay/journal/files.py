@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from relay.journal.schema import JournalProblem, check, prepare
+from relay.journal.schema import JournalProblem, check_to_read, prepare
 
 #: What a writer waits for another one: each holds the file for milliseconds.
 BUSY_SECONDS: Final = 5.0
@@ -60,7 +60,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
                 raise
             file = _reading(f"{address}?mode=ro&immutable=1")
         try:
-            check(file, path)
+            check_to_read(file, path)
         except BaseException:
             file.close()
             raise

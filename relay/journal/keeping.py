@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from relay.journal.files import in_words, is_damaged, open_in_memory, open_to_read, open_to_write, set_aside
-from relay.journal.ring import Ring, Row, row_of
+from relay.journal.ring import Pack, Ring, packs_of, row_of
 from relay.journal.schema import JournalProblem
 from relay.observe.events import Event, JournalDropped, MessageEnded, Noted, Observer
 from relay.observe.record_texts import RecordTexts
@@ -180,8 +180,9 @@ class Journal:
     def _open(self, path: Path) -> sqlite3.Connection:
         file = open_to_write(path)
         try:
-            # Damage shows here, and not in the middle of the day. The ring is counted through its index.
+            # Damage shows here, and not in the middle of the day. Of packs, what lies beside their records is read.
             file.execute("SELECT count(*) FROM decision").fetchone()
+            file.execute("SELECT count(*) FROM pack").fetchone()
             file.execute("SELECT count(*) FROM policy_period JOIN policy_text USING (digest)").fetchone()
             self._inode = path.stat().st_ino
         except BaseException:
@@ -194,7 +195,7 @@ class Journal:
     def _run(self) -> None:
         pause = FIRST_PAUSE
         batch: list[_Waiting] = []
-        rows: list[Row] = []
+        packs: list[Pack] = []
         while True:
             if not batch:
                 self._news.wait()
@@ -203,11 +204,11 @@ class Journal:
                 self._news.clear()
                 self._hurry.clear()
                 batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-                rows = self._rows_of(batch)
-            if not batch or self._write(rows):
+                packs = self._packs_of(batch)
+            if not batch or self._write(packs):
                 self._went += len(batch)
                 self._went_characters += sum(len(text) for _, text in batch)
-                batch, rows, pause = [], [], FIRST_PAUSE
+                batch, packs, pause = [], [], FIRST_PAUSE
                 self._tell_readers()
                 self._tell_of_the_dropped()
                 if self._is_closing and not self._waiting:
@@ -220,24 +221,25 @@ class Journal:
                 self._hurry.clear()
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _rows_of(self, batch: list[_Waiting]) -> list[Row]:
+    def _packs_of(self, batch: list[_Waiting]) -> list[Pack]:
         rows = []
         for record, text in batch:
             try:
-                rows.append(row_of(record, text))
+                rows.append((row_of(record), text))
             except (KeyError, TypeError, ValueError):
                 self._drop()  # ours, and no reason to lose the others
-        return rows
+        return packs_of(rows)
 
-    def _write(self, rows: list[Row]) -> bool:
-        """Return whether this is done with; rows that no file would take are, too."""
+    def _write(self, packs: list[Pack]) -> bool:
+        """Return whether this is done with; packs that no file would take are, too."""
         try:
             with self._lock:
-                self._writable().append(rows)
+                self._writable().append(packs)
         except _OURS as error:
             self._tell_of_trouble(error)
-            for _ in rows:
-                self._drop()
+            for rows, _ in packs:
+                for _row in rows:
+                    self._drop()
             return True
         except (sqlite3.Error, OSError, JournalProblem) as error:
             self._tell_of_trouble(error)

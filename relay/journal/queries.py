@@ -1,11 +1,12 @@
 """What is asked of the decisions in the journal's file, next to whoever writes there."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
-from relay.journal.packing import record_of, unpack
+from relay.journal.packs import DECISIONS, PACK, Unpacking, shared
 from relay.words.values import dataclass
 
 #: Characters after which a page ends, whatever its limit.
@@ -71,15 +72,14 @@ def page(file: sqlite3.Connection, wanted: Wanted, limit: int, after: str | None
         if number is None:
             return Page((), None)
         terms, values = f"{terms} AND number < ?", [*values, number]
-    # The index has all that is asked; the table, with the records, is touched for those that are found.
-    found = f"SELECT number FROM decision INDEXED BY decision_browsed WHERE {terms} ORDER BY number DESC LIMIT ?"  # noqa: S608  only marks
-    query = f"SELECT id, record FROM decision WHERE number IN ({found}) ORDER BY number DESC"  # noqa: S608  as above
-    rows = file.execute(query, (*values, limit + 1)).fetchall()
+    query = f"SELECT id, number, {PACK} FROM {DECISIONS} WHERE {terms} ORDER BY number DESC LIMIT ?"  # noqa: S608  only marks
+    rows = shared(file.execute(query, (*values, limit + 1)))
+    unpacking = Unpacking()
     texts: list[str] = []
     size = done = 0
-    for _, packed in rows[:limit]:
+    for _, *where in rows[:limit]:
         with suppress(ValueError):
-            texts.append(unpack(packed))
+            texts.append(unpacking.text(*where))
             size += len(texts[-1])
         done += 1
         if size > LONGEST_PAGE:
@@ -97,15 +97,15 @@ def decision(file: sqlite3.Connection, name: str, delegates: frozenset[str] | No
     if not has_decisions(file):
         return None
     number = _number_of(file, name, delegates)
-    row = file.execute("SELECT record FROM decision WHERE number = ?", (number,)).fetchone()
-    return None if row is None else unpack(row[0])
+    row = file.execute(f"SELECT number, {PACK} FROM {DECISIONS} WHERE number = ?", (number,)).fetchone()  # noqa: S608  ours
+    return None if row is None else Unpacking().text(*row)
 
 
 def count(file: sqlite3.Connection) -> int:
     """Return how many decisions are kept."""
     if not has_decisions(file):
         return 0
-    (number,) = file.execute("SELECT count(*) FROM decision INDEXED BY decision_browsed").fetchone()
+    (number,) = file.execute("SELECT count(*) FROM decision").fetchone()
     return int(number)
 
 
@@ -113,7 +113,7 @@ def ids(file: sqlite3.Connection) -> frozenset[str]:
     """Return the ids of all decisions that are kept."""
     if not has_decisions(file):
         return frozenset()
-    return frozenset(name for (name,) in file.execute("SELECT id FROM decision INDEXED BY decision_browsed"))
+    return frozenset(name for (name,) in file.execute("SELECT id FROM decision"))
 
 
 def each(
@@ -128,13 +128,14 @@ def each(
     if not has_decisions(file):
         return
     terms, values = wanted.terms()
-    query = f"SELECT number, record FROM decision WHERE number > ? AND {terms} ORDER BY number LIMIT ?"  # noqa: S608  only marks
+    query = f"SELECT number, {PACK} FROM {DECISIONS} WHERE number > ? AND {terms} ORDER BY number LIMIT ?"  # noqa: S608  only marks
+    unpacking = Unpacking()
     last = 0
-    while rows := file.execute(query, (last, *values, _SLICE)).fetchall():
+    while rows := shared(file.execute(query, (last, *values, _SLICE))):
         last = rows[-1][0]
-        for _, packed in rows:
+        for row in rows:
             try:
-                record = record_of(packed)
+                record = json.loads(unpacking.text(*row))
             except ValueError:
                 spoiled()
             else:
@@ -148,6 +149,6 @@ def has_decisions(file: sqlite3.Connection) -> bool:
 
 def _number_of(file: sqlite3.Connection, name: str, delegates: frozenset[str] | None) -> int | None:
     terms, values = Wanted(delegates=delegates).terms()
-    query = f"SELECT max(number) FROM decision INDEXED BY decision_browsed WHERE id = ? AND {terms}"  # noqa: S608  only marks
-    (number,) = file.execute(query, (name, *values)).fetchone()
-    return None if number is None else int(number)
+    query = f"SELECT number FROM decision WHERE id = ? AND {terms} ORDER BY number DESC LIMIT 1"  # noqa: S608  only marks
+    row = file.execute(query, (name, *values)).fetchone()
+    return None if row is None else int(row[0])

@@ -1,34 +1,39 @@
 """The ring itself: decisions appended, the oldest let go of."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Final, TypeAlias
 
-from relay.journal.packing import pack
+from relay.journal.packing import MOST_CHARACTERS, MOST_RECORDS, pack
 
 #: How bad a verdict is: a decision is found under the worst of its roles.
 SEVERITY: Final = ("denied", "not-allowed", "undecided", "sealed", "allowed")
 #: Of all records together, on the average: many times what honest ones have.
 OCTETS_AN_ENTRY: Final = 4096
-_COUNT: Final = "SELECT count(*), coalesce(sum(octets), 0) FROM decision INDEXED BY decision_browsed"
-_OLDEST: Final = (
-    "SELECT count(*), sum(octets), max(number) FROM"
-    " (SELECT number, octets FROM decision INDEXED BY decision_browsed ORDER BY number LIMIT ?)"
-)
-_FIELDS: Final = ("id", "time", "delegate", "verdict", "outcome", "reason", "octets", "record")
+_FIELDS: Final = ("number", "id", "time", "delegate", "verdict", "outcome", "reason")
 # One statement for many rows: each statement lets go of the interpreter, and has to get it back from busier threads.
 _AT_ONCE: Final = (64, 8, 1)
-_EVICTED_AT_ONCE: Final = 64
 _FORGOTTEN_AT_ONCE: Final = 500
+_KEPT: Final = "SELECT (SELECT count(*) FROM decision), (SELECT coalesce(sum(length(records)), 0) FROM pack)"
+# Of both: whatever somebody deletes by hand, a number that was given is not given again.
+_NEWEST: Final = (
+    "SELECT coalesce(max(number), 0) FROM"
+    " (SELECT max(number) AS number FROM decision UNION ALL SELECT max(last) AS number FROM pack)"
+)
+_EXCESS: Final = "SELECT max(number) FROM (SELECT number FROM decision ORDER BY number LIMIT ?)"
+_OLDEST: Final = "SELECT min(last) FROM pack WHERE last < (SELECT max(last) FROM pack)"
+_FIRST: Final = "SELECT number, time FROM decision ORDER BY number LIMIT ?"
 
-Row: TypeAlias = tuple[str, float, str, str | None, str, str, int, bytes]
+Row: TypeAlias = tuple[str, float, str, str | None, str, str]
+#: The rows of decisions that follow each other, and their records.
+Pack: TypeAlias = tuple[Sequence[Row], bytes]
 
 
-def row_of(record: Mapping[str, Any], text: str) -> Row:
-    """Return the row of *record*, whose JSON is *text*."""
-    packed = pack(text)
+def row_of(record: Mapping[str, Any]) -> Row:
+    """Return the row of *record*, but for its number."""
     verdicts = {row["verdict"] for row in record["roles"]}
     return (
         record["id"],
@@ -37,42 +42,51 @@ def row_of(record: Mapping[str, Any], text: str) -> Row:
         next((each for each in SEVERITY if each in verdicts), None),
         record["outcome"],
         record["reason"],
-        len(packed),
-        packed,
     )
+
+
+def packs_of(rows: Iterable[tuple[Row, str]]) -> list[Pack]:
+    """Pack *rows* and the JSON of each, in their order."""
+    packs: list[Pack] = []
+    some: list[Row] = []
+    texts: list[str] = []
+    characters = 0
+    for row, text in rows:
+        if some and (len(some) == MOST_RECORDS or characters + len(text) > MOST_CHARACTERS):
+            packs.append((some, pack(texts)))
+            some, texts, characters = [], [], 0
+        some.append(row)
+        texts.append(text)
+        characters += len(text)
+    if some:
+        packs.append((some, pack(texts)))
+    return packs
 
 
 class Ring:
     """
     At most *entries* decisions in the journal's *file*, newest last. One caller at a time.
 
-    Many large ones are fewer: together they have at most ``OCTETS_AN_ENTRY`` octets for each entry.
+    Many large ones are fewer: together they have at most ``OCTETS_AN_ENTRY`` octets for each entry. The newest pack is
+    kept, whatever it has.
     """
 
     def __init__(self, file: sqlite3.Connection, entries: int) -> None:
         self.file = file
         self._entries = entries
         self._most_octets = entries * OCTETS_AN_ENTRY
-        self.kept, self.octets = file.execute(_COUNT).fetchone()
+        self.kept, self.octets = file.execute(_KEPT).fetchone()
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def append(self, packs: Sequence[Pack]) -> None:
         """
-        Keep *rows*, all of them or none.
+        Keep *packs*, all of them or none.
 
         Raises:
             sqlite3.Error: They are not kept.
         """
-        kept, octets = self.kept, self.octets
-        self.file.execute("BEGIN IMMEDIATE")
-        try:
-            self._insert(rows[-self._entries :])
+        with self._all_or_nothing():
+            self._insert(packs)
             self._evict()
-            self.file.execute("COMMIT")
-        except BaseException:
-            self.kept, self.octets = kept, octets
-            if self.file.in_transaction:
-                self.file.execute("ROLLBACK")
-            raise
 
     def forget(self, before: float) -> bool:
         """
@@ -82,43 +96,56 @@ class Ring:
         Raises:
             sqlite3.Error: They are still there.
         """
+        with self._all_or_nothing():
+            first = self.file.execute(_FIRST, (_FORGOTTEN_AT_ONCE,)).fetchall()
+            old = list(takewhile(lambda row: row[1] < before, first))
+            if old:
+                self._let_go(old[-1][0])
+        return len(old) == _FORGOTTEN_AT_ONCE
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        kept, octets = self.kept, self.octets
         self.file.execute("BEGIN IMMEDIATE")
         try:
-            first = self.file.execute(_FIRST, (_FORGOTTEN_AT_ONCE,)).fetchall()
-            old = list(takewhile(lambda row: row[2] < before, first))
-            if old:
-                self.file.execute("DELETE FROM decision WHERE number <= ?", (old[-1][0],))
+            yield
             self.file.execute("COMMIT")
         except BaseException:
+            self.kept, self.octets = kept, octets
             if self.file.in_transaction:
                 self.file.execute("ROLLBACK")
             raise
-        self.kept -= len(old)
-        self.octets -= sum(row[1] for row in old)
-        return len(old) == _FORGOTTEN_AT_ONCE
 
-    def _insert(self, rows: Sequence[Row]) -> None:
+    def _insert(self, packs: Sequence[Pack]) -> None:
+        (number,) = self.file.execute(_NEWEST).fetchone()
+        rows = [(at, *row) for at, row in enumerate(chain.from_iterable(rows for rows, _ in packs), number + 1)]
         done = 0
         for size in _AT_ONCE:
             while len(rows) - done >= size:
-                some = rows[done : done + size]
-                self.file.execute(_INSERT[size], [value for row in some for value in row])
+                self.file.execute(_INSERT[size], list(chain.from_iterable(rows[done : done + size])))
                 done += size
+        for members, packed in packs:
+            self.file.execute("INSERT INTO pack VALUES (?, ?, ?)", (number + len(members), number + 1, packed))
+            number += len(members)
+            self.octets += len(packed)
         self.kept += len(rows)
-        self.octets += sum(row[6] for row in rows)
 
     def _evict(self) -> None:
-        excess = self.kept - self._entries
-        while excess > 0 or (self.octets > self._most_octets and self.kept > 1):
-            some = max(1, excess)
-            count, octets, last = self.file.execute(_OLDEST, (some,)).fetchone()
-            self.file.execute("DELETE FROM decision WHERE number <= ?", (last,))
-            self.kept -= count
+        if (excess := self.kept - self._entries) > 0:
+            self._let_go(self.file.execute(_EXCESS, (excess,)).fetchone()[0])
+        while self.octets > self._most_octets:
+            (oldest,) = self.file.execute(_OLDEST).fetchone()
+            if oldest is None:
+                return
+            self._let_go(oldest)
+
+    def _let_go(self, last: int) -> None:
+        """Delete decisions up to the number *last*, and the packs that have no others."""
+        self.kept -= self.file.execute("DELETE FROM decision WHERE number <= ?", (last,)).rowcount
+        (octets,) = self.file.execute("SELECT sum(length(records)) FROM pack WHERE last <= ?", (last,)).fetchone()
+        if octets:
+            self.file.execute("DELETE FROM pack WHERE last <= ?", (last,))
             self.octets -= octets
-            excess = min(_EVICTED_AT_ONCE, self.kept - 1) if self.octets > self._most_octets else 0
-
-
-_FIRST: Final = "SELECT number, octets, time FROM decision INDEXED BY decision_browsed ORDER BY number LIMIT ?"
 
 
 def _insert_of(rows: int) -> str:

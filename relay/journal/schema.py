@@ -2,10 +2,10 @@
 The tables of the journal's file, and how a file of an earlier release comes to have them.
 
 ``policy_text`` and ``policy_period`` are of ``relay.owner.policy_texts``. ``decision`` is the ring: ``number`` grows by
-one with each decision that is kept, so the oldest have the lowest, and ``record`` is the decision record whole
-(``relay.journal.packing``). What is asked of decisions stands in the index alone, which is only ever written at its
-end: a search of all 50,000 reads some megabytes, and an insert touches two pages. ``audit_entry`` and
-``policy_standing`` are of ``relay.audit``.
+one with each decision that is kept, so the oldest have the lowest. A row has what is asked of decisions, no more: a
+search of all 50,000 reads some megabytes. The records whole are in ``pack``, some dozens together
+(``relay.journal.packing``): those of the decisions ``first`` to ``last``, in this order. Both tables are only ever
+written at their ends, and need no index. ``audit_entry`` and ``policy_standing`` are of ``relay.audit``.
 """
 
 import sqlite3
@@ -57,8 +57,32 @@ _AUDIT: Final = (
     PRIMARY KEY (account, region, identity)
 ) WITHOUT ROWID""",
 )
+_PACKS: Final = (
+    """CREATE TABLE pack (
+    last INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    records BLOB NOT NULL
+)""",
+    "INSERT INTO pack SELECT number, number, record FROM decision",
+    "ALTER TABLE decision RENAME TO decision_whole",
+    """CREATE TABLE decision (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    time REAL NOT NULL,      -- seconds since the epoch, as the record's own
+    delegate TEXT NOT NULL,
+    verdict TEXT,            -- the worst of its roles; null where no policy was asked
+    outcome TEXT NOT NULL,
+    reason TEXT NOT NULL
+)""",
+    "INSERT INTO decision SELECT number, id, time, delegate, verdict, outcome, reason FROM decision_whole",
+    "DROP TABLE decision_whole",
+)
 #: What each release added, in order; ``user_version`` counts those that a file has. Steps are added, never changed.
-STEPS: Final = (_TEXTS, _DECISIONS, _AUDIT)
+STEPS: Final = (_TEXTS, _DECISIONS, _AUDIT, _PACKS)
+#: How a file that has decisions, and no packs yet, is read where it cannot be changed: each record is a pack of one.
+_AS_PACKS: Final = (
+    "CREATE TEMP VIEW pack AS SELECT number AS last, number AS first, record AS records FROM main.decision"
+)
 #: The release before the first that counted made a file of these alone.
 _UNCOUNTED: Final = frozenset({"policy_text", "policy_period"})
 
@@ -91,6 +115,18 @@ def check(file: sqlite3.Connection, path: Path) -> int:
             "start that release, or name another file in [journal] path"
         )
     return int(version)
+
+
+def check_to_read(file: sqlite3.Connection, path: Path) -> None:
+    """
+    See whose file it is, and let one of an earlier release be asked as if it were of this one.
+
+    Raises:
+        JournalProblem: It is another program's, or a newer release's.
+        sqlite3.Error: It cannot be read.
+    """
+    if STEPS.index(_DECISIONS) < check(file, path) <= STEPS.index(_PACKS):
+        file.execute(_AS_PACKS)
 
 
 def prepare(file: sqlite3.Connection, path: Path) -> None:

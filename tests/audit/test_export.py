@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from relay.audit.book import ACTION, CHANGE, MOST_ENTRIES, AuditBook, Entry
 from relay.audit.chain import Chain, Verified, verify
 from relay.audit.export import Count, Span, lines_of, oldest_decision
 from relay.journal.files import open_to_read, open_to_write
-from relay.journal.ring import Ring, row_of
+from relay.journal.ring import Pack, Ring, packs_of, row_of
 from relay.observe.record_texts import to_json
 from relay.owner.changes import Change, Standing
 from relay.words.arns import IdentityArn
@@ -37,9 +37,13 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 
 
+def packed(records: Iterable[dict[str, Any]]) -> list[Pack]:
+    return packs_of([(row_of(each), to_json(each)) for each in records])
+
+
 def keep(path: Path, *records: dict[str, Any], entries: int = 1000) -> None:
     with closing(open_to_write(path)) as file:
-        Ring(file, entries).append([row_of(each, to_json(each)) for each in records])
+        Ring(file, entries).append(packed(records))
 
 
 def keep_text(path: Path, text: str = TEXT) -> None:
@@ -120,8 +124,9 @@ def test_what_was_taken_out_of_the_middle_is_a_gap_and_what_the_ring_let_go_is_n
 
 def test_what_somebody_changed_is_told(journal):
     keep_text(journal, TEXT.replace("[]", "[1]"))
-    keep(journal, record(1), record(2))
-    alter(journal, "UPDATE decision SET record = x'00' WHERE number = 2")
+    keep(journal, record(1))
+    keep(journal, record(2))
+    alter(journal, "UPDATE pack SET records = x'00' WHERE last = 2")
 
     lines, count = exported(journal)
 
@@ -138,7 +143,7 @@ def test_a_text_that_is_not_kept_is_named_all_the_same(journal):
 
 def test_a_hundred_thousand_lines_in_constant_memory(journal):
     """Written and verified, a line at a time: the last four fifths need no more than the first."""
-    made = [row_of(each, to_json(each)) for each in (record(number) for number in range(1000))]
+    made = packed(record(number) for number in range(1000))
     with closing(open_to_write(journal)) as file:
         file.execute("PRAGMA synchronous = OFF")
         ring = Ring(file, 100_000)
@@ -172,7 +177,7 @@ def test_what_is_too_old_goes_and_what_is_in_force_stays(journal):
     with closing(open_to_write(journal)) as file:
         file.execute("INSERT INTO policy_text VALUES ('new', '{}')")
         file.execute("INSERT INTO policy_period VALUES (2, ?, 'two', 'new', 1.0, 30.0)", (str(ARN),))
-        Ring(file, 100).append([row_of(each, to_json(each)) for each in (record(1, minute=1), record(2, minute=2))])
+        Ring(file, 100).append(packed([record(1, minute=1), record(2, minute=2)]))
         assert not Ring(file, 100).forget(1795248110.0)
 
     assert book.forget(15.0) is None
@@ -188,12 +193,12 @@ def test_what_is_too_old_goes_and_what_is_in_force_stays(journal):
 def test_a_ring_that_forgets_counts_what_is_left(journal):
     with closing(open_to_write(journal)) as file:
         ring = Ring(file, 5)
-        ring.append([row_of(each, to_json(each)) for each in (record(n, minute=n) for n in range(4))])
+        ring.append(packed(record(n, minute=n) for n in range(4)))
         ring.forget(1795248110.0)
         assert (ring.kept, oldest_decision(file)) == (2, 1795248120.0)
-        ring.append([row_of(each, to_json(each)) for each in (record(n, minute=n) for n in range(4, 8))])
+        ring.append(packed(record(n, minute=n) for n in range(4, 8)))
         assert ring.kept == file.execute("SELECT count(*) FROM decision").fetchone()[0] == 5
-        assert ring.octets == file.execute("SELECT sum(octets) FROM decision").fetchone()[0]
+        assert ring.octets == file.execute("SELECT sum(length(records)) FROM pack").fetchone()[0]
 
 
 def test_how_identities_stood_comes_back(journal):

@@ -9,7 +9,7 @@ from typing import Any
 from relay.journal.files import open_in_memory
 from relay.journal.keeping import Journal
 from relay.journal.queries import EVERYTHING, each
-from relay.journal.ring import Ring, Row, row_of
+from relay.journal.ring import Ring, Row, packs_of, row_of
 from relay.observe.events import Event, JournalDropped, MessageEnded, Noted
 from relay.observe.privacy import AddressHashes
 from relay.observe.record_texts import RecordTexts
@@ -33,15 +33,16 @@ def ended(number: int, **changes: Any) -> MessageEnded:
     return MessageEnded(kept["delegate"], Outcome.ACCEPTED, Reason.NONE, 2, 5120, 0.1, kept)
 
 
-def row(number: int, **changes: Any) -> Row:
+def row(number: int, **changes: Any) -> tuple[Row, str]:
+    """What the ring keeps of the message *number*: its row, and its record's JSON."""
     kept = made(number, **changes)
-    return row_of(kept, json.dumps(kept))
+    return row_of(kept), json.dumps(kept)
 
 
-def ring_of(*rows: Row, entries: int = 50_000) -> Ring:
+def ring_of(*rows: tuple[Row, str], entries: int = 50_000) -> Ring:
     """A ring in memory."""
     ring = Ring(open_in_memory(), entries)
-    ring.append(rows)
+    ring.append(packs_of(rows))
     return ring
 
 

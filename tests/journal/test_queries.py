@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from relay.journal import queries
+from relay.journal import packs, queries
+from relay.journal.packing import unpack
+from relay.journal.packs import DECISIONS, PACK
 from relay.journal.queries import Page, Wanted, count, decision, each, ids, page
+from relay.journal.ring import packs_of
 from tests.journal.building import ring_of, row
 from tests.observe.givens import NOON
 
@@ -94,33 +97,74 @@ def test_one_decision_by_its_id():
     assert decision(SEEN, "1") is None
 
 
-def test_a_damaged_record_is_left_out_and_told():
-    file = ring_of(row(0), row(1), row(2)).file
-    file.execute("UPDATE decision SET record = x'01ff' WHERE number = 2")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE pack SET records = x'01ff' WHERE last = 3",
+        "UPDATE pack SET records = (SELECT records FROM pack WHERE last = 1) WHERE last = 3",
+        "DELETE FROM pack WHERE last = 3",
+    ],
+    ids=["octets", "another's", "gone"],
+)
+def test_damaged_records_are_left_out_and_told(damage):
+    """With them, those that were packed together."""
+    ring = ring_of(row(0))
+    ring.append(packs_of([row(1), row(2)]))
+    ring.append(packs_of([row(3)]))
+    file = ring.file
+    file.execute(damage)
     spoiled: list[Any] = []
 
-    assert [int(kept["id"], 16) for kept in each(file, spoiled=lambda: spoiled.append(1))] == [0, 2]
-    assert len(spoiled) == 1
-    assert numbers(page(file, Wanted(), 10)) == [2, 0]
-    with pytest.raises(ValueError, match="damaged"):
-        decision(file, f"{1:016x}")
+    assert [int(kept["id"], 16) for kept in each(file, spoiled=lambda: spoiled.append(1))] == [0, 3]
+    assert len(spoiled) == 2
+    assert numbers(page(file, Wanted(), 10)) == [3, 0]
+    for number in (1, 2):
+        with pytest.raises(ValueError, match="damaged"):
+            decision(file, f"{number:016x}")
 
 
 def test_a_file_of_texts_alone_has_no_decisions():
     file = ring_of(row(0)).file
     assert (count(file), ids(file)) == (1, frozenset({f"{0:016x}"}))
     file.execute("DROP TABLE decision")
+    file.execute("DROP TABLE pack")
 
     assert (list(each(file)), decision(file, "x"), count(file), ids(file)) == ([], None, 0, frozenset())
 
 
-def test_a_search_reads_the_index_alone():
-    """Whatever is asked: 50,000 records are 20 MB, their index is some megabytes, and lies together."""
+def test_a_pack_is_found_by_its_key_and_nothing_is_sorted():
+    """Whatever is asked: a search reads the rows, which lie together, and the packs of what it finds."""
     terms, values = Wanted("a", "denied", "rejected", "rate", 1.0, 2.0, frozenset({"a"})).terms()
-    query = f"SELECT number FROM decision INDEXED BY decision_browsed WHERE {terms} ORDER BY number DESC LIMIT 9"
+    query = f"SELECT number, {PACK} FROM {DECISIONS} WHERE {terms} ORDER BY number DESC LIMIT 9"
     plan = [row[3] for row in SEEN.execute(f"EXPLAIN QUERY PLAN {query}", values)]
 
-    assert plan == ["SCAN decision USING COVERING INDEX decision_browsed"]
+    assert plan[0] == "SCAN decision"
+    assert plan[1].startswith("SEARCH pack USING INTEGER PRIMARY KEY (rowid=?)")
+    assert plan[2:] == ["CORRELATED SCALAR SUBQUERY 1", "SEARCH within USING INTEGER PRIMARY KEY (rowid>?)"]
+
+
+def test_a_pack_is_unpacked_once_for_a_page(monkeypatch):
+    unpacked: list[bytes] = []
+
+    def counted(packed: bytes) -> list[str]:
+        unpacked.append(packed)
+        return unpack(packed)
+
+    monkeypatch.setattr(packs, "unpack", counted)
+    ring = ring_of(*map(row, range(5)))
+    ring.append(packs_of(map(row, range(5, 10))))
+
+    assert numbers(page(ring.file, Wanted(), 7)) == [9, 8, 7, 6, 5, 4, 3]
+    assert [int(kept["id"], 16) for kept in each(ring.file)] == list(range(10))
+    assert len(unpacked) == 4
+
+
+def test_a_decision_out_of_a_pack_whose_oldest_are_gone():
+    ring = ring_of(*map(row, range(5)), entries=5)
+    ring.append(packs_of([row(5), row(6)]))
+
+    assert numbers(page(ring.file, Wanted(), 9)) == [6, 5, 4, 3, 2]
+    assert (decision(ring.file, f"{1:016x}"), decision(ring.file, f"{2:016x}")) == (None, row(2)[1])
 
 
 def test_what_is_written_meanwhile_comes_too(monkeypatch):
@@ -131,5 +175,5 @@ def test_what_is_written_meanwhile_comes_too(monkeypatch):
     for kept in each(ring.file):
         found.append(int(kept["id"], 16))
         if found == [0]:
-            ring.append([row(3)])
+            ring.append(packs_of([row(3)]))
     assert found == [0, 1, 2, 3]
