@@ -1,7 +1,7 @@
 """The ring itself: decisions appended, the oldest let go of."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, takewhile
@@ -34,15 +34,21 @@ Pack: TypeAlias = tuple[Sequence[Row], bytes]
 
 def row_of(record: Mapping[str, Any]) -> Row:
     """Return the row of *record*, but for its number."""
-    verdicts = {row["verdict"] for row in record["roles"]}
     return (
         record["id"],
         datetime.fromisoformat(record["time"]).timestamp(),
         record["delegate"],
-        next((each for each in SEVERITY if each in verdicts), None),
+        _worst({row["verdict"] for row in record["roles"]}),
         record["outcome"],
         record["reason"],
     )
+
+
+def _worst(verdicts: Set[str]) -> str | None:
+    for each in SEVERITY:
+        if each in verdicts:
+            return each
+    return None
 
 
 def packs_of(rows: Iterable[tuple[Row, str]]) -> list[Pack]:

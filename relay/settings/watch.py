@@ -41,7 +41,7 @@ class JournalSettings(Section):
         "A file that keeps them over a restart, and every text that policies had. Unset: in memory.", default=None
     )
     entries: Count = option(
-        "How many are kept; 0 for none. Each takes about 0.5 KB.", default=50_000, ge=0, le=100_000_000
+        "How many are kept; 0 for none. Each takes 0.2 to 0.5 KB.", default=50_000, ge=0, le=100_000_000
     )
     keep: Duration | None = option(
         "How long they are kept at most; and with them changes of policies, what operators did, and policy texts that "

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.journal import ring as rings
+from relay.journal.packing import unpack
 from relay.journal.queries import EVERYTHING, each
 from tests.journal.building import made, ring_of, row
 
@@ -70,6 +71,33 @@ def test_records_of_thousands_of_recipients_are_fewer(monkeypatch):
 
     huge = ring_of(large[0], entries=1)
     assert (huge.kept, huge.octets > 1000) == (1, True)
+
+
+def test_a_pack_has_some_dozens_of_records_and_less_where_they_are_long():
+    """Who asks for one unpacks them all."""
+    short = [(ROWS[0][0], "{}")] * 150
+    assert [len(rows) for rows, _ in rings.packs_of(short)] == [64, 64, 22]
+
+    sizes = [20_000, 20_000, 20_000, 70_000, 1, 59_999, 1]
+    packs = rings.packs_of([(ROWS[0][0], "1" * size) for size in sizes])
+    assert [[len(text) for text in unpack(packed)] for _, packed in packs] == [
+        [20_000, 20_000, 20_000],
+        [70_000],
+        [1, 59_999],
+        [1],
+    ]
+
+
+@pytest.mark.parametrize("gone", ["number > 3", "number = 2", "true"])
+def test_what_somebody_deleted_takes_no_other_along(gone):
+    """The number of a decision that was taken out is not given again: its record is still there."""
+    ring = ring_of(*ROWS[:5])
+    ring.file.execute(f"DELETE FROM decision WHERE {gone}")
+    left = kept(ring)
+    ring.append(rings.packs_of(ROWS[5:7]))
+
+    assert kept(ring) == [*left, 5, 6]
+    assert ring.file.execute("SELECT max(number) FROM decision").fetchone() == (7,)
 
 
 def test_a_batch_that_fails_is_not_there_at_all():
