@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from relay.explain_desk import ExplainDesk
 from relay.explaining import Premises
 from relay.feedback.feedback import Feedback
 from relay.identity_desk import IdentityDesk
+from relay.ids import new_id
 from relay.judgement.catalog import Catalog
 from relay.judgement.observing import observed_until
 from relay.judgement.own_account import grants_of_account, living_in
@@ -102,11 +102,6 @@ RELOADED = ("delegate", "delegates", "policies", "authorization", "limits", "dns
 OBSERVING_LOOK_SECONDS = 1.0
 #: How old the readiness in the metrics is at most.
 READINESS_SECONDS = 2.0
-
-
-def new_id() -> str:
-    """Name a session, a message or an incident: 16 hexadecimal digits by chance."""
-    return secrets.token_hex(8)
 
 
 class Relay:

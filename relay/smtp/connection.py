@@ -34,6 +34,8 @@ for _name in ("mail.log", "mail.debug"):
 
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
+#: A connection looks at the clock so often, at least.
+_GLANCE_SECONDS: Final = 60.0
 _TLS_HANDSHAKE: Final = b"\x16"
 #: There are few different ones, and six for each message.
 _replied: Final = lru_cache(1024)(Replied)
@@ -213,8 +215,9 @@ class Connection(SMTP):
                 self._timer.cancel()
             self._set_timer(deadline)
 
-    def _set_timer(self, at: float) -> None:
-        self._rings_at = at
+    def _set_timer(self, deadline: float) -> None:
+        """Look at the clock then, or sooner: a deadline that is set meanwhile seldom needs another timer."""
+        self._rings_at = at = min(deadline, self._now() + _GLANCE_SECONDS)
         self._timer = self.loop.call_at(at, self._timeout_cb)
 
     def _timeout_cb(self) -> None:
@@ -244,38 +247,45 @@ class Connection(SMTP):
 
     # Reading
 
-    def _line(self, idle: float) -> bytes | None:
+    def _line(self) -> bytes | None:
         """
-        Take a line with its LF, of at most ``auth_line`` octets; None while it is not whole: its clock runs then, and
-        what waits to be said has been said.
+        Take a line with its LF, of at most ``auth_line`` octets; None while it is not whole.
+
+        Raises:
+            LineTooLong: All of the line is gone.
+        """
+        line = self._inflow.line(self._limits.auth_line)
+        if line is not None:
+            self._has_begun, self._deadline = False, None
+        return line
+
+    def _await_line(self, idle: float) -> None:
+        """
+        Say what waits to be said, and let the clock of the next line run.
 
         Args:
             idle: Seconds for its first octet; for the rest there are ``command_seconds`` from that octet on.
 
         Raises:
-            LineTooLong: All of the line is gone.
             Interruption: The client is gone, late, or sent away.
         """
-        inflow = self._inflow
-        line = inflow.line(self._limits.auth_line)
-        if line is not None:
-            self._has_begun, self._deadline = False, None
-            return line
         if self._outgoing:
             self._write()
-        if self._can_write:
-            inflow.expect()
-            has_begun = inflow.has_begun
-            if has_begun and inflow.pending[:1] == _TLS_HANDSHAKE:
-                self._dismiss(replies.NOT_SMTP)
-            if not self._has_begun:
-                self._allow(self._limits.command_seconds if has_begun else idle)
-                self._has_begun = has_begun
-        return None
+        if not self._can_write:
+            return
+        inflow = self._inflow
+        inflow.expect()
+        has_begun = inflow.has_begun
+        if has_begun and inflow.pending[:1] == _TLS_HANDSHAKE:
+            self._dismiss(replies.NOT_SMTP)
+        if not self._has_begun:
+            self._allow(self._limits.command_seconds if has_begun else idle)
+            self._has_begun = has_begun
 
     async def _read_line(self, *, idle: float) -> bytes:
-        """Wait for the line that :meth:`_line` takes."""
-        while (line := self._line(idle)) is None:
+        """Wait for a line, as :meth:`_await_line` does, and take it, as :meth:`_line`."""
+        while (line := self._line()) is None:
+            self._await_line(idle)
             if self._can_write:
                 await self._inflow.more()
             else:

@@ -79,8 +79,10 @@ class Conversation(Connection):
     def _go_on(self) -> None:
         """Take what has come, piece by piece, until there is no more of it or it leads to a wait."""
         try:
-            while not self._is_busy and self._can_write and self._hear():
-                pass
+            while not self._is_busy and self._can_write:
+                if not (self._inflow.has_begun and self._hear()):
+                    self._await_client()
+                    return
         except Interruption as end:
             self._end(end)
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
@@ -88,25 +90,28 @@ class Conversation(Connection):
 
     @abstractmethod
     def _hear(self) -> bool:
-        """Take one piece of what has come; whether there may be more."""
+        """Take one piece of what has come; False if more of it has to come."""
+
+    @abstractmethod
+    def _await_client(self) -> None:
+        """Say what waits to be said, and let the clock of what the client owes us run."""
 
     def _hear_command(self) -> bool:
         """Obey a command, if all of it is there."""
-        if self._premises.draining and self._transaction is None:
-            raise Interruption("drain")
         if self._now() > self._life_ends:
             self._dismiss(replies.TOO_OLD, why="timeout")
-        if self._in_a_row >= _TURN and self._inflow.has_begun:
+        if self._in_a_row >= _TURN:
             self._let_others()
-            return False
+            return True
+        if self._premises.draining and self._transaction is None:
+            raise Interruption("drain")
         self._verb = "other"
         try:
-            line = self._line(self._limits.stranger_seconds if self._is_stranger else self._limits.idle_seconds)
+            line = self._line()
         except LineTooLong as too_long:
             self._refuse_long_line(too_long.start)
             return True
         if line is None:
-            self._in_a_row = 0
             return False
         self._in_a_row += 1
         if len(line) > self._limits.command_line and line[:5].upper() != b"AUTH ":
@@ -121,6 +126,12 @@ class Conversation(Connection):
             except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
                 self._excuse(error)
         return True
+
+    def _await_command(self) -> None:
+        if self._premises.draining and self._transaction is None:
+            raise Interruption("drain")
+        self._in_a_row = 0
+        self._await_line(self._limits.stranger_seconds if self._is_stranger else self._limits.idle_seconds)
 
     def _refuse_long_line(self, start: bytes) -> None:
         is_auth = start.upper() == b"AUTH "

@@ -1,6 +1,5 @@
 """What the street door asks of the house: who is calling, and what becomes of a message. Others implement these."""
 
-from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol, TypeAlias
 
@@ -99,7 +98,7 @@ class MakeRecord(Protocol):
         size: int | None,
         seconds: float,
         message_id: str,
-    ) -> Mapping[str, Any]:
+    ) -> dict[str, Any]:
         """
         Args:
             envelope: As far as it got; None when MAIL named no reverse-path that could be read.

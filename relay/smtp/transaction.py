@@ -1,6 +1,7 @@
 """One message, from MAIL to its one ending."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from relay.observe.events import Incident, MessageEnded, MessageReceived, Observer
@@ -10,6 +11,8 @@ from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
+#: There are as many as listeners.
+_received: Final = lru_cache(64)(MessageReceived)
 #: Nobody hears this reply: the client reset, quit or vanished. RFC 3463 X.4.2, bad connection.
 _UNHEARD: Final = Reply(451, (4, 4, 2), "Transaction given up by the client")
 
@@ -27,6 +30,7 @@ class Transaction:
 
     __slots__ = (
         "_ended",
+        "_envelope",
         "_make_record",
         "_monotonic",
         "_observe",
@@ -66,14 +70,18 @@ class Transaction:
         self._monotonic = monotonic
         self._since = monotonic()
         self._ended = False
-        observe(MessageReceived(listener))
+        self._envelope: Envelope | None = None
+        observe(_received(listener))
 
     @property
     def envelope(self) -> Envelope | None:
         """The envelope as far as it got; None before a reverse-path."""
         if self.reverse_path is None:
             return None
-        return Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
+        known = self._envelope
+        if known is None or len(known.forward_paths) != len(self.forward_paths):
+            known = self._envelope = Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
+        return known
 
     def sealed(self) -> Envelope:
         """
@@ -100,30 +108,20 @@ class Transaction:
             return
         self._ended = True
         seconds = self._monotonic() - self._since
-        self._observe(
-            MessageEnded(
-                delegate=self._session.delegate,
-                outcome=ending.outcome,
-                reason=ending.reason,
-                recipients=len(self.forward_paths),
-                size=self.size,
-                seconds=seconds,
-                record=self._record(ending, seconds),
-            )
-        )
+        record, recipients = self._record(ending, seconds), len(self.forward_paths)
+        delegate, outcome, reason = self._session.delegate, ending.outcome, ending.reason
+        self._observe(MessageEnded(delegate, outcome, reason, recipients, self.size, seconds, record))
 
     def _record(self, ending: Ending, seconds: float) -> dict[str, object]:
         """Write the record. A record that cannot be written must not cost the count of a message."""
         try:
-            return dict(
-                self._make_record(
-                    session=self._session,
-                    envelope=self.envelope,
-                    ending=ending,
-                    size=self.size,
-                    seconds=seconds,
-                    message_id=self.id,
-                )
+            return self._make_record(
+                session=self._session,
+                envelope=self.envelope,
+                ending=ending,
+                size=self.size,
+                seconds=seconds,
+                message_id=self.id,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is ours and it is told
             self._observe(Incident(self.id, self._session.id, error))

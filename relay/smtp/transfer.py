@@ -208,6 +208,13 @@ class Transfer(Authentication):
         arriving = self._arriving
         return self._hear_command() if arriving is None else self._hear_content(arriving)
 
+    def _await_client(self) -> None:
+        arriving = self._arriving
+        if arriving is None:
+            self._await_command()
+        else:
+            self._await_content(arriving)
+
     def _hear_content(self, arriving: "_Arriving") -> bool:
         """
         Take what came of a message, up to its end, however slowly it comes, within a minimum rate.
@@ -216,9 +223,6 @@ class Transfer(Authentication):
             Interruption: The client is gone, too slow, or sends without end.
         """
         block, content, held = self._inflow.block(), arriving.content, arriving.held
-        if not block:
-            self._await_content(arriving)
-            return False
         rest = content.feed(block)
         arriving.transaction.size = content.size
         if content.fault is not None or held.reaches(content.size):

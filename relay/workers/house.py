@@ -1,7 +1,6 @@
 """What a worker is made of: the rooms between the street door and SES, put together from its orders."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from relay.courier.clock import Steady
 from relay.delegates.registry import Registry
 from relay.dns.recipient_domains import Ask, RecipientDomains
 from relay.dns.servers import Server, system_servers
+from relay.ids import new_id
 from relay.mail.profile import Profile
 from relay.observe.events import Event, Observer
 from relay.observe.records import Recorder
@@ -80,7 +80,7 @@ class WorkersHouse:
             delegates=self._registry,
             observe=far.observe,
             make_record=Recorder(clock=time.time, principal_of=self._principal_of),
-            new_id=lambda: secrets.token_hex(8),
+            new_id=new_id,
             recipient_domains=self._domains,
             siblings=siblings,
         )

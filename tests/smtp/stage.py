@@ -199,7 +199,7 @@ async def stage(
     authority: Any,
     *listeners: Listener,
     limits: Limits = QUICK,
-    record: Callable[..., Mapping[str, Any]] = make_record,
+    record: Callable[..., dict[str, Any]] = make_record,
     monotonic: Callable[[], float] = time.monotonic,
     recipient_domains: RecipientDomains | None = None,
     **changed: Any,
