@@ -7,7 +7,7 @@ from relay.journal.packing import unpack
 
 #: To select from: a decision with its pack, of which a record that was spoiled may have none.
 DECISIONS: Final = (
-    "decision LEFT JOIN pack ON pack.last = (SELECT min(within.last) FROM pack AS within WHERE within.last >= number)"
+    "decision LEFT JOIN pack ON pack.last = (SELECT min(later.last) FROM pack AS later WHERE later.last >= number)"
 )
 #: What to select last, for :class:`Unpacking` and :func:`shared`.
 PACK: Final = "last, first, records"

@@ -140,7 +140,7 @@ def test_a_pack_is_found_by_its_key_and_nothing_is_sorted():
 
     assert plan[0] == "SCAN decision"
     assert plan[1].startswith("SEARCH pack USING INTEGER PRIMARY KEY (rowid=?)")
-    assert plan[2:] == ["CORRELATED SCALAR SUBQUERY 1", "SEARCH within USING INTEGER PRIMARY KEY (rowid>?)"]
+    assert plan[2:] == ["CORRELATED SCALAR SUBQUERY 1", "SEARCH later USING INTEGER PRIMARY KEY (rowid>?)"]
 
 
 def test_a_pack_is_unpacked_once_for_a_page(monkeypatch):
