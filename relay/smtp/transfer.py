@@ -286,11 +286,16 @@ class Transfer(Authentication):
             arriving.held.give_back()
         try:
             transaction.end(ending)
-            self._answer_ending(ending)
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
             self._fall(error)
-            return
+        else:
+            # First it is told, also to another process of ours, at the end of this turn of the loop; then answered.
+            self.loop.call_soon(self._answer_told, ending)
+
+    def _answer_told(self, ending: Ending) -> None:
+        """Answer a message whose ending is told: whoever kills us now does not take it from the books."""
         self._is_busy = False
+        self._answer_ending(ending)
         self._go_on()
 
     def _conclude(self, ending: Ending) -> None:

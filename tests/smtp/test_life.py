@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from relay.observe.events import MessageEnded, MessageReceived, Noted, SessionClosed, SessionOpened
+from relay.observe.events import Event, MessageEnded, MessageReceived, Noted, SessionClosed, SessionOpened
+from relay.smtp.connection import Connection
 from relay.smtp.listeners import ListenerProblem
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
@@ -107,6 +108,35 @@ async def test_w29_what_is_inside_the_reception_is_never_cancelled(authority):
         await on.settled()
         assert on.endings == [("accepted", "none")]
         assert on.reception.raws == [MESSAGE]
+
+
+async def test_a_message_is_told_before_it_is_answered(authority, monkeypatch):
+    """
+    What an observer does at the end of a turn of the loop, as a worker writes to its supervisor, is done by then: a
+    process that is killed behind its 250 has told of it.
+    """
+    order: list[str] = []
+    said = Connection._say
+
+    def say(self: Connection, reply: Reply) -> None:
+        if self._verb == "data-end":
+            order.append("answered")
+        said(self, reply)
+
+    monkeypatch.setattr(Connection, "_say", say)
+    async with stage(authority, PLAIN) as on:
+        loop, told = asyncio.get_running_loop(), on.door._premises.observe
+
+        def tell(event: Event) -> None:
+            told(event)
+            if isinstance(event, MessageEnded):
+                loop.call_soon(order.append, "told")
+
+        on.door._premises.observe = tell
+        client = await on.authenticated("plain")
+
+        assert (await client.hands_in()).startswith("250")
+        assert order == ["told", "answered"]
 
 
 async def test_a_wait_that_is_cancelled_ends_the_open_message(authority):
