@@ -17,7 +17,6 @@ from relay.smtp.connection import prototype
 from relay.smtp.conversation import HTTP_VERBS
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
-from relay.words.replies import Reply
 
 _UNFIT_FOR_RECEIVED: Final = re.compile(r"[^A-Za-z0-9.:\[\]-]+")
 
@@ -65,7 +64,7 @@ class Dialogue(Transfer):
     def smtp_HELO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet a client that knows no extensions."""
         if self._is_greeted(arg, extended=False):
-            self._answer(Reply(250, None, self._premises.hostname))
+            self._answer(replies.named(self._premises.hostname))
 
     def smtp_EHLO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet, and announce what holds on this connection now."""
@@ -175,7 +174,7 @@ class Dialogue(Transfer):
             self._answer(replies.NO_ARGUMENT)
             return
         self._say(replies.BYE)
-        raise Interruption("quit")
+        self._end(Interruption("quit"))
 
 
 @lru_cache(maxsize=64)

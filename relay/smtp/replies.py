@@ -1,7 +1,7 @@
 """What the street door says of its own accord. Nothing here repeats a client's octets."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 from relay.smtp.content import Fault
@@ -80,10 +80,16 @@ OF_FAULT: Final[Mapping[Fault, tuple[Reply, Reason]]] = {
 }
 
 
-@lru_cache(maxsize=4)
+@cache
 def greeting(hostname: str) -> Reply:
-    """Greet a client."""
-    return Reply(220, None, f"{hostname} ESMTP")
+    """Greet a client. *hostname* is ours."""
+    return _lasting(Reply(220, None, f"{hostname} ESMTP"))
+
+
+@cache
+def named(hostname: str) -> Reply:
+    """Answer HELO. *hostname* is ours."""
+    return _lasting(Reply(250, None, hostname))
 
 
 def too_many(most: int) -> Reply:
@@ -118,6 +124,12 @@ def _folded(text: str) -> list[str]:
         lines.append(text[:cut])
         text = text[cut:].removeprefix(" ")
     return [*lines, text]
+
+
+def _lasting(reply: Reply) -> Reply:
+    """Write *reply*, which lives as long as we do, once and for all."""
+    _CONSTANT[id(reply)] = _written(reply)
+    return reply
 
 
 #: Those above, written once; by identity, for they live as long as we do.
