@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from argon2 import PasswordHasher, Type
@@ -107,7 +107,6 @@ class Checkpoint:
         self._verify = verify
         self._monotonic = monotonic
         self._keyed = hashlib.blake2b(digest_size=32, key=key)  # a third of the price of an HMAC
-        self._generation = lru_cache(maxsize=bounds.remembered)(lambda hashed: self.digest(hashed.encode()))
         self._threads = ThreadPoolExecutor(bounds.threads, thread_name_prefix="passwords")
         self._busy = 0
         self._running: dict[bytes, asyncio.Task[int | Unavailable | None]] = {}

@@ -156,7 +156,7 @@ class Registry:
         entry = state.entries.get(name)
         if entry is None:
             return await self._in_vain(state, name, password)
-        right = state.sources.settled(entry) or await state.sources.of(entry)
+        right = await state.sources.of(entry)
         if not right.hashes:
             return right.trouble or await self._in_vain(state, name, password)
         in_vain = not entry.may_come_from(client)

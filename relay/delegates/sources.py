@@ -76,31 +76,21 @@ class Sources:
         }
         self._profiles: list[Profile] | None = None
         self._decoys: dict[tuple[AnyCost, int], str] = {}
-        self._settled: dict[str, Right] = {}
-
-    def settled(self, entry: Entry) -> Right | None:
-        """Return what is right for a delegate whose hashes all stand in its entry; None where one must look."""
-        right = self._settled.get(entry.name)
-        if right is None and self._htpasswd is None:
-            hashes = [each.text for each in entry.credentials if isinstance(each, PasswordHash)]
-            if len(hashes) == len(entry.credentials):
-                right = self._settled[entry.name] = Right(tuple(hashes))
-        return right
 
     async def of(self, entry: Entry) -> Right:
         """Return every hash that is right for a delegate."""
-        found = [await self._look(entry.name, credential) for credential in entry.credentials]
+        return self._right(entry, [await self._look(entry.name, credential) for credential in entry.credentials])
+
+    def at_hand(self, entry: Entry) -> tuple[str, ...]:
+        """Return the hashes that are known to be right for a delegate without a look into a file: maybe not all."""
+        return self._right(entry, [self._at_hand(credential) for credential in entry.credentials]).hashes
+
+    def _right(self, entry: Entry, found: list[tuple[str, ...] | Unavailable]) -> Right:
+        """Put together what was found in a delegate's credentials, and what is listed elsewhere."""
         if self._htpasswd is not None:
             found.append(self._htpasswd.of(entry.name))
         trouble = next((each for each in found if isinstance(each, Unavailable)), None)
         return Right(tuple(_hashes(found)), trouble)
-
-    def at_hand(self, entry: Entry) -> tuple[str, ...]:
-        """Return the hashes that are known to be right for a delegate without a look into a file: maybe not all."""
-        found = [self._at_hand(credential) for credential in entry.credentials]
-        if self._htpasswd is not None:
-            found.append(self._htpasswd.of(entry.name))
-        return tuple(_hashes(found))
 
     def hint(self, entry: Entry) -> None:
         """Look soon at a delegate's secrets: a password was wrong that may be newer than what is known."""
