@@ -173,26 +173,19 @@ class Reception:
         not_now = await self._pace.take(turn, patience=PATIENCE)
         if not_now is not None:
             return replace(_postponed(not_now), facts=prepared.known)
-        started = self._walk.clocks.monotonic()
-        outcome = await self._sender.send(prepared.mail, prepared.permit.region)
-        self._learn(outcome, prepared, turn, started)
-        return ending_of(outcome, prepared.known)
+        return ending_of(await self._call(prepared, turn), prepared.known)
 
     async def _call(self, prepared: Prepared, turn: Turn) -> SesOutcome:
-        """Send as :meth:`_direct` does, for whoever may not wait for the end."""
+        """Send, and tell everybody who learns from it."""
         started = self._walk.clocks.monotonic()
         outcome = await self._sender.send(prepared.mail, prepared.permit.region)
-        self._learn(outcome, prepared, turn, started)
-        return outcome
-
-    def _learn(self, outcome: SesOutcome, prepared: Prepared, turn: Turn, started: float) -> None:
-        """Tell everybody who learns from a call."""
         prepared.known["api"] = prepared.mail.api.action
         prepared.known["timings"]["ses"] = self._walk.clocks.monotonic() - started
         self._gates.told(prepared.lane, outcome)
         self._pace.told(turn, outcome)
         if not isinstance(outcome, Sent):
             self._walk.compare(outcome, prepared)
+        return outcome
 
     # Fallback
 

@@ -223,8 +223,6 @@ class Walk:
         self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: float | None
     ) -> Repaired:
         """Make the delegate's repairs; they are told on the first walk, when the message has just been received."""
-        if not delegate.repair:
-            return Repaired(raw)
         plan = Plan(
             wanted=delegate.repair,
             most=self.house.message_bytes,

@@ -77,7 +77,7 @@ class Attempts:
         if isinstance(prepared, Report):
             self.leave(turn)
             return prepared
-        if not any(batch.is_open for batch in entry.batches):
+        if not open_batches(entry):
             self.leave(turn)
             return self.end(entry, None)
         lane = prepared.lane
