@@ -5,6 +5,7 @@ Nothing is believed that the disk does not say as well: a row stands for its ent
 octet, what was written; messages are read in the transaction that registers their attempt, and checked as ever.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,14 +23,15 @@ class Recent:
     """A short memory. All but the latest is forgotten, and then read as after a start."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, tuple[tuple[Any, ...], Entry]] = {}
-        self._bodies: dict[str, tuple[int, Body]] = {}
+        # A dict would look for its first past all that were let go.
+        self._entries: OrderedDict[str, tuple[tuple[Any, ...], Entry]] = OrderedDict()
+        self._bodies: OrderedDict[str, tuple[int, Body]] = OrderedDict()
 
     def committed(self, entry: Entry, row: Row) -> None:
         """Remember *entry*, whose row is *row*."""
         self._entries[entry.id] = _as_read(row), entry
         if len(self._entries) > _ENTRIES:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
 
     def entry(self, row: Sequence[Any]) -> Entry | None:
         """Return the entry that *row* (of ``READ``) was written from, if it is remembered; asked for once."""
@@ -42,7 +44,7 @@ class Recent:
             return
         self._bodies[entry.id] = entry.version, body
         if len(self._bodies) > _BODIES:
-            del self._bodies[next(iter(self._bodies))]
+            self._bodies.popitem(last=False)
 
     def body(self, entry: Entry) -> Body | None:
         """Return the message of *entry* as it began, if it is remembered; asked for once."""
