@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from relay.observe import events
-from relay.observe.plain import bounded, printable, trace_of
+from relay.observe.plain import bounded, printable, text_of_harmless, trace_of
 from relay.observe.privacy import AddressHashes
 from relay.observe.record_texts import RecordTexts, to_json
 from relay.observe.stamps import stamp
@@ -65,6 +66,7 @@ class Log:
         self._left_out = frozenset(_RISING[: _RISING.index(options.level)])
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
+        self._is_plain_json = options.format == "json" and self._hashes is None
         self.records = RecordTexts(self._hashes)
         self._clients: dict[str, str] = {}
         self._refreshed: dict[str, object] = {}
@@ -109,6 +111,10 @@ class Log:
     def line(self, level: Level, event: str, fields: Mapping[str, object]) -> None:
         """Write one line *event* with *fields*, whatever they hold: they are bounded here."""
         if level in self._left_out:
+            return
+        text = text_of_harmless(fields) if self._is_plain_json and _OWN.isdisjoint(fields) else None
+        if text is not None:
+            self._logger.say(level, {"event": event, "text": text})
             return
         kept = bounded(fields)
         if not _OWN.isdisjoint(kept):
@@ -223,6 +229,9 @@ class Log:
 
     def _as_json(self, logger: object, level: str, event: EventDict) -> str:
         record: Mapping[str, Any] | None = event.get("record")
+        if (text := event.get("text")) is not None:
+            begin = f'{{"time":"{stamp(self._clock())}","level":"{level}","event":{_quoted(event["event"])}'
+            return f"{begin},{text}}}" if text else f"{begin}}}"
         if record is None:
             return to_json(self._arrange(logger, level, event))
         begin, _, rest = self.records.text(record).partition(",")
