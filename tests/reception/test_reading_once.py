@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from relay import walk as walks
 from relay.mail.facts import MessageFacts
-from relay.mail.memory import LONGEST, Reading, Readings
+from relay.mail.memory import LONGEST, Readings
 from relay.mail.profile import Profile
-from relay.mail.reading import Head, read_facts, read_head
+from relay.mail.reading import read_facts
 from relay.walk import Prepared, Walk
 from relay.words.endings import Reason
 from relay.words.transactions import Ending
@@ -129,18 +129,14 @@ def test_what_changed_meanwhile_counts(policies: Path, between: Between, reason:
 def test_the_memory_is_short() -> None:
     """The oldest go first; what is large is not remembered at all."""
 
-    made = entry()
-
-    def reading(raw: bytes) -> Reading:
-        head = read_head(raw)
-        assert isinstance(head, Head)
-        return Reading(raw, Profile(), head, (made.session, "relay.example", made.envelope, 0), b"")
-
-    small = letter()
-    memory = Readings(most_octets=2 * len(small))
+    made, small = entry(), letter()
+    by = (Profile(), made.session, "relay.example", made.envelope, 0)
+    memory = Readings[str](most_octets=2 * len(small))
     for name in ("a", "b", "b", "c"):
-        memory.keep(name, reading(small))
-    memory.keep("d", reading(letter(body=b"a\r\n" * LONGEST)))
-    assert [memory.take(name, small, Profile()) is not None for name in "abcdb"] == [False, True, True, False, False]
-    memory.keep("e", reading(small))
-    assert memory.take("e", small + b"\r\n", Profile()) is None
+        memory.keep(name, small, by, name)
+    memory.keep("d", letter(body=b"a\r\n" * LONGEST), by, "d")
+    assert [memory.take(name, small, by) for name in "abcdb"] == [None, "b", "c", None, None]
+    memory.keep("e", small, by, "e")
+    assert memory.take("e", small + b"\r\n", by) is None
+    memory.keep("f", small, by, "f")
+    assert memory.take("f", small, (*by[:-1], 1)) is None
