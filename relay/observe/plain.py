@@ -96,7 +96,7 @@ def _text(text: str) -> str:
 
 
 def _number(number: float) -> str:
-    if not _is_small(number):
+    if not -LARGEST_NUMBER < number < LARGEST_NUMBER:
         raise _Harmful
     return repr(number)
 
