@@ -35,7 +35,9 @@ from relay.observe.events import (
 )
 from relay.observe.libraries import take_over_logging
 from relay.observe.log import LONGEST_LINE, Log, LogOptions
+from relay.observe.plain import bounded, text_of_harmless
 from relay.observe.privacy import AddressHashes
+from relay.observe.record_texts import to_json
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending
@@ -405,6 +407,33 @@ def test_any_note_is_one_line(name, details):
         assert b"\x1b" not in written.raw[0]
         if form == "json":
             assert len(written.lines()) == 1
+
+
+VALUES = st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.binary()
+PLAIN = st.text('ab "\\\n') | st.integers(-(2**64), 2**64) | st.floats() | st.booleans() | st.none()
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text("abc", max_size=120), PLAIN | VALUES | st.lists(PLAIN | VALUES), max_size=12))
+def test_a_line_is_the_same_whichever_way_it_is_written(fields):
+    """
+    What is harmless is written in one pass, as what has to be looked at twice is.
+    """
+    text = text_of_harmless(fields)
+
+    assert text in {None, to_json(bounded(fields))[1:-1]}
+
+
+def test_what_every_message_says_is_written_in_one_pass():
+    """
+    A delivery holds nothing that has to be bounded; a text that is too long does.
+    """
+    delivery = {"queue_id": "q-1", "attempt": 1, "seconds": 0.25, "maybe_duplicate": False, "ses_ids": ["m-1"]}
+
+    assert text_of_harmless(delivery) is not None
+    for much in ("x" * 2001, ["x"] * 101, ["x" * 2001], [["x"]], math.inf, 2**63, "é", object()):
+        assert text_of_harmless({"much": much}) is None
+    assert text_of_harmless(dict.fromkeys(map(str, range(101)))) is None
 
 
 # --- addresses ---

@@ -96,6 +96,22 @@ def test_what_was_read_a_moment_ago_is_not_read_again(policies: Path) -> None:
     clockwork(story())
 
 
+def test_what_is_judged_as_it_was_is_not_made_again(policies: Path) -> None:
+    """It is the same call to SES; but not where SES may have it, and a field says so."""
+
+    async def story() -> None:
+        async with scene(policies, starts=False) as one:
+            made = entry(raw=RAW)
+            for maybe_sent in (False, True):
+                before = await first(one.walk, RAW, comes_again=True)
+                after = await one.walk.prepare(made.session, made.envelope, RAW, NOON, maybe_sent=maybe_sent)
+                assert isinstance(after, Prepared)
+                assert (after is before) is not maybe_sent
+                assert after.mail.head.startswith(b"X-Relay-Attempt: maybe-duplicate") is maybe_sent
+
+    clockwork(story())
+
+
 def withdraw(one: Scene) -> None:
     """The owner changed a policy."""
     one.deny()
