@@ -4,14 +4,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
-from relay.observe import events
-from relay.observe.plain import bounded, printable, text_of_harmless, trace_of
+from relay.observe import delivery_texts, events
+from relay.observe.plain import bounded, printable, trace_of
 from relay.observe.privacy import AddressHashes
 from relay.observe.record_texts import RecordTexts, to_json
 from relay.observe.stamps import stamp
@@ -112,10 +111,6 @@ class Log:
         """Write one line *event* with *fields*, whatever they hold: they are bounded here."""
         if level in self._left_out:
             return
-        text = text_of_harmless(fields) if self._is_plain_json and _OWN.isdisjoint(fields) else None
-        if text is not None:
-            self._logger.say(level, {"event": event, "text": text})
-            return
         kept = bounded(fields)
         if not _OWN.isdisjoint(kept):
             kept = {f"{name}_" if name in _OWN else name: value for name, value in kept.items()}
@@ -186,7 +181,13 @@ class Log:
 
     def _delivered(self, event: events.Delivered) -> None:
         level = _DELIVERY_LEVELS.get(event.result, "error")
-        self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
+        if level in self._left_out:
+            return
+        text = delivery_texts.text_of(event) if self._is_plain_json else None
+        if text is None:
+            self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
+        else:
+            self._logger.say(level, {"event": "delivery", "text": text})
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self.line("warning", "spool.attempts-found", {"count": len(event.queue_ids), "queue_ids": event.queue_ids})
@@ -229,9 +230,8 @@ class Log:
 
     def _as_json(self, logger: object, level: str, event: EventDict) -> str:
         record: Mapping[str, Any] | None = event.get("record")
-        if (text := event.get("text")) is not None:
-            begin = f'{{"time":"{stamp(self._clock())}","level":"{level}","event":{_quoted(event["event"])}'
-            return f"{begin},{text}}}" if text else f"{begin}}}"
+        if "text" in event:
+            return f'{{"time":"{stamp(self._clock())}","level":"{level}","event":"{event["event"]}",{event["text"]}}}'
         if record is None:
             return to_json(self._arrange(logger, level, event))
         begin, _, rest = self.records.text(record).partition(",")

@@ -4,7 +4,6 @@ import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final, TypeVar
 
 from relay.observe.remembered import Remembered
@@ -15,7 +14,6 @@ MOST_FRAMES: Final = 24
 MOST_CAUSES: Final = 4
 MOST_ITEMS: Final = 100
 DEEPEST: Final = 5
-_LONGEST_NAME: Final = 100
 #: Other readers of JSON hold 64 bits.
 LARGEST_NUMBER: Final = 2**63
 
@@ -65,52 +63,6 @@ def bounded(value: Any, depth: int = DEEPEST) -> Any:
             return f"<{type(value).__name__}>"
 
 
-def text_of_harmless(fields: Mapping[str, object]) -> str | None:
-    """
-    Return the JSON of *fields*, without its braces, where :func:`bounded` would leave each as it is; else None.
-
-    In one pass, for lines that many messages have: of values and of lists of values.
-    """
-    if len(fields) > MOST_ITEMS:
-        return None
-    try:
-        return ",".join([_LABELS[name] + _TEXTS.get(type(value), _other)(value) for name, value in fields.items()])
-    except _Harmful:
-        return None
-
-
-class _Harmful(Exception):
-    """It is not told as it is."""
-
-
-def _label(name: str) -> str:
-    if not isinstance(name, str) or _NAMES[name] != name:
-        raise _Harmful
-    return f"{_quoted(name)}:"
-
-
-def _text(text: str) -> str:
-    if len(text) > LONGEST_TEXT or not text.isascii():
-        raise _Harmful
-    return _quoted(text)
-
-
-def _number(number: float) -> str:
-    if not -LARGEST_NUMBER < number < LARGEST_NUMBER:
-        raise _Harmful
-    return repr(number)
-
-
-def _list(values: list[Any]) -> str:
-    if len(values) > MOST_ITEMS:
-        raise _Harmful
-    return f"[{','.join([_VALUES.get(type(each), _other)(each) for each in values])}]"
-
-
-def _other(_: object) -> str:
-    raise _Harmful
-
-
 def _first(items: Iterable[_Item]) -> Iterable[_Item]:
     return islice(items, MOST_ITEMS)
 
@@ -129,16 +81,6 @@ _HARMLESS: Final[Mapping[type, Callable[[Any], bool]]] = {
     type(None): lambda _: True,
 }
 
-#: Of the same types, their JSON.
-_VALUES: Final[Mapping[type, Callable[[Any], str]]] = {
-    str: _text,
-    int: _number,
-    float: _number,
-    bool: lambda is_so: "true" if is_so else "false",
-    type(None): lambda _: "null",
-}
-_TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {**_VALUES, list: _list}
-
 
 def _readable(text: str) -> str:
     """Without halves of surrogate pairs, which bytes that are no UTF-8 leave behind and most JSON readers refuse."""
@@ -151,9 +93,7 @@ def cut(text: str, longest: int) -> str:
 
 
 #: Of fields, which are few.
-_NAMES: Final = Remembered[str](lambda name: cut(_readable(name), _LONGEST_NAME))
-#: The same, as JSON has them before a value.
-_LABELS: Final = Remembered[str](_label)
+_NAMES: Final = Remembered[str](lambda name: cut(_readable(name), 100))
 
 
 def trace_of(error: BaseException) -> str:
