@@ -188,7 +188,7 @@ class StreetDoor:
 
     async def _is_empty_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._premises.empty.wait(), seconds)
+            await asyncio.wait_for(self._premises.emptied(), seconds)
         except TimeoutError:
             return False
         return True

@@ -83,6 +83,11 @@ class Premises:
         task.add_done_callback(self._done)
         return task
 
+    async def emptied(self) -> None:
+        """Wait until nobody is inside and nothing under way."""
+        while not self.empty.is_set():
+            await self.empty.wait()  # what ended may have led to more since
+
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self.errands.discard(task)
         self._look_around()
