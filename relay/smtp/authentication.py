@@ -39,18 +39,13 @@ _GLANCE_SECONDS: Final = 0.02
 class Authentication(Conversation):
     """A connection on which a client can say who it is."""
 
-    __slots__ = ("_authenticated", "_delegate", "_extended", "_failures")
+    __slots__ = ("_authenticated", "_extended", "_failures")
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         super().__init__(premises, listener, client)
-        self._delegate: str | None = None
         self._authenticated = False
         self._extended = False
         self._failures = 0
-
-    @property
-    def _is_stranger(self) -> bool:
-        return self._delegate is None
 
     @property
     def _auth_is_open(self) -> bool:

@@ -22,7 +22,7 @@ from aiosmtpd.smtp import SMTP
 from relay.observe.events import Replied, SessionClosed, SessionOpened
 from relay.smtp import replies
 from relay.smtp.budgets import Peer
-from relay.smtp.inflow import Inflow, Interruption
+from relay.smtp.inflow import MANY_AT_ONCE, Inflow, Interruption
 from relay.smtp.listeners import Listener
 from relay.smtp.premises import Premises
 from relay.smtp.replies import on_the_wire
@@ -138,10 +138,12 @@ class Connection(SMTP):
 
     def data_received(self, data: bytes) -> None:
         """Obey what came, or keep it until there is time."""
-        self._inflow.feed(data)
+        inflow = self._inflow
+        inflow.feed(data)
         if not self._is_busy:
             self._go_on()
-        self._inflow.hold_back(len(data))
+        if inflow.octets or len(data) >= MANY_AT_ONCE:
+            inflow.hold_back(len(data))
 
     def eof_received(self) -> bool:
         """
@@ -274,8 +276,7 @@ class Connection(SMTP):
         if not self._can_write:
             return
         inflow = self._inflow
-        inflow.expect()
-        has_begun = inflow.has_begun
+        has_begun = inflow.expect()
         if has_begun and inflow.pending[:1] == _TLS_HANDSHAKE:
             self._dismiss(replies.NOT_SMTP)
         if not self._has_begun:

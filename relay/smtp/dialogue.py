@@ -64,7 +64,7 @@ class Dialogue(Transfer):
     def smtp_HELO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet a client that knows no extensions."""
         if self._is_greeted(arg, extended=False):
-            self._answer(replies.named(self._premises.hostname))
+            self._say(replies.named(self._premises.hostname))
 
     def smtp_EHLO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet, and announce what holds on this connection now."""
