@@ -182,9 +182,7 @@ class Entrance:
         behind, context = BehindTls(visitor, self._premises.tls_place), self._premises.tls_context
         seconds = self._premises.limits.tls_handshake_seconds
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: behind, client, ssl=context, ssl_handshake_timeout=seconds
-            )
+            await self._loop.connect_accepted_socket(lambda: behind, client, ssl=context, ssl_handshake_timeout=seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, the books must stay right
             self._never_came_in(client, visitor, error)
 
@@ -253,6 +251,9 @@ class Arrival:
         self._wake()
 
     cut_short = cut = wind_down
+
+    def glance(self, now: float) -> None:
+        """Nothing: the header has a deadline of its own."""
 
 
 async def bind(

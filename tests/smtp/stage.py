@@ -158,7 +158,7 @@ class Stage:
 
     async def settled(self) -> None:
         """Wait until no connection is left."""
-        await asyncio.wait_for(self.door._premises.empty.wait(), 10)
+        await asyncio.wait_for(self.door._premises.emptied(), 10)
 
     async def client(self, listener: str = "starttls") -> Client:
         host, port = self.door.addresses[listener][0]
