@@ -321,7 +321,7 @@ class Authentication(Conversation):
 
     def _must_end_segment(self) -> None:
         """Hang up on a client that did not wait for a reply it depends on: what follows cannot be meant (W25)."""
-        if self._inflow.pending:
+        if self._inflow.octets:
             self._dismiss(replies.OUT_OF_STEP)
 
     def _tried(self, mechanism: str, result: str) -> None:

@@ -70,7 +70,7 @@ class Conversation(Connection):
 
     async def _greet_later(self) -> None:
         await asyncio.sleep(self._limits.greeting_delay_seconds)
-        if self._inflow.pending:
+        if self._inflow.octets:
             self._dismiss(replies.EARLY_TALKER)
         self._greet()
 

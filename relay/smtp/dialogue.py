@@ -107,7 +107,7 @@ class Dialogue(Transfer):
         self._answer(replies.START_TLS)
         await self._flush()
         transport, context = self.transport, self._premises.tls_context
-        if transport is None or context is None or self._inflow.pending:
+        if transport is None or context is None or self._inflow.octets:
             raise Interruption("tls")
         self._shakes_hands = True
         try:

@@ -103,12 +103,6 @@ class Inflow:
         """What lies unread."""
         return self.octets[self._start :] if self._start else self.octets
 
-    def clear(self) -> None:
-        """Forget what lies unread."""
-        self.octets, self._start = b"", 0
-        if self._paused:
-            self._resume()
-
     def line(self, longest: int) -> bytes | None:
         """
         Take the next line with its LF, or None while it is not whole.
@@ -138,8 +132,10 @@ class Inflow:
 
     def block(self) -> bytes:
         """Take all that lies unread."""
-        block = self.pending
-        self.clear()
+        block = self.octets[self._start :] if self._start else self.octets
+        self.octets, self._start = b"", 0
+        if self._paused:
+            self._resume()
         return block
 
     def give_back(self, octets: bytes) -> None:

@@ -74,7 +74,7 @@ class Transfer(Authentication):
             return ending_of(problem.reply, problem.reason)
         transaction.reverse_path, transaction.declared = mail.reverse_path, mail.size or 0
         try:
-            return self._premises.reception.early_answer(self._session(), transaction.sealed())
+            return self._premises.reception.early_answer(transaction.session, transaction.sealed())
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
             return ending_of(self._tell(error), Reason.INTERNAL)
 
@@ -146,7 +146,7 @@ class Transfer(Authentication):
         if not transaction.forward_paths:
             self._answer(replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT)
             return
-        if self._inflow.pending:
+        if self._inflow.octets:
             self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
             self._dismiss(replies.OUT_OF_STEP)
         if len(transaction.forward_paths) > self._limits.recipients:
@@ -196,7 +196,7 @@ class Transfer(Authentication):
         if not fits:
             self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
             return
-        mends = self._premises.reception.mends_line_feeds(self._session())
+        mends = self._premises.reception.mends_line_feeds(transaction.session)
         content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
         self._arriving = Arriving(transaction, content, held, self._now())
         self._say(replies.START_DATA)
@@ -263,7 +263,7 @@ class Transfer(Authentication):
         transaction, content = arriving.transaction, arriving.content
         try:
             ending = await self._premises.reception.receive(
-                self._session(), transaction.sealed(), content.raw(), is_checked=content.is_checked
+                transaction.session, transaction.sealed(), content.raw(), is_checked=content.is_checked
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again (W6)
             ending = ending_of(self._tell(error), Reason.INTERNAL)
