@@ -247,18 +247,11 @@ DEPARTURES = {"demo": [resets, ends, half_ends], "implicit": [resets, ends]}
 
 
 @asynccontextmanager
-async def slow_stage(authority: Any) -> AsyncIterator[Stage]:
+async def slow_stage(authority: Any, **changed: float) -> AsyncIterator[Stage]:
     slow = Slow()
     bounds: dict[str, Any] = {"auth_delay_step_seconds": 0.05, "inflight_bytes": 0, "message_bytes": 64 * KIBIBYTE}
-    async with stage(
-        authority,
-        DEMO,
-        IMPLICIT,
-        recipient_domains=SlowDomains(slow),
-        inflight_seconds=20,
-        linger_seconds=0.1,
-        **bounds,
-    ) as on:
+    bounds |= {"inflight_seconds": 20, "linger_seconds": 0.1, **changed}
+    async with stage(authority, DEMO, IMPLICIT, recipient_domains=SlowDomains(slow), **bounds) as on:
         on.delegates = on.door._premises.delegates = SlowDelegates(tokens={"abc": "app2"})
         on.delegates.slow = slow
         on.reception.before = slow.wait
@@ -326,3 +319,99 @@ async def test_w29_a_drain_waits_for_what_is_under_way_for_whoever_has_left(auth
         slow_of(on).released.set()
         assert await drained
         assert on.endings == [("aborted", "client-gone")]
+
+
+@pytest.mark.parametrize("listener", ["demo", "implicit"])
+async def test_a_message_that_is_cut_at_any_octet_is_no_message(authority, listener):
+    """Neither handed on nor taken for one that ends there; all of it is one."""
+    octets = MESSAGE + b"..\r\n.\r\n"
+    async with stage(authority, DEMO, IMPLICIT) as on:
+
+        async def is_cut(at: int) -> None:
+            client = await data(on, listener)
+            await client.send(octets[:at])
+            client.writer.close()
+
+        await asyncio.gather(*(is_cut(at) for at in range(len(octets) + 1)))
+        await on.settled()
+        assert on.reception.raws == [MESSAGE + b".\r\n"]
+        assert sorted(on.endings) == [("aborted", "client-gone")] * len(octets) + [("accepted", "none")]
+        is_nothing_left(on)
+
+
+# Those who stay, and say nothing more, or an octet now and then
+
+
+async def mute(on: Stage, listener: str) -> Client:
+    return await Client.connect(*on.door.addresses[listener][0])
+
+
+async def unsecured(on: Stage, listener: str) -> Client:
+    """Behind 220 a handshake is next; on the other listener, the handshake is."""
+    if listener == "implicit":
+        return await mute(on, listener)
+    return await handshake(on, listener)
+
+
+async def challenged(on: Stage, listener: str) -> Client:
+    client = await on.greeted(listener)
+    assert (await client.says("AUTH LOGIN")).startswith("334")
+    return client
+
+
+async def challenged_again(on: Stage, listener: str) -> Client:
+    client = await challenged(on, listener)
+    assert (await client.says(b64(b"app1"))).startswith("334")
+    return client
+
+
+async def told_to_go(on: Stage, listener: str) -> Client:
+    """Goes on talking behind its last reply."""
+    client = await on.greeted(listener)
+    assert (await client.says("GET / HTTP/1.1")).startswith("521")
+    return client
+
+
+LINGERING: list[State] = [
+    *(greeted, half_a_command, unsecured, challenged, challenged_again, authenticated),
+    *(envelope, data, content, told_to_go),
+]
+#: All of them short, and none of them the one that is another's.
+TIMES = {
+    "stranger_seconds": 0.2,
+    "idle_seconds": 0.2,
+    "command_seconds": 0.3,
+    "data_seconds": 0.3,
+    "tls_handshake_seconds": 0.3,
+    "linger_seconds": 0.2,
+    "reply_seconds": 0.2,
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("state", LINGERING, ids=[state.__name__ for state in LINGERING])
+def test_whoever_lingers_is_sent_away(authority, state, loop):
+    """At every point, in silence and by an octet now and then, which begins no time anew."""
+
+    async def lingers(on: Stage, listener: str, trickle: bytes) -> None:
+        client = await state(on, listener)
+        on.clients.append(client)
+        heard = asyncio.create_task(client.reader.read())
+        with suppress(OSError, RuntimeError):
+            while not heard.done():
+                await client.send(trickle)
+                await asyncio.wait([heard], timeout=0.02)
+        with suppress(OSError):
+            await heard
+
+    async def body() -> None:
+        async with slow_stage(authority, **TIMES) as on, asyncio.timeout(10):
+            await asyncio.gather(
+                *(lingers(on, listener, trickle) for listener in ("demo", "implicit") for trickle in (b"", b"x"))
+            )
+            await on.settled()
+            is_nothing_left(on)
+            assert {each.why for each in on.of(SessionClosed)} <= {"timeout", "tls", "errors", "gone"}
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(body())
