@@ -181,9 +181,12 @@ class Conversation(Connection):
     # What takes time
 
     def _attend(self, work: Coroutine[Any, Any, _Found], then: Callable[[_Found], None] | None = None) -> None:
-        """Do what takes time, *then* what follows from it; nothing is heard of this client until it has ended."""
+        """
+        Do what takes time, *then* what follows from it; nothing is heard of this client until it has ended. A drain
+        waits for it, also when the client is gone: there may be an open message.
+        """
         self._is_busy, self._deadline = True, None
-        self._at_work = self.loop.create_task(work)
+        self._at_work = self._premises.run(work)
         self._at_work.add_done_callback(partial(self._attended, then))
 
     def _attended(self, then: Callable[[_Found], None] | None, work: "asyncio.Task[_Found]") -> None:

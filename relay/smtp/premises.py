@@ -113,7 +113,7 @@ class Premises:
             self.leaving.set()
 
     async def emptied(self) -> None:
-        """Wait until nobody is inside and all errands are done."""
+        """Wait until nobody is inside and nothing under way; what ends may lead to more."""
         while self.visitors or self.errands:
             self.leaving = self.leaving or asyncio.Event()
             self.leaving.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from relay.identities.ports import Identities
@@ -144,10 +145,13 @@ class Desk:
 
     # Told
 
-    def _sent(self, *lane: Any) -> None:
+    def _sent(self, *values: Any) -> None:
+        """SES took so many messages of one kind."""
+        *lane, times = values
         turn = turn_of(*lane)
-        self._rooms.gates.told(turn.lane, _SENT)
-        self._rooms.pace.told(turn, _SENT)
+        for _ in range(times):
+            self._rooms.gates.told(turn.lane, _SENT)
+        self._rooms.pace.told(replace(turn, recipients=times * turn.recipients), _SENT)
 
     def _outcome(self, *values: Any) -> None:
         *lane, outcome = values

@@ -104,9 +104,9 @@ class FarPace:
         return None if refused is None else unpickled(refused)
 
     def told(self, turn: Turn, outcome: Outcome) -> None:
-        """Tell what came of a call, gates and pace at once."""
+        """Tell what came of a call, gates and pace at once; that SES took it is told in sums."""
         if isinstance(outcome, Sent):
-            self._asking.books.mention(("sent", *written(turn)))
+            self._asking.sums.add(("sent", *written(turn)))
         else:
             self._asking.wire.say("told", *written(turn), pickled(outcome))
 

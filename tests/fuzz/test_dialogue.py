@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from relay.observe.events import MessageEnded, MessageReceived, SessionClosed, SessionOpened
 from tests.fuzz.conversation import ERRORS, GUESSES, JUNK, OCTETS, OVERSHOOT, RECIPIENTS, Command, Conversation
-from tests.fuzz.times import bounded
+from tests.fuzz.times import TIMES, bounded
 from tests.smtp.stage import DEMO, IMPLICIT, PLAIN, QUICK, STARTTLS, Client, Stage, stage
 
 LISTENERS: dict[str, dict[str, Any]] = {
@@ -292,7 +292,7 @@ class Dialogue(RuleBasedStateMachine):
         assert len(self.stage.of(SessionOpened)) == len(self.stage.of(SessionClosed)) == len(self.models)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 if TIMES == 1 else 0)
 def test_the_door_answers_as_the_model_does(authority: Any):
     Dialogue.authority = authority
     run_state_machine_as_test(Dialogue, settings=bounded(80, stateful_step_count=30))

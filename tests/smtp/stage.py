@@ -157,7 +157,7 @@ class Stage:
         return len(self.of(MessageReceived)) == len(self.of(MessageEnded))
 
     async def settled(self) -> None:
-        """Wait until no connection is left."""
+        """Wait until no connection is left, and nothing is under way."""
         await asyncio.wait_for(self.door._premises.emptied(), 10)
 
     async def client(self, listener: str = "starttls") -> Client:
