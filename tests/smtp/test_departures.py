@@ -5,6 +5,7 @@ just as it ends: nothing of them stays, and each message has its ending.
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -337,6 +338,43 @@ async def test_a_message_that_is_cut_at_any_octet_is_no_message(authority, liste
         assert on.reception.raws == [MESSAGE + b".\r\n"]
         assert sorted(on.endings) == [("aborted", "client-gone")] * len(octets) + [("accepted", "none")]
         is_nothing_left(on)
+
+
+def client_hello(context: ssl.SSLContext) -> bytes:
+    """The first octets of a handshake."""
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(coming, going, server_hostname="relay.test").do_handshake()
+    return going.read()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("departure", [resets, ends])
+def test_a_handshake_that_is_cut_leaves_nothing_behind(authority, departure, loop):
+    """After any octet of what a client says first, and behind all of it."""
+    hello = client_hello(authority.client)
+    faults: list[Any] = []
+
+    async def is_cut(on: Stage, listener: str, at: int) -> None:
+        client = await Client.connect(*on.door.addresses[listener][0])
+        if listener == "demo":
+            await client.says("EHLO client.test")
+            await client.reply()
+            await client.says("STARTTLS")
+        await client.send(hello[:at])
+        departure(client)
+
+    async def body() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        async with stage(authority, DEMO, IMPLICIT) as on:
+            places = [*range(0, len(hello), 13), len(hello)]
+            await asyncio.gather(*(is_cut(on, listener, at) for listener in ("demo", "implicit") for at in places))
+            await on.settled()
+            is_nothing_left(on)
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(body())
+    assert faults == []
 
 
 # Those who stay, and say nothing more, or an octet now and then
