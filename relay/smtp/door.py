@@ -119,7 +119,6 @@ class StreetDoor:
             ListenerProblem: An address cannot be had; the first is named.
         """
         dialogue = spoken_by(self._premises.hostname)
-        self._premises.empty.set()
         try:
             for listener in self._listeners:
                 for bound in await bind(

@@ -122,12 +122,25 @@ async def test_a_key_is_asked_for_its_end_once_in_a_while(heard, container, impa
 
     monkeypatch.setattr(credentials._found, "refresh_needed", counted)
     assert {await credentials.get() for _ in range(100)} == {key}
-    assert asked == [room.AHEAD, 0]
+    assert asked == [room.AHEAD, 0, room.MOMENT]
 
     credentials.reject(key)
     await credentials.get()
     await settled(credentials)
     assert container.sold == 2
+
+
+async def test_nobody_is_sure_of_a_key_beyond_its_end(heard, container, monkeypatch):
+    """However long it would not be asked for its end otherwise."""
+    monkeypatch.setattr(room, "MOMENT", 60.0)
+    credentials = Credentials(heard)
+    await credentials.get()
+    credentials._found._expiry_time = datetime.now(UTC) + timedelta(seconds=30)
+    last = await credentials.get()
+    credentials._found._expiry_time = datetime.now(UTC)
+
+    assert isinstance(last, AccessKey)
+    assert isinstance(await credentials.get(), Unusable)
 
 
 async def test_a_renewal_that_fails_takes_nothing_away(heard, container, impatient):

@@ -5,222 +5,16 @@ just as it ends: nothing of them stays, and each message has its ending.
 
 import asyncio
 import socket
+import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-import uvloop
 
-from relay.observe.events import Incident, SessionClosed, SessionOpened
-from relay.words.replies import Reply
-from relay.words.unavailable import Unavailable
-from tests.smtp.stage import (
-    DEMO,
-    IMPLICIT,
-    KIBIBYTE,
-    MESSAGE,
-    Client,
-    Delegates,
-    NothingKnown,
-    Stage,
-    b64,
-    plain,
-    stage,
-)
-from tests.smtp.stage import in_transaction as in_data
-
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-State = Callable[[Stage, str], Awaitable[Client]]
-
-
-class Slow:
-    """Whoever is asked takes until ``released``; ``begun``: somebody was asked."""
-
-    def __init__(self) -> None:
-        self.begun, self.released = asyncio.Event(), asyncio.Event()
-
-    async def wait(self) -> None:
-        self.begun.set()
-        await self.released.wait()
-
-
-class SlowDelegates(Delegates):
-    """Look long at what they are told, but for app1's password."""
-
-    slow: Slow
-
-    async def verify(self, name: str, *rest: Any) -> str | Unavailable | None:
-        if name != "app1":
-            await self.slow.wait()
-        return await super().verify(name, *rest)
-
-    async def by_token(self, *asked: Any) -> str | Unavailable | None:
-        await self.slow.wait()
-        return await super().by_token(*asked)
-
-
-class SlowDomains(NothingKnown):
-    """The DNS takes long, and then says yes."""
-
-    def __init__(self, slow: Slow) -> None:
-        self.slow = slow
-
-    def knows(self, domain: str) -> bool:
-        return domain == "rcpt.example"
-
-    def known_refusal(self, domain: str) -> Reply | None:
-        return None
-
-    async def refusal(self, domain: str, patience: float) -> Reply | None:
-        await self.slow.wait()
-        await asyncio.sleep(0.01)  # each of several takes its time
-        return None
-
-
-# How far they come
-
-
-async def greeted(on: Stage, listener: str) -> Client:
-    return await on.greeted(listener)
-
-
-async def half_a_command(on: Stage, listener: str) -> Client:
-    client = await on.greeted(listener)
-    await client.send(b"MAIL FR")
-    return client
-
-
-async def authenticated(on: Stage, listener: str) -> Client:
-    return await on.authenticated(listener)
-
-
-async def handshake(on: Stage, listener: str) -> Client:
-    client = await on.greeted(listener)
-    await client.says("STARTTLS")  # refused where there is TLS
-    return client
-
-
-async def login(on: Stage, listener: str) -> Client:
-    client = await on.greeted(listener)
-    assert (await client.says("AUTH LOGIN")).startswith("334")
-    await client.send(b64(b"app2").encode())
-    return client
-
-
-async def password(on: Stage, listener: str) -> Client:
-    client = await on.greeted(listener)
-    await client.send(plain("app2", "s3cret-app2").encode() + b"\r\n")
-    await slow_of(on).begun.wait()
-    return client
-
-
-async def wrong_password(on: Stage, listener: str) -> Client:
-    """Its answer comes late."""
-    client = await on.greeted(listener)
-    await client.send(plain("app1", "guess").encode() + b"\r\n")
-    return client
-
-
-async def token(on: Stage, listener: str) -> Client:
-    client = await on.greeted(listener)
-    said = b64(b"user=app2\x01auth=Bearer abc\x01\x01")
-    await client.send(f"AUTH XOAUTH2 {said}\r\n".encode())
-    if listener == "implicit":
-        await slow_of(on).begun.wait()
-    return client
-
-
-async def envelope(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    await client.says("MAIL FROM:<app1@example.com>")
-    await client.says("RCPT TO:<bob@rcpt.example>")
-    return client
-
-
-async def domain(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    await client.send(b"MAIL FROM:<app1@example.com>\r\nRCPT TO:<a@a.example>\r\nRCPT TO:<b@b.example>\r\n")
-    await slow_of(on).begun.wait()
-    return client
-
-
-async def no_room(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    await taken_room(on)
-    await client.says(f"MAIL FROM:<app1@example.com> SIZE={60 * KIBIBYTE}")
-    await client.says("RCPT TO:<bob@rcpt.example>")
-    await client.send(b"DATA\r\n")
-    return client
-
-
-async def no_room_for_more(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    await in_data(client)
-    await taken_room(on)
-    await client.send(MESSAGE + b"x" * 45 * KIBIBYTE + b"\r\n.\r\n")
-    return client
-
-
-async def data(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    await in_data(client)
-    return client
-
-
-async def content(on: Stage, listener: str) -> Client:
-    client = await data(on, listener)
-    await client.send(MESSAGE + b"\r\n.")
-    return client
-
-
-async def reception(on: Stage, listener: str) -> Client:
-    client = await data(on, listener)
-    await client.send(MESSAGE + b".\r\nMAIL FROM:<app1@example.com>\r\nNOOP\r\n")
-    await slow_of(on).begun.wait()
-    return client
-
-
-async def unread(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    await client.send(b"MAIL FROM:<app1@example.com>\r\n" + b"HELP\r\n" * 4000)
-    return client
-
-
-async def dismissed(on: Stage, listener: str) -> Client:
-    client = await on.authenticated(listener)
-    await client.send(b"MAIL FROM:<app1@example.com>\r\nGET / HTTP/1.1\r\n" + b"x" * 3000)
-    return client
-
-
-async def quitting(on: Stage, listener: str) -> Client:
-    client = await envelope(on, listener)
-    await client.send(b"QUIT\r\n")
-    return client
-
-
-STATES: list[State] = [
-    *(greeted, half_a_command, handshake, login, password, wrong_password, token, authenticated),
-    *(envelope, domain, no_room, no_room_for_more, data, content, reception, unread, dismissed, quitting),
-]
-
-
-def slow_of(on: Stage) -> Slow:
-    assert isinstance(on.delegates, SlowDelegates)
-    return on.delegates.slow
-
-
-async def taken_room(on: Stage) -> None:
-    """Have a message of somebody else fill all room, until ``released``."""
-    other = await on.authenticated("demo")
-    await in_data(other)
-    await other.send(MESSAGE + b"x" * 45 * KIBIBYTE + b"\r\n.\r\n")
-    await slow_of(on).begun.wait()
-
-
-# How they leave
+from tests.smtp.points import LOOPS, POINTS, data, domain, is_nothing_left, slow_of, slow_stage
+from tests.smtp.stage import DEMO, IMPLICIT, MESSAGE, Client, Stage, stage
 
 
 def resets(client: Client) -> None:
@@ -246,46 +40,14 @@ def half_ends(client: Client) -> None:
 DEPARTURES = {"demo": [resets, ends, half_ends], "implicit": [resets, ends]}
 
 
-@asynccontextmanager
-async def slow_stage(authority: Any) -> AsyncIterator[Stage]:
-    slow = Slow()
-    bounds: dict[str, Any] = {"auth_delay_step_seconds": 0.05, "inflight_bytes": 0, "message_bytes": 64 * KIBIBYTE}
-    async with stage(
-        authority,
-        DEMO,
-        IMPLICIT,
-        recipient_domains=SlowDomains(slow),
-        inflight_seconds=20,
-        linger_seconds=0.1,
-        **bounds,
-    ) as on:
-        on.delegates = on.door._premises.delegates = SlowDelegates(tokens={"abc": "app2"})
-        on.delegates.slow = slow
-        on.reception.before = slow.wait
-        yield on
-
-
-def is_nothing_left(on: Stage) -> None:
-    """Look into every book."""
-    premises = on.door._premises
-    assert (premises.crowd.total, dict(premises.crowd.prefixes), premises.ledger.used) == (0, {}, 0)
-    assert premises.guesses._open == {}
-    assert (
-        len(on.of(SessionOpened)) == len(on.of(SessionClosed)) == len({each.session for each in on.of(SessionClosed)})
-    )
-    assert on.is_balanced()
-    assert on.of(Incident) == []
-    assert on.endings.count(("accepted", "none")) == len(on.reception.taken)
-
-
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("state", STATES, ids=[state.__name__ for state in STATES])
-def test_whoever_leaves_leaves_nothing_behind(authority, state, loop):
+@pytest.mark.parametrize("point", POINTS, ids=[point.__name__ for point in POINTS])
+def test_whoever_leaves_leaves_nothing_behind(authority, point, loop):
     faults: list[Any] = []
 
     async def leaves(listener: str, departure: Callable[[Client], None], *, is_late: bool) -> None:
         async with slow_stage(authority) as on:
-            client = await state(on, listener)
+            client = await point(on, listener)
             if is_late:
                 slow_of(on).released.set()
             await asyncio.sleep(0.01)
@@ -326,3 +88,58 @@ async def test_w29_a_drain_waits_for_what_is_under_way_for_whoever_has_left(auth
         slow_of(on).released.set()
         assert await drained
         assert on.endings == [("aborted", "client-gone")]
+
+
+@pytest.mark.parametrize("listener", ["demo", "implicit"])
+async def test_a_message_that_is_cut_at_any_octet_is_no_message(authority, listener):
+    """Neither handed on nor taken for one that ends there; all of it is one."""
+    octets = MESSAGE + b"..\r\n.\r\n"
+    async with stage(authority, DEMO, IMPLICIT) as on:
+
+        async def is_cut(at: int) -> None:
+            client = await data(on, listener)
+            await client.send(octets[:at])
+            client.writer.close()
+
+        await asyncio.gather(*(is_cut(at) for at in range(len(octets) + 1)))
+        await on.settled()
+        assert on.reception.raws == [MESSAGE + b".\r\n"]
+        assert sorted(on.endings) == [("aborted", "client-gone")] * len(octets) + [("accepted", "none")]
+        is_nothing_left(on)
+
+
+def client_hello(context: ssl.SSLContext) -> bytes:
+    """The first octets of a handshake."""
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(coming, going, server_hostname="relay.test").do_handshake()
+    return going.read()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("departure", [resets, ends])
+def test_a_handshake_that_is_cut_leaves_nothing_behind(authority, departure, loop):
+    """After any octet of what a client says first, and behind all of it."""
+    hello = client_hello(authority.client)
+    faults: list[Any] = []
+
+    async def is_cut(on: Stage, listener: str, at: int) -> None:
+        client = await Client.connect(*on.door.addresses[listener][0])
+        if listener == "demo":
+            await client.says("EHLO client.test")
+            await client.reply()
+            await client.says("STARTTLS")
+        await client.send(hello[:at])
+        departure(client)
+
+    async def body() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        async with stage(authority, DEMO, IMPLICIT) as on:
+            places = [*range(0, len(hello), 13), len(hello)]
+            await asyncio.gather(*(is_cut(on, listener, at) for listener in ("demo", "implicit") for at in places))
+            await on.settled()
+            is_nothing_left(on)
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(body())
+    assert faults == []
