@@ -10,7 +10,7 @@ ClientNetwork: TypeAlias = IPv4Network | IPv6Network
 
 def plain(client: ClientAddress) -> ClientAddress:
     """Return an IPv4 client that came over an IPv6 socket as the IPv4 address it is (RFC 4291 section 2.5.5.2)."""
-    return getattr(client, "ipv4_mapped", None) or client
+    return (client.ipv4_mapped or client) if isinstance(client, IPv6Address) else client
 
 
 class Neighbourhoods:
@@ -26,7 +26,7 @@ class Neighbourhoods:
     def of(self, client: ClientAddress) -> str | None:
         """Name the delegate with the longest prefix around *client*; None when there is none, or more than one."""
         address = plain(client)
-        number, version, bits = int(address), address.version, address.max_prefixlen
+        number, (version, bits) = int(address), (4, 32) if isinstance(address, IPv4Address) else (6, 128)
         for (of_version, prefix), networks in self._by_length.items():
             host_bits = bits - prefix
             if version == of_version and (names := networks.get(number >> host_bits << host_bits)):
