@@ -99,9 +99,9 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
         seconds: From MAIL to the reply that ended the message.
     """
     record = _EMPTY.copy()
-    record["id"] = _cut(id)
+    record["id"] = id
     record["time"] = stamp(time)
-    record["session"] = _cut(session.id)
+    record["session"] = session.id
     record["listener"] = _known[session.listener]
     record["client"] = _known[session.client]
     record["delegate"] = _known[session.delegate]
@@ -109,8 +109,9 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
     record["reverse_path"] = _word(reverse_path)
     record["recipients"] = list(map(_cut, recipients[:LONGEST_LIST]))
     for name, value in ending.facts.items():
-        if value is not None and name in _FACTS:
-            record[name] = _FACTS[name](value)
+        read = _FACTS.get(name)
+        if read is not None and value is not None:
+            record[name] = read(value)
     record["outcome"] = ending.outcome._value_  # as value, in a tenth of the time
     record["reason"] = ending.reason._value_
     record["reply"] = _reply(ending.reply)
