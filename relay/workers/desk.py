@@ -60,6 +60,7 @@ class Desk:
         self._is_closed = False
         self._asked: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
             "take": self._take,
+            "ahead": self._more,
             "look": self._look,
             "commit": self._commit,
         }
@@ -111,6 +112,9 @@ class Desk:
         if not_now is not None:
             return 0, pickled(not_now)
         return pace.ahead(turn), None
+
+    async def _more(self, *lane: Any) -> int:
+        return self._rooms.pace.ahead(turn_of(*lane))
 
     async def _look(self, delegate: str, identities: bytes, patience: float) -> bool:
         is_wiser = await self._rooms.identities().look(delegate, unpickled(identities), patience)
@@ -188,6 +192,7 @@ _SENT: Final = Sent("")
 _STUMBLED: Final = NotNow(0.0, TRY_LATER, Reason.INTERNAL)
 _WITHOUT_ANSWER: Final[Mapping[str, Any]] = {
     "take": (0, pickled(_STUMBLED)),
+    "ahead": 0,
     "look": False,
     "commit": pickled(Unavailable("an incident inside the relay; the log has it")),
 }
