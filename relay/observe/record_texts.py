@@ -105,6 +105,7 @@ def _written(record: Mapping[str, Any]) -> str:
     """Write a record part by part, at each message: what writes any JSON takes three times as long."""
     roles, repairs, unenforced, octets = record["roles"], record["repairs"], record["unenforced"], record["bytes"]
     recipients = ",".join(map(_quoted, record["recipients"]))
+    ses_error, queue_id, traceparent = record["ses_error"], record["queue_id"], record["traceparent"]
     timings = ",".join(
         [f'"{stage}":{"null" if took is None else repr(took)}' for stage, took in record["timings"].items()]
     )
@@ -114,8 +115,9 @@ def _written(record: Mapping[str, Any]) -> str:
         f',"roles":{roles.text if type(roles) is CommonRows else to_json(roles)},{_NAMED[_NAMED.of(record)]}'
         f',"repairs":{to_json(repairs) if repairs else "[]"},{_WHERE[_WHERE.of(record)]}'
         f',"unenforced":{"null" if unenforced is None else to_json(unenforced)}'
-        f',"ses_id":{_text(record["ses_id"])},"ses_error":{_text(record["ses_error"])}'
-        f',"queue_id":{_text(record["queue_id"])},"traceparent":{_text(record["traceparent"])}'
+        f',"ses_id":{_text(record["ses_id"])},"ses_error":{"null" if ses_error is None else _quoted(ses_error)}'
+        f',"queue_id":{"null" if queue_id is None else _quoted(queue_id)}'
+        f',"traceparent":{"null" if traceparent is None else _quoted(traceparent)}'
         f',{_ENDED[_ENDED.of(record)]},"reply":{_reply(record["reply"])}'
         f',"bytes":{"null" if octets is None else octets},"timings":{{{timings}}}}}'
     )

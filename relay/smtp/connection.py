@@ -229,18 +229,6 @@ class Connection(SMTP):
 
     # Reading
 
-    def _line(self) -> bytes | None:
-        """
-        Take a line with its LF, of at most ``auth_line`` octets; None while it is not whole.
-
-        Raises:
-            LineTooLong: All of the line is gone.
-        """
-        line = self._inflow.line(self._limits.auth_line)
-        if line is not None:
-            self._has_begun, self._deadline = False, None
-        return line
-
     def _await_line(self, idle: float) -> None:
         """
         Say what waits to be said, and let the clock of the next line run.
@@ -264,13 +252,19 @@ class Connection(SMTP):
             self._has_begun = has_begun
 
     async def _read_line(self, *, idle: float) -> bytes:
-        """Wait for a line, as :meth:`_await_line` does, and take it, as :meth:`_line`."""
-        while (line := self._line()) is None:
+        """
+        Wait for a line of at most ``auth_line`` octets, as :meth:`_await_line` does, and take it with its LF.
+
+        Raises:
+            LineTooLong: All of the line is gone.
+        """
+        while (line := self._inflow.line(self._limits.auth_line)) is None:
             self._await_line(idle)
             if self._can_write:
                 await self._inflow.more()
             else:
                 await self._flush()
+        self._has_begun, self._deadline = False, None
         return line
 
     # Writing
@@ -300,12 +294,12 @@ class Connection(SMTP):
 
     def _write(self) -> None:
         """Give the replies that wait to the transport."""
-        outgoing = self._outgoing
+        outgoing, transport = self._outgoing, self.transport
         if outgoing:
-            written = outgoing[0] if len(outgoing) == 1 else b"".join(outgoing)
+            written = b"".join(outgoing)
             outgoing.clear()
-            if self.transport is not None and not self.transport.is_closing():
-                self.transport.write(written)
+            if transport is not None and not transport.is_closing():
+                transport.write(written)
 
     async def _flush(self) -> None:
         """Write the replies, and wait until the client has read most of them, or is cut."""

@@ -28,7 +28,8 @@ from relay.words.transactions import Session
 
 _Found = TypeVar("_Found")
 
-_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+#: A line without control octets; what is obeyed is all but its CRLF.
+_COMMAND: Final = re.compile(rb"([^\x00-\x1f\x7f]*)\r\n")
 #: Replies that wait to leave together, at most: a client may pipeline without end and read none of them.
 _REPLIES_HELD: Final = 64
 #: Pipelined commands that are obeyed before others get a turn of the loop.
@@ -116,20 +117,21 @@ class Conversation(Connection):
             raise Interruption("drain")
         self._verb = "other"
         try:
-            line = self._line()
+            line = self._inflow.line(self._limits.auth_line)
         except LineTooLong as too_long:
             self._refuse_long_line(too_long.start)
             return True
         if line is None:
             return False
+        self._has_begun, self._deadline = False, None
         self._in_a_row += 1
         if len(line) > self._limits.command_line and line[:5].upper() != b"AUTH ":
             self._answer(replies.LINE_TOO_LONG)
-        elif not line.endswith(b"\r\n") or _CONTROL.search(line, 0, len(line) - 2):
+        elif (command := _COMMAND.fullmatch(line)) is None:
             self._answer(replies.BAD_OCTETS)
         else:
             try:
-                self._obey(line[:-2])
+                self._obey(command[1])
             except Interruption:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
