@@ -99,7 +99,8 @@ class SqliteSpool:
             if len(raw) >= LARGE:
                 return await self._whole(self._commit_file(entry, raw))
             arriving = sqlite_rows.Arriving(entry, hashlib.sha256(raw).digest(), raw)
-            return self._committed(entry, await self._writer.ask_together(sqlite_rows.insert, arriving))
+            kept = await self._writer.ask_together(sqlite_rows.insert, arriving, octets=len(raw))
+            return self._committed(entry, kept)
         finally:
             self._room.bound.fulfil(len(raw))
 

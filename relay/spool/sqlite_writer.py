@@ -29,15 +29,17 @@ _LARGEST_GROUP: Final = 64  # beyond it nothing is added; of 128 KiB each, at mo
 _MOST_TOGETHER: Final = 16  # in one statement: there is one for each number, and SQLite keeps them compiled
 _MOST_IN_THE_LOG: Final = 1000  # pages of 4 KiB, about
 _OF_A_GROUP: Final = 8  # pages that each group writes, however much is in it: indexes, totals, the last of each table
-_OF_EACH: Final = 2  # pages more for each piece of work
+_OF_EACH: Final = 2  # pages more for each piece of work, beside the message that it brings
+_PAGE: Final = 4096  # octets
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A piece of work, what it needs, and who waits for it."""
+    """A piece of work, what it needs, the octets of the message among that, and who waits for it."""
 
     together: Together[Any]
     needs: Any
+    octets: int
     first: Callable[[], None] | None
     answer: asyncio.Future[_Outcome]
 
@@ -86,16 +88,19 @@ class Writer:
         return self.ask_together(_one_by_one, work, first=first)
 
     def ask_together(
-        self, together: Together[_T], needs: object, *, first: Callable[[], None] | None = None
+        self, together: Together[_T], needs: object, *, octets: int = 0, first: Callable[[], None] | None = None
     ) -> "asyncio.Future[_T | Full | Unavailable]":
-        """Have work done as :meth:`ask` does, *together* with all in its group that is done by the same."""
+        """
+        Have work done as :meth:`ask` does, *together* with all in its group that is done by the same; it writes a
+        message of *octets*.
+        """
         answer: asyncio.Future[Any] = self._loop.create_future()
         if self._is_closed:
             answer.set_result(Unavailable("the spool: closed"))
         else:
             if not self._gathering:
                 self._loop.call_soon(self._pass_on)
-            self._gathering.append(_Asked(together, needs, first, answer))
+            self._gathering.append(_Asked(together, needs, octets, first, answer))
         return answer
 
     async def run(self, work: Work[_T]) -> _T | Full | Unavailable:
@@ -144,12 +149,13 @@ class Writer:
         if group:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(_answer, group, outcomes)
-        self._bring_home(len(group))
+        self._bring_home(group)
 
-    def _bring_home(self, number: int) -> None:
+    def _bring_home(self, group: Sequence[_Asked]) -> None:
         """Copy the log into the database now and then: here, where nobody waits for it, rather than within a COMMIT."""
-        self._in_the_log += _OF_A_GROUP + _OF_EACH * number if number else 0
-        if self._in_the_log >= _MOST_IN_THE_LOG or (self._in_the_log and not number):
+        if group:
+            self._in_the_log += _OF_A_GROUP + sum([_OF_EACH + each.octets // _PAGE for each in group])
+        if self._in_the_log >= _MOST_IN_THE_LOG or (self._in_the_log and not group):
             self._in_the_log = 0
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
