@@ -76,12 +76,14 @@ class Transaction:
     @property
     def envelope(self) -> Envelope | None:
         """The envelope as far as it got; None before a reverse-path."""
-        if self.reverse_path is None:
-            return None
-        known = self._envelope
-        if known is None or len(known.forward_paths) != len(self.forward_paths):
-            known = self._envelope = Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
-        return known
+        if self._envelope is None and self.reverse_path is not None:
+            self._envelope = Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
+        return self._envelope
+
+    def add(self, forward_path: Address) -> None:
+        """Take a recipient."""
+        self.forward_paths[forward_path] = None
+        self._envelope = None
 
     def sealed(self) -> Envelope:
         """

@@ -128,7 +128,7 @@ class Transfer(Authentication):
 
     def _take_unless_refused(self, transaction: Transaction, forward_path: Address, refusal: Reply | None) -> None:
         if refusal is None:
-            transaction.forward_paths[forward_path] = None
+            transaction.add(forward_path)
             self._say(replies.RECIPIENT_OK)
         else:
             transaction.refusal = ending_of(refusal, Reason.ADDRESS_FORM)
