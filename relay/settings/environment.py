@@ -8,6 +8,7 @@ separated by commas. An empty variable counts as not set.
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, get_origin
 
@@ -16,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from relay.settings.keys import KeyPath, dotted, fields_of, form_of, table_of
 from relay.settings.model import Settings
-from relay.settings.problems import Finding, Origin, Written, meant
+from relay.settings.problems import Finding, Origin, Written
 
 PREFIX: Final = "SES_RELAY__"
 _LONGEST_FILE: Final = 1 << 20
@@ -171,7 +172,7 @@ def _set(written: Written, path: KeyPath, value: Any, variable: str) -> None:
 def _suggestion(variable: str) -> str:
     if any(name.startswith(f"{variable}__") for name in _variables(Settings, PREFIX)):
         return f": it names a table; write {variable}__KEY"
-    close = meant(variable, _variables(Settings, PREFIX), alike=0.7)
+    close = get_close_matches(variable, _variables(Settings, PREFIX), n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ""
 
 

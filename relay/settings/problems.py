@@ -1,6 +1,6 @@
 """What is wrong with the settings, and where: values, so that all of it is told at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
@@ -116,10 +116,3 @@ def value_at(values: Mapping[str, Any], path: KeyPath) -> Any:
         else:
             return ABSENT
     return now
-
-
-def meant(said: str, known: Sequence[str], *, most: int = 1, alike: float = 0.6) -> list[str]:
-    """Return what of *known* was probably meant by *said*, the likeliest first; *alike*: 1 for the very same."""
-    from difflib import get_close_matches  # noqa: PLC0415  the first mistake loads it
-
-    return get_close_matches(said, known, n=most, cutoff=alike)

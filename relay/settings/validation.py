@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -11,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from relay.settings.keys import Form, KeyPath, field_at, fields_of, form_of, table_of
 from relay.settings.model import Settings
-from relay.settings.problems import ABSENT, Finding, meant, value_at
+from relay.settings.problems import ABSENT, Finding, value_at
 from relay.settings.units import shown, write_duration, write_size
 
 #: A pass may bring up what another mistake hid; a table in place of a table of tables takes three.
@@ -119,7 +120,7 @@ def _written(bound: float, form: Form) -> str:
 def _none_of(detail: ErrorDetails, field: FieldInfo) -> str:
     choices = list(_choices(field.annotation))
     said = detail["input"]
-    close = meant(said, choices) if isinstance(said, str) else []
+    close = get_close_matches(said, choices, n=1) if isinstance(said, str) else []
     better = f"; did you mean {close[0]}?" if close else ""
     return f"{shown(said)} is none of {', '.join(choices)}{better}"
 
@@ -137,7 +138,7 @@ def _unknown(path: KeyPath) -> str:
     field = field_at(Settings, path[:-1]) if len(path) > 1 else None
     below = table_of(field) if field else None
     here = list(fields_of(below[0] if below else Settings))
-    close = meant(name, here, most=3)
+    close = get_close_matches(name, here, n=3, cutoff=0.6)
     if close:
         return f"unknown; did you mean {' or '.join(close)}?"
     near = [known for known in here if known.startswith(f"{name}_")]
