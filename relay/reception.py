@@ -243,7 +243,8 @@ class Reception:
         """Make it durable. A commit that has begun is not given up half-way, whoever goes away meanwhile."""
         if self.keeping is None:
             raise ValueError("nothing is kept in mode direct")
-        problem = await asyncio.shield(self.keeping.spool.commit(entry, raw))
+        answer = self.keeping.spool.commit(entry, raw)
+        problem = await (answer if isinstance(answer, asyncio.Future) else asyncio.shield(answer))
         if problem is None:
             self.keeping.successor.look()
         else:

@@ -18,7 +18,7 @@ from relay.judgement.questions import questions_of, reverse_path_of
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Decision, Judgement, Permit, Verdict
 from relay.mail.facts import MessageFacts, MessageProblem
-from relay.mail.memory import Reading, Readings
+from relay.mail.memory import Readings
 from relay.mail.profile import ATTEMPT, Profile
 from relay.mail.reading import Head, check_body, read_facts, read_head, read_message
 from relay.mail.received import date_time, received_field
@@ -125,6 +125,15 @@ class _Consequence:
             self.mail = _mail(permit, delegate)
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A message as it went this way before it was kept: what was read, what was judged, and what came of it."""
+
+    head: Head
+    found: _Consequence
+    prepared: Prepared
+
+
 class Walk:
     """Judges by the configuration and the policies of the moment: both may be replaced between two messages."""
 
@@ -134,7 +143,7 @@ class Walk:
         self.observe = observe
         self.clocks = clocks
         self._memory = Memory(directory.catalog, house.rules)
-        self._before = Readings()
+        self._before = Readings[_Before]()
         self._followed: dict[int, _Consequence] = {}
         self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
@@ -175,9 +184,9 @@ class Walk:
 
         ``received_at`` is when it was accepted, in seconds since the epoch; now if None. ``is_checked``: the street
         door saw that the octets are those of mail. ``comes_again``: it will be kept, and prepared again under the same
-        id; what is read in it is remembered until then, and it is judged anew. ``maybe_sent``: SES may have it from an
-        earlier attempt, and a field of it says so. ``batches``: the recipients of each call, where they were divided
-        already.
+        id; then it is judged anew, and what was made of it counts if that comes to the same. ``maybe_sent``: SES may
+        have it from an earlier attempt, and a field of it says so. ``batches``: the recipients of each call, where they
+        were divided already.
         """
         house = self.house
         delegate = house.delegate(session.delegate)
@@ -187,7 +196,8 @@ class Walk:
         if delegate.repair:
             repaired = await self._repaired(raw, envelope, delegate, received_at)
             raw, is_checked = repaired.raw, is_checked and not repaired.made
-        before = None if received_at is None else self._before.take(envelope.id, raw, house.profile)
+        trace = (session, house.hostname, envelope, int(received_at or self.clocks.wall()))
+        before = None if received_at is None else self._before.take(envelope.id, raw, (house.profile, *trace))
         if before is not None:
             head: Head | MessageProblem = before.head
         elif len(raw) < LARGE:
@@ -203,21 +213,22 @@ class Walk:
         if found.undecided:
             found, seconds = await self._after_a_look(case, found, seconds)
         self._tell(found, delegate)
+        if before is not None and before.found is found and not maybe_sent:
+            return before.prepared
         known |= _record_of(facts, found, envelope, seconds=seconds)
         permit = found.judgement.permit
         if permit is None:
             return _refusal(found.judgement, known)
-        trace = (session, house.hostname, envelope, int(received_at or now))
-        is_known = before is not None and before.trace == trace
-        sent = before.sent if before and is_known else rewrite_head(head, received_field(*trace))
+        sent = rewrite_head(head, received_field(*trace))
         if isinstance(sent, MessageProblem):
             return _malformed(sent, known)
-        if comes_again:
-            self._before.keep(envelope.id, Reading(raw, house.profile, head, trace, sent))
         if maybe_sent:
             sent = f"{ATTEMPT}: maybe-duplicate; id={envelope.id}\r\n".encode("ascii") + sent
         mail = _addressed(found.mail, envelope, sent, memoryview(raw)[head.section.body_start :])
-        return Prepared(mail, permit, found.judgement, delegate, known, raw, found.lane)
+        prepared = Prepared(mail, permit, found.judgement, delegate, known, raw, found.lane)
+        if comes_again:
+            self._before.keep(envelope.id, raw, (house.profile, *trace), _Before(head, found, prepared))
+        return prepared
 
     async def _repaired(
         self, raw: bytes, envelope: Envelope, delegate: Delegate, received_at: float | None

@@ -96,7 +96,8 @@ def _handed_over(settings: Settings) -> Held:
     """Take over what systemd listens on for us."""
     held = handed_over(os.environ, os.getpid())
     if held and settings.server.workers != 1:
-        raise ListenerProblem("sockets were handed over (LISTEN_FDS), and several workers want to open their own")
+        what = "sockets were handed over (LISTEN_FDS), and several workers open their own"
+        raise ListenerProblem(f"{what}: set server.workers to 1, or stop the unit ses-relay.socket")
     return held
 
 

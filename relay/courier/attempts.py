@@ -201,7 +201,8 @@ class Attempts:
             outcome = BROKEN
         self._door.gates.told(prepared.lane, outcome)
         self._door.pace.told(turn, outcome)
-        self._walk.compare(outcome, prepared)
+        if not isinstance(outcome, Sent):
+            self._walk.compare(outcome, prepared)
         return outcome
 
     async def _remember(self, entry: Entry) -> tuple[Entry, NotNow | None]:
@@ -273,6 +274,8 @@ def open_batches(entry: Entry, *, is_begun: bool = True) -> list[int]:
 
     Each attempt begins with another one: a batch that fails again and again does not keep the others back for ever.
     """
+    if len(entry.batches) == 1:
+        return [0] if entry.batches[0].is_open else []
     places = [place for place, batch in enumerate(entry.batches) if batch.is_open]
     turned = (entry.attempts - is_begun) % len(places) if places else 0
     return places[turned:] + places[:turned]

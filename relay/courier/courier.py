@@ -167,8 +167,9 @@ class Courier:
         if not self._may_go_at_once(entry, lane):
             return None
         begun = replace(entry, state=State.SENDING, attempts=1)
-        answer = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._keep_and_try(begun, raw, lane, answer), name=f"attempt {entry.id}")
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        task = loop.create_task(self._keep_and_try(begun, raw, lane, answer), name=f"attempt {entry.id}")
         self._slots.add(UnderWay(begun, lane, task, is_ours=True))
         return answer
 

@@ -44,7 +44,7 @@ class Report:
             "queue_id": entry.id,
             "kind": entry.kind.value,
             "attempt": entry.attempts,
-            "recipients": sum(len(batch.recipients) for batch in entry.batches),
+            "recipients": sum([len(batch.recipients) for batch in entry.batches]),
             "maybe_duplicate": entry.maybe > 0,
             "age": round(max(0.0, now - entry.accepted_at), 3),
             "seconds": round(self.seconds, 6),

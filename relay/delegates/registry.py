@@ -49,6 +49,7 @@ class _State:
     """One configuration's delegates; replaced as a whole."""
 
     entries: Mapping[str, Entry]
+    delegates: Mapping[str, Delegate]
     sources: Sources
     certificates: Mapping[CertificateName, tuple[str, ...]]
     neighbourhoods: Neighbourhoods
@@ -100,8 +101,7 @@ class Registry:
 
     def get(self, name: str) -> Delegate | None:
         """Return the delegate of this name; None when there is none (any more)."""
-        entry = self._state.entries.get(name)
-        return entry.delegate if entry else None
+        return self._state.delegates.get(name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -235,7 +235,8 @@ class Registry:
             hash_password=self._hash_file,
             monotonic=self._doors.monotonic,
         )
-        self._state = _State(by_name, sources, _by_certificate(entries), Neighbourhoods(homes))
+        delegates = {entry.name: entry.delegate for entry in entries}
+        self._state = _State(by_name, delegates, sources, _by_certificate(entries), Neighbourhoods(homes))
         self._elsewhere, self._htpasswd = elsewhere, htpasswd
         self._believe(elsewhere.issuers)
 

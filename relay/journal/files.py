@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from relay.journal.schema import JournalProblem, check_to_read, prepare
+from relay.journal.schema import IN_MEMORY, JournalProblem, check_to_read, prepare
 
 #: What a writer waits for another one: each holds the file for milliseconds.
 BUSY_SECONDS: Final = 5.0
@@ -71,8 +71,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 def open_in_memory() -> sqlite3.Connection:
     """Open a journal that ends with the process."""
-    file = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    prepare(file, Path(":memory:"))
+    file = sqlite3.connect(str(IN_MEMORY), isolation_level=None, check_same_thread=False)
+    prepare(file, IN_MEMORY)
     return file
 
 

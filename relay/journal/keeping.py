@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from relay.journal.files import in_words, is_damaged, open_in_memory, open_to_read, open_to_write, set_aside
 from relay.journal.ring import Pack, Ring, packs_of, row_of
-from relay.journal.schema import JournalProblem
+from relay.journal.schema import IN_MEMORY, JournalProblem
 from relay.observe.events import Event, JournalDropped, MessageEnded, Noted, Observer
 from relay.observe.record_texts import RecordTexts
 from relay.words.unavailable import Unavailable
@@ -125,7 +125,7 @@ class Journal:
             self._file.close()
             self._file = None
             return
-        self._ring = Ring(self._file, self._entries)
+        self._ring = Ring(self._file, self._entries, self._path or IN_MEMORY)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -256,7 +256,7 @@ class Journal:
                 self._file.close()
                 self._file = None
             self._file = self._open(self._path)
-            self._ring = Ring(self._file, self._entries)
+            self._ring = Ring(self._file, self._entries, self._path)
         if self._ring is None:
             raise RuntimeError("the journal was not started")
         return self._ring

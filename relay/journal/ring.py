@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, takewhile
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from relay.journal.packing import MOST_CHARACTERS, MOST_RECORDS, pack
+from relay.journal.schema import IN_MEMORY, check
 
 #: How bad a verdict is: a decision is found under the worst of its roles.
 SEVERITY: Final = ("denied", "not-allowed", "undecided", "sealed", "allowed")
@@ -71,14 +73,15 @@ def packs_of(rows: Iterable[tuple[Row, str]]) -> list[Pack]:
 
 class Ring:
     """
-    At most *entries* decisions in the journal's *file*, newest last. One caller at a time.
+    At most *entries* decisions in the journal's *file*, which lies at *path*, newest last. One caller at a time.
 
     Many large ones are fewer: together they have at most ``OCTETS_AN_ENTRY`` octets for each entry. The newest pack is
     kept, whatever it has.
     """
 
-    def __init__(self, file: sqlite3.Connection, entries: int) -> None:
+    def __init__(self, file: sqlite3.Connection, entries: int, path: Path = IN_MEMORY) -> None:
         self.file = file
+        self._path = path
         self._entries = entries
         self._most_octets = entries * OCTETS_AN_ENTRY
         self.kept, self.octets = file.execute(_KEPT).fetchone()
@@ -88,6 +91,7 @@ class Ring:
         Keep *packs*, all of them or none.
 
         Raises:
+            JournalProblem: A newer release has made the file its own meanwhile; it is left as it is.
             sqlite3.Error: They are not kept.
         """
         with self._all_or_nothing():
@@ -100,6 +104,7 @@ class Ring:
         younger: numbers stay without a gap. Returns whether there may be more of them.
 
         Raises:
+            JournalProblem: A newer release has made the file its own meanwhile; it is left as it is.
             sqlite3.Error: They are still there.
         """
         with self._all_or_nothing():
@@ -114,6 +119,7 @@ class Ring:
         kept, octets = self.kept, self.octets
         self.file.execute("BEGIN IMMEDIATE")
         try:
+            check(self.file, self._path)  # within: from here on nobody changes it
             yield
             self.file.execute("COMMIT")
         except BaseException:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 APPLICATION: Final = 0x5345534A  # "SESJ"
+#: The path of what is no file.
+IN_MEMORY: Final = Path(":memory:")
 
 _TEXTS: Final = (
     "CREATE TABLE IF NOT EXISTS policy_text (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",

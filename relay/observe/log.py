@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
-from relay.observe import events
+from relay.observe import delivery_texts, events
 from relay.observe.plain import bounded, printable, trace_of
 from relay.observe.privacy import AddressHashes
 from relay.observe.record_texts import RecordTexts, to_json
@@ -65,6 +65,7 @@ class Log:
         self._left_out = frozenset(_RISING[: _RISING.index(options.level)])
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
+        self._is_plain_json = options.format == "json" and self._hashes is None
         self.records = RecordTexts(self._hashes)
         self._clients: dict[str, str] = {}
         self._refreshed: dict[str, object] = {}
@@ -180,7 +181,13 @@ class Log:
 
     def _delivered(self, event: events.Delivered) -> None:
         level = _DELIVERY_LEVELS.get(event.result, "error")
-        self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
+        if level in self._left_out:
+            return
+        text = delivery_texts.text_of(event) if self._is_plain_json else None
+        if text is None:
+            self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
+        else:
+            self._logger.say(level, {"event": "delivery", "text": text})
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self.line("warning", "spool.attempts-found", {"count": len(event.queue_ids), "queue_ids": event.queue_ids})
@@ -223,6 +230,8 @@ class Log:
 
     def _as_json(self, logger: object, level: str, event: EventDict) -> str:
         record: Mapping[str, Any] | None = event.get("record")
+        if "text" in event:
+            return f'{{"time":"{stamp(self._clock())}","level":"{level}","event":"{event["event"]}",{event["text"]}}}'
         if record is None:
             return to_json(self._arrange(logger, level, event))
         begin, _, rest = self.records.text(record).partition(",")

@@ -28,42 +28,49 @@ def fan_out(*observers: Observer) -> Observer:
     exception, since the next thousand would say the same.
     """
     ears = _Ears(observers)
-    failures = _Failures(observers)
+    failures = _Failures(ears)
 
     def tell(event: Event) -> None:  # a message is a dozen events: a function is called in half the time of an object
-        for place, ear in ears[type(event)]:
+        for ear in ears[type(event)]:
             try:
                 ear(event)
             except Exception as error:  # noqa: BLE001  mail goes on whatever a metric or a log line does
-                failures.report(place, event, error)
+                failures.report(ear, event, error)
 
     return tell
 
 
-class _Failures:
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = observers
-        self._known: set[tuple[int, type[Exception]]] = set()
-
-    def report(self, place: int, event: Event, error: Exception) -> None:
-        if (place, type(error)) in self._known:
-            return
-        self._known.add((place, type(error)))
-        name = type(self._observers[place]).__name__
-        _log.error("observer %s failed at %s", name, type(event).__name__, exc_info=error)
-
-
-class _Ears(dict[type, tuple[tuple[int, Ear], ...]]):
-    """Who is told of a kind of events, by place among the observers: asked once."""
+class _Ears(dict[type, tuple[Ear, ...]]):
+    """Who is told of a kind of events: asked once."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         super().__init__()
         self._observers = observers
+        self._whose: dict[int, Observer] = {}
 
-    def __missing__(self, kind: type) -> tuple[tuple[int, Ear], ...]:
-        asked = ((place, _ear_of(observer, kind)) for place, observer in enumerate(self._observers))
-        ears = self[kind] = tuple((place, ear) for place, ear in asked if ear is not None)
+    def __missing__(self, kind: type) -> tuple[Ear, ...]:
+        asked = [(observer, _ear_of(observer, kind)) for observer in self._observers]
+        found = [(observer, ear) for observer, ear in asked if ear is not None]
+        self._whose |= {id(ear): observer for observer, ear in found}  # they stay: their numbers stay their own
+        ears = self[kind] = tuple(ear for _, ear in found)
         return ears
+
+    def whose(self, ear: Ear) -> Observer:
+        """Return the observer that hears by it."""
+        return self._whose[id(ear)]
+
+
+class _Failures:
+    def __init__(self, ears: _Ears) -> None:
+        self._ears = ears
+        self._known: set[tuple[int, type[Exception]]] = set()
+
+    def report(self, ear: Ear, event: Event, error: Exception) -> None:
+        observer = self._ears.whose(ear)
+        if (id(observer), type(error)) in self._known:
+            return
+        self._known.add((id(observer), type(error)))
+        _log.error("observer %s failed at %s", type(observer).__name__, type(event).__name__, exc_info=error)
 
 
 def _ear_of(observer: Observer, kind: type) -> Ear | None:

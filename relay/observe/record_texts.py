@@ -1,7 +1,7 @@
 """The JSON of decision records as they are told: made once, for the log and the journal alike."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 from operator import itemgetter
 from typing import Any, Final
@@ -46,8 +46,38 @@ class CommonRows(list[dict[str, Any]]):
         return self._text
 
 
+class WrittenRecord(Mapping[str, Any]):
+    """A whole record that another process wrote: its ``text``, which is read when more is asked than is *at_hand*."""
+
+    __slots__ = ("_fields", "text")
+
+    def __init__(self, text: str, at_hand: Mapping[str, Any]) -> None:
+        self.text = text
+        self._fields = at_hand
+
+    def _whole(self) -> Mapping[str, Any]:
+        if len(self._fields) < len(FIELDS):
+            self._fields = {**json.loads(self.text), **self._fields}
+        return self._fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name] if name in self._fields else self._whole()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(FIELDS)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field: as of any mapping, in a fifth of the time."""
+        return self._fields[name] if name in self._fields else self._whole().get(name, default)
+
+
 def text_of(record: Mapping[str, Any]) -> str:
     """Return the JSON of *record*, its time first."""
+    if type(record) is WrittenRecord:
+        return record.text
     try:
         if len(record) == len(FIELDS):
             return _written(record)
@@ -75,6 +105,7 @@ def _written(record: Mapping[str, Any]) -> str:
     """Write a record part by part, at each message: what writes any JSON takes three times as long."""
     roles, repairs, unenforced, octets = record["roles"], record["repairs"], record["unenforced"], record["bytes"]
     recipients = ",".join(map(_quoted, record["recipients"]))
+    ses_error, queue_id, traceparent = record["ses_error"], record["queue_id"], record["traceparent"]
     timings = ",".join(
         [f'"{stage}":{"null" if took is None else repr(took)}' for stage, took in record["timings"].items()]
     )
@@ -84,8 +115,9 @@ def _written(record: Mapping[str, Any]) -> str:
         f',"roles":{roles.text if type(roles) is CommonRows else to_json(roles)},{_NAMED[_NAMED.of(record)]}'
         f',"repairs":{to_json(repairs) if repairs else "[]"},{_WHERE[_WHERE.of(record)]}'
         f',"unenforced":{"null" if unenforced is None else to_json(unenforced)}'
-        f',"ses_id":{_text(record["ses_id"])},"ses_error":{_text(record["ses_error"])}'
-        f',"queue_id":{_text(record["queue_id"])},"traceparent":{_text(record["traceparent"])}'
+        f',"ses_id":{_text(record["ses_id"])},"ses_error":{"null" if ses_error is None else _quoted(ses_error)}'
+        f',"queue_id":{"null" if queue_id is None else _quoted(queue_id)}'
+        f',"traceparent":{"null" if traceparent is None else _quoted(traceparent)}'
         f',{_ENDED[_ENDED.of(record)]},"reply":{_reply(record["reply"])}'
         f',"bytes":{"null" if octets is None else octets},"timings":{{{timings}}}}}'
     )

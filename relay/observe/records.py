@@ -9,7 +9,7 @@ from typing import Any, Final, TypeGuard
 
 from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe.labels import REPAIRS
-from relay.observe.record_texts import FIELDS, CommonRows
+from relay.observe.record_texts import CommonRows
 from relay.observe.remembered import Remembered
 from relay.observe.stamps import stamp
 from relay.words.replies import Reply
@@ -98,24 +98,28 @@ def make_record(  # noqa: PLR0913  the record's own fields, given by name
         size: Octets of DATA, None when none came.
         seconds: From MAIL to the reply that ended the message.
     """
-    record = _EMPTY.copy()
-    record["id"] = _cut(id)
-    record["time"] = stamp(time)
-    record["session"] = _cut(session.id)
-    record["listener"] = _known[session.listener]
-    record["client"] = _known[session.client]
-    record["delegate"] = _known[session.delegate]
-    record["principal"] = _word(principal)
-    record["reverse_path"] = _word(reverse_path)
-    record["recipients"] = list(map(_cut, recipients[:LONGEST_LIST]))
-    for name, value in ending.facts.items():
+    facts = ending.facts
+    record = {
+        "schema": SCHEMA_VERSION,
+        "id": id,
+        "time": stamp(time),
+        "session": session.id,
+        "listener": _known[session.listener],
+        "client": _known[session.client],
+        "delegate": _known[session.delegate],
+        "principal": _word(principal),
+        "reverse_path": _word(reverse_path),
+        "recipients": list(map(_cut, recipients[:LONGEST_LIST])),
+        **_NO_FACTS,
+        "outcome": ending.outcome._value_,  # as value, in a tenth of the time
+        "reason": ending.reason._value_,
+        "reply": _reply(ending.reply),
+        "bytes": None if size is None else max(0, size),
+        "timings": _timings(facts.get("timings"), seconds),
+    }
+    for name, value in facts.items():
         if value is not None and name in _FACTS:
             record[name] = _FACTS[name](value)
-    record["outcome"] = ending.outcome._value_  # as value, in a tenth of the time
-    record["reason"] = ending.reason._value_
-    record["reply"] = _reply(ending.reply)
-    record["bytes"] = None if size is None else max(0, size)
-    record["timings"] = _timings(ending.facts.get("timings"), seconds)
     return record
 
 
@@ -271,9 +275,5 @@ _FACTS: Final[Mapping[str, Callable[[object], Any]]] = {
     "queue_id": _text,
     "traceparent": _text,
 }
-#: A record of which nothing is known; its lists are nobody's to change.
-_EMPTY: Final = {
-    **dict.fromkeys(FIELDS),
-    "schema": SCHEMA_VERSION,
-    **{name: read(None) for name, read in _FACTS.items()},
-}
+#: What is told where nothing is known; its lists are nobody's to change.
+_NO_FACTS: Final = {name: read(None) for name, read in _FACTS.items()}

@@ -32,7 +32,7 @@ class SendingMetrics:
         self._spool = SpoolContents(ROW["ses_relay_spool_messages"], oldest, clock=clock)
         series.show(self._spool)
         ends = ((each,) for each in sorted(labels.DELIVERIES))
-        self._deliveries = series.counters("ses_relay_deliveries_total", ends)
+        self._deliveries = series.counts("ses_relay_deliveries_total", ends)
         self._notices = series.counters("ses_relay_notices_total", ((each,) for each in sorted(labels.NOTICES)))
         self._feedback = series.counters("ses_relay_feedback_total")
         self._standing = series.gauges("ses_relay_delegate_standing")
@@ -84,7 +84,7 @@ class SendingMetrics:
                 gauge[where].set(value)
 
     def _delivered(self, event: events.Delivered) -> None:
-        self._deliveries[self._delivery(event.result),].inc()
+        self._deliveries[self._delivery(event.result),].value += 1
         if event.delegate == NOTIFICATIONS:
             self._notices[event.result if event.result in labels.NOTICES else "failed",].inc()
 

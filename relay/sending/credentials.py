@@ -88,7 +88,7 @@ class Credentials:
             return self._now
         if not self._is_due():
             state = self.state
-            if isinstance(state, AccessKey):
+            if isinstance(state, AccessKey) and not self._expires_within(MOMENT):
                 self._sure_until = now + MOMENT
             return state
         look = self._start_look()

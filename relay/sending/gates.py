@@ -123,13 +123,14 @@ class Gates:
 
     def admit(self, lane: Lane) -> bool:
         """Whether a message may be tried on *lane* now. At a shut gate whoever is admitted is the probe."""
-        now, keys = self._now(), keys_of(lane)
-        if not all(self._gate(key).admits(now) for key in keys):
+        shut = [key for key in keys_of(lane) if self._gate(key).trouble is not None]
+        if not shut:
+            return True
+        now = self._now()
+        if not all(self._gates[key].admits(now) for key in shut):
             return False
-        for key in keys:
-            gate = self._gate(key)
-            if gate.trouble is not None:
-                self._gates[key] = replace(gate, probed_at=now)
+        for key in shut:
+            self._gates[key] = replace(self._gates[key], probed_at=now)
         return True
 
     def leave(self, lane: Lane) -> None:

@@ -59,18 +59,15 @@ class Lane:
     session: str = ""
 
 
-_DETAILS: Final = ("account", "region", "identity", "session")
-
-
 def details_of(lane: Lane) -> dict[str, str]:
     """Write *lane* as an entry of the spool keeps it."""
-    return {name: getattr(lane, name) for name in _DETAILS}
+    return {"account": lane.account, "region": lane.region, "identity": lane.identity, "session": lane.session}
 
 
 def lane_of(details: Mapping[str, str]) -> Lane:
     """Read what :func:`details_of` wrote; what is not there is empty."""
-    account, region, identity, session = (details.get(name, "") for name in _DETAILS)
-    return Lane(account, region, identity, session)
+    find = details.get
+    return Lane(find("account", ""), find("region", ""), find("identity", ""), find("session", ""))
 
 
 def trouble_of(outcome: Outcome) -> Trouble | None:

@@ -39,18 +39,13 @@ _GLANCE_SECONDS: Final = 0.02
 class Authentication(Conversation):
     """A connection on which a client can say who it is."""
 
-    __slots__ = ("_authenticated", "_delegate", "_extended", "_failures")
+    __slots__ = ("_authenticated", "_extended", "_failures")
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         super().__init__(premises, listener, client)
-        self._delegate: str | None = None
         self._authenticated = False
         self._extended = False
         self._failures = 0
-
-    @property
-    def _is_stranger(self) -> bool:
-        return self._delegate is None
 
     @property
     def _auth_is_open(self) -> bool:
@@ -326,7 +321,7 @@ class Authentication(Conversation):
 
     def _must_end_segment(self) -> None:
         """Hang up on a client that did not wait for a reply it depends on: what follows cannot be meant (W25)."""
-        if self._inflow.pending:
+        if self._inflow.octets:
             self._dismiss(replies.OUT_OF_STEP)
 
     def _tried(self, mechanism: str, result: str) -> None:

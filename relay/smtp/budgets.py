@@ -63,19 +63,19 @@ class Crowd:
 
     def __init__(self) -> None:
         self.total = 0
-        self.tell: Callable[[Prefix], None] = _nobody
-        self._by_prefix: Counter[Prefix] = Counter()
+        self.tell: Callable[[Prefix], None] | None = None
+        self._by_prefix: dict[Prefix, int] = {}
         self._elsewhere: dict[str, dict[Prefix, int]] = {}
         self._sums: Counter[Prefix] = Counter()
         self._held = 0
 
     def of(self, prefix: Prefix) -> int:
         """Count the open connections of one prefix, here and elsewhere."""
-        return self._by_prefix[prefix] + self._sums[prefix]
+        return self.here(prefix) + self._sums[prefix]
 
     def here(self, prefix: Prefix) -> int:
         """Count those that are open here."""
-        return self._by_prefix[prefix]
+        return self._by_prefix.get(prefix, 0)
 
     @property
     def prefixes(self) -> Mapping[Prefix, int]:
@@ -86,7 +86,8 @@ class Crowd:
         """Count one connection more, unless there are *most*, or *of_one* from this prefix: then say so."""
         if self.total >= most:
             return TOO_BUSY
-        if of_one is not None and self.of(prefix) >= of_one:
+        is_looked_at = of_one is not None and (self.total >= of_one or self._sums)  # fewer in all are fewer of one
+        if is_looked_at and of_one is not None and self.of(prefix) >= of_one:
             return TOO_MANY_FROM_YOU
         self.enter(prefix)
         return None
@@ -94,14 +95,18 @@ class Crowd:
     def enter(self, prefix: Prefix) -> None:
         """Count one connection more."""
         self.total += 1
-        self._by_prefix[prefix] += 1
-        self.tell(prefix)
+        self._by_prefix[prefix] = self._by_prefix.get(prefix, 0) + 1
+        if self.tell is not None:
+            self.tell(prefix)
 
     def leave(self, prefix: Prefix) -> None:
         """Count one connection less."""
         self.total -= 1
-        _count(self._by_prefix, prefix, -1)
-        self.tell(prefix)
+        left = self._by_prefix.pop(prefix, 0) - 1
+        if left > 0:
+            self._by_prefix[prefix] = left
+        if self.tell is not None:
+            self.tell(prefix)
 
     def elsewhere(self, source: str, counts: Mapping[Prefix, int]) -> None:
         """
@@ -124,10 +129,6 @@ class Crowd:
         self._held -= len(held)
         for prefix, count in held.items():
             _count(self._sums, prefix, -count)
-
-
-def _nobody(prefix: Prefix) -> None:
-    """Nobody wants to know."""
 
 
 def _count(counts: Counter[Prefix], prefix: Prefix, more: int) -> None:

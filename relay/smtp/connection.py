@@ -10,7 +10,6 @@ message line by line (W1, W2).
 
 import asyncio
 import logging
-import math
 import socket
 from abc import abstractmethod
 from contextlib import suppress
@@ -22,10 +21,10 @@ from aiosmtpd.smtp import SMTP
 from relay.observe.events import Replied, SessionClosed, SessionOpened
 from relay.smtp import replies
 from relay.smtp.budgets import Peer
-from relay.smtp.inflow import Inflow, Interruption
+from relay.smtp.inflow import MANY_AT_ONCE, Inflow, Interruption
 from relay.smtp.listeners import Listener
 from relay.smtp.premises import Premises
-from relay.smtp.replies import on_the_wire
+from relay.smtp.replies import WRITTEN, on_the_wire
 from relay.words.replies import Reply
 
 #: aiosmtpd logs every command and half of every AUTH exchange.
@@ -34,8 +33,6 @@ for _name in ("mail.log", "mail.debug"):
 
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
-#: A connection looks at the clock so often, at least.
-_GLANCE_SECONDS: Final = 60.0
 _TLS_HANDSHAKE: Final = b"\x16"
 #: There are few different ones, and six for each message.
 _replied: Final = lru_cache(1024)(Replied)
@@ -83,9 +80,7 @@ class Connection(SMTP):
         "_outgoing",
         "_outside",
         "_premises",
-        "_rings_at",
         "_shakes_hands",
-        "_timer",
         "_tls",
         "_verb",
         "_why",
@@ -117,8 +112,6 @@ class Connection(SMTP):
         self._has_begun = False  # the line that is being waited for
         self._deadline: float | None = None
         self._deadline_cuts = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = math.inf
 
     # What the loop tells us
 
@@ -138,10 +131,12 @@ class Connection(SMTP):
 
     def data_received(self, data: bytes) -> None:
         """Obey what came, or keep it until there is time."""
-        self._inflow.feed(data)
+        inflow = self._inflow
+        inflow.feed(data)
         if not self._is_busy:
             self._go_on()
-        self._inflow.hold_back(len(data))
+        if inflow.octets or len(data) >= MANY_AT_ONCE:
+            inflow.hold_back(len(data))
 
     def eof_received(self) -> bool:
         """
@@ -160,8 +155,6 @@ class Connection(SMTP):
         self.transport = None
         self._inflow.end()
         self.resume_writing()
-        if self._timer is not None:
-            self._timer.cancel()
         self._premises.observe(SessionClosed(self._listener.name, self._id, self._why or "gone"))
         self._premises.leave(self, self.prefix)
 
@@ -208,26 +201,15 @@ class Connection(SMTP):
         Args:
             cuts: Drop the connection when time is up, instead of ending the conversation with 421.
         """
-        self._deadline = deadline = self._now() + seconds
+        self._deadline = self._now() + seconds
         self._deadline_cuts = cuts
-        if deadline < self._rings_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._set_timer(deadline)
 
-    def _set_timer(self, deadline: float) -> None:
-        """Look at the clock then, or sooner: a deadline that is set meanwhile seldom needs another timer."""
-        self._rings_at = at = min(deadline, self._now() + _GLANCE_SECONDS)
-        self._timer = self.loop.call_at(at, self._timeout_cb)
-
-    def _timeout_cb(self) -> None:
-        """Look whether time is up: the timer is not moved with every command, it looks again when it rings."""
-        self._timer, self._rings_at = None, math.inf
-        if self._deadline is None:
+    def glance(self, now: float) -> None:
+        """Look whether time is up, for whoever looks at the clocks of all."""
+        if self._deadline is None or now < self._deadline:
             return
-        if self._now() < self._deadline:
-            self._set_timer(self._deadline)
-        elif self._deadline_cuts:
+        self._deadline = None
+        if self._deadline_cuts:
             self.cut()
         else:
             self._interrupt("timeout")
@@ -247,18 +229,6 @@ class Connection(SMTP):
 
     # Reading
 
-    def _line(self) -> bytes | None:
-        """
-        Take a line with its LF, of at most ``auth_line`` octets; None while it is not whole.
-
-        Raises:
-            LineTooLong: All of the line is gone.
-        """
-        line = self._inflow.line(self._limits.auth_line)
-        if line is not None:
-            self._has_begun, self._deadline = False, None
-        return line
-
     def _await_line(self, idle: float) -> None:
         """
         Say what waits to be said, and let the clock of the next line run.
@@ -274,8 +244,7 @@ class Connection(SMTP):
         if not self._can_write:
             return
         inflow = self._inflow
-        inflow.expect()
-        has_begun = inflow.has_begun
+        has_begun = inflow.expect()
         if has_begun and inflow.pending[:1] == _TLS_HANDSHAKE:
             self._dismiss(replies.NOT_SMTP)
         if not self._has_begun:
@@ -283,13 +252,19 @@ class Connection(SMTP):
             self._has_begun = has_begun
 
     async def _read_line(self, *, idle: float) -> bytes:
-        """Wait for a line, as :meth:`_await_line` does, and take it, as :meth:`_line`."""
-        while (line := self._line()) is None:
+        """
+        Wait for a line of at most ``auth_line`` octets, as :meth:`_await_line` does, and take it with its LF.
+
+        Raises:
+            LineTooLong: All of the line is gone.
+        """
+        while (line := self._inflow.line(self._limits.auth_line)) is None:
             self._await_line(idle)
             if self._can_write:
                 await self._inflow.more()
             else:
                 await self._flush()
+        self._has_begun, self._deadline = False, None
         return line
 
     # Writing
@@ -309,7 +284,7 @@ class Connection(SMTP):
         self._say(reply)
 
     def _say(self, reply: Reply) -> None:
-        self._outgoing.append(on_the_wire(reply))
+        self._outgoing.append(WRITTEN.get(id(reply)) or on_the_wire(reply))
         self._premises.observe(_replied(self._listener.name, self._verb, reply.code))
 
     def _dismiss(self, reply: Reply, *, why: str = "errors") -> NoReturn:
@@ -319,12 +294,12 @@ class Connection(SMTP):
 
     def _write(self) -> None:
         """Give the replies that wait to the transport."""
-        outgoing = self._outgoing
+        outgoing, transport = self._outgoing, self.transport
         if outgoing:
-            written = outgoing[0] if len(outgoing) == 1 else b"".join(outgoing)
+            written = b"".join(outgoing)
             outgoing.clear()
-            if self.transport is not None and not self.transport.is_closing():
-                self.transport.write(written)
+            if transport is not None and not transport.is_closing():
+                transport.write(written)
 
     async def _flush(self) -> None:
         """Write the replies, and wait until the client has read most of them, or is cut."""

@@ -56,7 +56,7 @@ class Content:
         window = self._tail + block
         fresh = len(self._tail)
         self.seen += len(block)
-        if self._is_first and window.startswith(b".\r\n"):
+        if window.startswith(b".\r\n") and self._is_first:
             self._tail = b""
             return window[3:]
         if window.endswith(_END) and self._is_even(message := window[:-3]):

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from relay.observe.events import Incident
 from relay.smtp import replies
+from relay.smtp.arriving import Arriving
 from relay.smtp.budgets import Peer
 from relay.smtp.connection import Connection, Dismissed
 from relay.smtp.inflow import Interruption, LineTooLong
@@ -27,7 +28,8 @@ from relay.words.transactions import Session
 
 _Found = TypeVar("_Found")
 
-_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+#: A line without control octets; what is obeyed is all but its CRLF.
+_COMMAND: Final = re.compile(rb"([^\x00-\x1f\x7f]*)\r\n")
 #: Replies that wait to leave together, at most: a client may pipeline without end and read none of them.
 _REPLIES_HELD: Final = 64
 #: Pipelined commands that are obeyed before others get a turn of the loop.
@@ -44,11 +46,13 @@ _LEAVES_AT_ONCE: Final = frozenset({"quit", "gone", "tls"})
 class Conversation(Connection):
     """A connection on which commands are obeyed, in order, and messages have one ending each."""
 
-    __slots__ = ("_at_work", "_in_a_row", "_session_view", "_transaction")
+    __slots__ = ("_arriving", "_at_work", "_delegate", "_in_a_row", "_session_view", "_transaction")
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         super().__init__(premises, listener, client)
+        self._delegate: str | None = None  # nobody has been let in yet
         self._session_view: Session | None = None  # as far as it is known who speaks
+        self._arriving: Arriving | None = None
         self._transaction: Transaction | None = None
         self._in_a_row = 0
         self._at_work: asyncio.Task[Any] | None = None
@@ -67,7 +71,7 @@ class Conversation(Connection):
 
     async def _greet_later(self) -> None:
         await asyncio.sleep(self._limits.greeting_delay_seconds)
-        if self._inflow.pending:
+        if self._inflow.octets:
             self._dismiss(replies.EARLY_TALKER)
         self._greet()
 
@@ -80,8 +84,14 @@ class Conversation(Connection):
         """Take what has come, piece by piece, until there is no more of it or it leads to a wait."""
         try:
             while not self._is_busy and self._can_write:
-                if not (self._inflow.has_begun and self._hear()):
-                    self._await_client()
+                arriving = self._arriving
+                if arriving is not None:
+                    if not self._inflow.octets:
+                        self._await_content(arriving)
+                        return
+                    self._hear_content(arriving)
+                elif not (self._inflow.octets and self._hear_command()):
+                    self._await_command()
                     return
         except Interruption as end:
             self._end(end)
@@ -89,12 +99,12 @@ class Conversation(Connection):
             self._fall(error)
 
     @abstractmethod
-    def _hear(self) -> bool:
-        """Take one piece of what has come; False if more of it has to come."""
+    def _hear_content(self, arriving: Arriving) -> None:
+        """Take what has come of a message."""
 
     @abstractmethod
-    def _await_client(self) -> None:
-        """Say what waits to be said, and let the clock of what the client owes us run."""
+    def _await_content(self, arriving: Arriving) -> None:
+        """Say what waits to be said, and let the clock of the rest of a message run."""
 
     def _hear_command(self) -> bool:
         """Obey a command, if all of it is there."""
@@ -107,20 +117,21 @@ class Conversation(Connection):
             raise Interruption("drain")
         self._verb = "other"
         try:
-            line = self._line()
+            line = self._inflow.line(self._limits.auth_line)
         except LineTooLong as too_long:
             self._refuse_long_line(too_long.start)
             return True
         if line is None:
             return False
+        self._has_begun, self._deadline = False, None
         self._in_a_row += 1
         if len(line) > self._limits.command_line and line[:5].upper() != b"AUTH ":
             self._answer(replies.LINE_TOO_LONG)
-        elif not line.endswith(b"\r\n") or _CONTROL.search(line, 0, len(line) - 2):
+        elif (command := _COMMAND.fullmatch(line)) is None:
             self._answer(replies.BAD_OCTETS)
         else:
             try:
-                self._obey(line[:-2])
+                self._obey(command[1])
             except Interruption:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
@@ -131,7 +142,7 @@ class Conversation(Connection):
         if self._premises.draining and self._transaction is None:
             raise Interruption("drain")
         self._in_a_row = 0
-        self._await_line(self._limits.stranger_seconds if self._is_stranger else self._limits.idle_seconds)
+        self._await_line(self._limits.stranger_seconds if self._delegate is None else self._limits.idle_seconds)
 
     def _refuse_long_line(self, start: bytes) -> None:
         is_auth = start.upper() == b"AUTH "
@@ -149,11 +160,6 @@ class Conversation(Connection):
     def _take_turn(self) -> None:
         self._is_busy = False
         self._go_on()
-
-    @property
-    @abstractmethod
-    def _is_stranger(self) -> bool:
-        """Whether nobody has been let in yet."""
 
     @abstractmethod
     def _obey(self, command: bytes) -> None:
@@ -177,9 +183,12 @@ class Conversation(Connection):
     # What takes time
 
     def _attend(self, work: Coroutine[Any, Any, _Found], then: Callable[[_Found], None] | None = None) -> None:
-        """Do what takes time, *then* what follows from it; nothing is heard of this client until it has ended."""
+        """
+        Do what takes time, *then* what follows from it; nothing is heard of this client until it has ended. A drain
+        waits for it, also when the client is gone: there may be an open message.
+        """
         self._is_busy, self._deadline = True, None
-        self._at_work = self.loop.create_task(work)
+        self._at_work = self._premises.run(work)
         self._at_work.add_done_callback(partial(self._attended, then))
 
     def _attended(self, then: Callable[[_Found], None] | None, work: "asyncio.Task[_Found]") -> None:

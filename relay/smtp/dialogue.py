@@ -64,7 +64,7 @@ class Dialogue(Transfer):
     def smtp_HELO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet a client that knows no extensions."""
         if self._is_greeted(arg, extended=False):
-            self._answer(replies.named(self._premises.hostname))
+            self._say(replies.named(self._premises.hostname))
 
     def smtp_EHLO(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Greet, and announce what holds on this connection now."""
@@ -107,7 +107,7 @@ class Dialogue(Transfer):
         self._answer(replies.START_TLS)
         await self._flush()
         transport, context = self.transport, self._premises.tls_context
-        if transport is None or context is None or self._inflow.pending:
+        if transport is None or context is None or self._inflow.octets:
             raise Interruption("tls")
         self._shakes_hands = True
         try:

@@ -119,7 +119,6 @@ class StreetDoor:
             ListenerProblem: An address cannot be had; the first is named.
         """
         dialogue = spoken_by(self._premises.hostname)
-        self._premises.empty.set()
         try:
             for listener in self._listeners:
                 for bound in await bind(
@@ -188,7 +187,7 @@ class StreetDoor:
 
     async def _is_empty_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._premises.empty.wait(), seconds)
+            await asyncio.wait_for(self._premises.emptied(), seconds)
         except TimeoutError:
             return False
         return True

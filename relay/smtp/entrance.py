@@ -8,7 +8,9 @@ so that a balancer can say whom it brings before TLS begins (W28).
 import asyncio
 import errno
 import socket
+from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from relay.observe.events import Incident, Noted, Replied
@@ -139,7 +141,11 @@ class Entrance:
             return
         visitor = self._dialogue(self._premises, self.listener, who)
         self._premises.enter(visitor)
-        self._premises.run(self._introduce(client, visitor))
+        visitor.waits_outside(client)
+        if self.listener.tls == "implicit":
+            self._premises.run(self._shake_hands(client, visitor))
+        else:
+            self._bring_in(self._loop.connect_accepted_socket(lambda: visitor, client), client, visitor)
 
     def _turn_away(self, client: socket.socket, refusal: Reply) -> None:
         """Say why, if the client can read it: behind implicit TLS there is no handshake for those turned away."""
@@ -155,26 +161,37 @@ class Entrance:
             finally:
                 self._premises.observe(Replied(self.listener.name, "connect", refusal.code))
 
-    async def _introduce(self, client: socket.socket, visitor: Dialogue) -> None:
-        """Give the socket to the loop; on an implicit listener the TLS handshake comes first, with its deadline."""
-        implicit = self.listener.tls == "implicit"
-        context = self._premises.tls_context if implicit else None
-        handshake = self._premises.limits.tls_handshake_seconds if implicit else None
-        spoken_to = BehindTls(visitor, self._premises.tls_place) if implicit else visitor
-        visitor.waits_outside(client)
+    def _bring_in(
+        self, entry: Coroutine[Any, Any, Any], client: socket.socket, visitor: Dialogue, _: object = None
+    ) -> None:
+        """
+        Let the loop take the socket over. It waits for nothing but its own next turn, for which a task would cost as
+        much as the greeting.
+        """
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: spoken_to, client, ssl=context, ssl_handshake_timeout=handshake
-            )
-        except OSError:  # no handshake, or gone before it
-            self._never_came_in(client, visitor)
+            turn: asyncio.Future[None] = entry.send(None)
+        except StopIteration:
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the books must stay right
-            self._never_came_in(client, visitor)
-            self._premises.observe(Incident(self._premises.new_id(), "-", error))
+            self._never_came_in(client, visitor, error)
+        else:
+            turn.add_done_callback(partial(self._bring_in, entry, client, visitor))
 
-    def _never_came_in(self, client: socket.socket, visitor: Dialogue) -> None:
+    async def _shake_hands(self, client: socket.socket, visitor: Dialogue) -> None:
+        """On an implicit listener the TLS handshake comes first, with its deadline."""
+        behind, context = BehindTls(visitor, self._premises.tls_place), self._premises.tls_context
+        seconds = self._premises.limits.tls_handshake_seconds
+        try:
+            await self._loop.connect_accepted_socket(lambda: behind, client, ssl=context, ssl_handshake_timeout=seconds)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the books must stay right
+            self._never_came_in(client, visitor, error)
+
+    def _never_came_in(self, client: socket.socket, visitor: Dialogue, error: Exception) -> None:
+        """Strike out a visitor: no handshake, gone before it, or there is trouble of ours."""
         client.close()
         self._premises.leave(visitor, visitor.prefix)
+        if not isinstance(error, OSError):
+            self._premises.observe(Incident(self._premises.new_id(), "-", error))
 
 
 class Arrival:
@@ -234,6 +251,9 @@ class Arrival:
         self._wake()
 
     cut_short = cut = wind_down
+
+    def glance(self, now: float) -> None:
+        """Nothing: the header has a deadline of its own."""
 
 
 async def bind(

@@ -9,7 +9,7 @@ from io import IncrementalNewlineDecoder
 from typing import Final
 
 #: Octets from which it pays to look for lines of one length.
-_LONG: Final = 4096
+_LONG: Final = 10 * 1024
 
 
 def is_even(block: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 #: (256 KiB) to it.
 _HIGH: Final = 16 * 1024
 #: Octets after which others get a turn.
-_MANY_AT_ONCE: Final = 64 * 1024
+MANY_AT_ONCE: Final = 64 * 1024
 #: Octets thrown away for a client that goes on talking after our last word; then it is not listened to any more.
 _DEAF_AFTER: Final = 1024 * 1024
 
@@ -32,6 +32,8 @@ class Inflow:
     """
     The reader's side of one connection. Fed by the protocol, read by whoever converses.
 
+    ``octets``: what lies unread, at the end of it; empty if nothing does.
+
     Lines end at LF here, so that a bare LF is seen and refused where it stands; whether CRLF ended a line is the
     caller's to check.
     """
@@ -40,19 +42,19 @@ class Inflow:
         "_ended",
         "_interruption",
         "_loop",
-        "_octets",
         "_overlong",
         "_paused",
         "_start",
         "_transport",
         "_waiter",
+        "octets",
     )
 
     _overlong: bytes | None  # the start of a line that is being thrown away
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._octets = b""  # unread from _start on: what was read is not moved away line by line; empty if all was
+        self.octets = b""  # unread from _start on: what was read is not moved away line by line; empty if all was
         self._start = 0
         self._overlong = None
         self._ended = False
@@ -68,10 +70,10 @@ class Inflow:
 
     def feed(self, data: bytes) -> None:
         """Take what came."""
-        if self._octets:
-            self._octets, self._start = self.pending + data, 0
+        if self.octets:
+            self.octets, self._start = self.pending + data, 0
         else:
-            self._octets = data
+            self.octets = data
         if self._waiter is not None:
             self._wake()
 
@@ -80,9 +82,9 @@ class Inflow:
         Ask the transport to pause if too much lies unread, which nobody has time to read, or for a turn of the loop if
         so many *octets* came at once: the loop would read on as long as there are as many, and serve nobody else.
         """
-        if self._octets and self._unread > _HIGH:
+        if self.octets and self._unread > _HIGH:
             self._pause()
-        elif octets >= _MANY_AT_ONCE:
+        elif octets >= MANY_AT_ONCE:
             self._pause()
             self._loop.call_soon(self._resume)
 
@@ -99,13 +101,7 @@ class Inflow:
     @property
     def pending(self) -> bytes:
         """What lies unread."""
-        return self._octets[self._start :] if self._start else self._octets
-
-    def clear(self) -> None:
-        """Forget what lies unread."""
-        self._octets, self._start = b"", 0
-        if self._paused:
-            self._resume()
+        return self.octets[self._start :] if self._start else self.octets
 
     def line(self, longest: int) -> bytes | None:
         """
@@ -114,19 +110,19 @@ class Inflow:
         Raises:
             LineTooLong: It has more than *longest* octets; raised once, when its end has come.
         """
-        octets, start = self._octets, self._start
+        octets, start = self.octets, self._start
         end = octets.find(b"\n", start) + 1
         if not end:
             if self._overlong is not None or self._unread > longest:
                 self._overlong = self._overlong or octets[start : start + 5]
-                self._octets, self._start = b"", 0
+                self.octets, self._start = b"", 0
             if self._paused:
                 self._resume()
             return None
         if end < len(octets):
             line, self._start = octets[start:end], end
         else:  # most often a whole segment, as clients send that wait for each reply
-            line, self._octets, self._start = octets[start:] if start else octets, b"", 0
+            line, self.octets, self._start = octets[start:] if start else octets, b"", 0
         if self._paused and self._unread <= _HIGH:
             self._resume()
         if self._overlong is None and len(line) <= longest:
@@ -134,25 +130,22 @@ class Inflow:
         begun, self._overlong = self._overlong or line[:5], None
         raise LineTooLong(begun)
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether some of a line is there."""
-        return bool(self._octets) or self._overlong is not None
-
     def block(self) -> bytes:
         """Take all that lies unread."""
-        block = self.pending
-        self.clear()
+        block = self.octets[self._start :] if self._start else self.octets
+        self.octets, self._start = b"", 0
+        if self._paused:
+            self._resume()
         return block
 
     def give_back(self, octets: bytes) -> None:
         """Put back what was taken and belongs to the next reader."""
         if octets:
-            self._octets, self._start = octets + self.pending, 0
+            self.octets, self._start = octets + self.pending, 0
 
-    def expect(self) -> None:
+    def expect(self) -> bool:
         """
-        Make sure that more may come.
+        Make sure that more may come, and return whether some of a line is there.
 
         Raises:
             Interruption: Nothing more will come or nobody will read it.
@@ -161,6 +154,7 @@ class Inflow:
             raise self._interruption
         if self._ended:
             raise Interruption("gone")
+        return bool(self.octets) or self._overlong is not None
 
     async def more(self) -> None:
         """
@@ -183,7 +177,7 @@ class Inflow:
         left = _DEAF_AFTER
         while not self._ended:
             left -= self._unread
-            self._octets, self._start = b"", 0
+            self.octets, self._start = b"", 0
             if left > 0:
                 self._resume()
             else:
@@ -194,7 +188,7 @@ class Inflow:
 
     @property
     def _unread(self) -> int:
-        return len(self._octets) - self._start
+        return len(self.octets) - self._start
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -91,3 +91,15 @@ class Limits:
     """The same for a day."""
     backlog: int = 511
     """Connections that the kernel holds while we are busy."""
+
+    @property
+    def shortest(self) -> float:
+        """The shortest time, in seconds, after which a client is sent away or cut."""
+        return min(
+            self.stranger_seconds,
+            self.idle_seconds,
+            self.command_seconds,
+            self.data_seconds,
+            self.reply_seconds,
+            self.linger_seconds,
+        )

@@ -15,6 +15,8 @@ from relay.words.endings import Reason
 from relay.words.replies import Reply
 from relay.words.values import dataclass
 
+#: Behind ``FROM:`` or ``TO:``: what stands in the brackets, and what follows them.
+_PATH: Final = re.compile(r" ?<([^>]*)>((?: .*)?)", re.DOTALL)
 _PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?", re.ASCII)
 _SIZE: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
@@ -75,15 +77,12 @@ def read_rcpt(argument: str) -> Address:
 
 def _split_path(argument: str, keyword: str, *, subject: int) -> tuple[str, str]:
     """Split into what the angle brackets hold and what follows them. One blank after the colon is forgiven."""
-    start = len(keyword)
-    if argument[:start].upper() != keyword:
+    found = _PATH.fullmatch(argument, len(keyword))
+    if argument[: len(keyword)].upper() != keyword:
         raise PathProblem(Reply(501, (5, 5, 4), f"Syntax: {keyword}<address>"))
-    if argument[start : start + 1] == " ":
-        start += 1
-    end = argument.find(">", start)
-    if argument[start : start + 1] != "<" or end < 0 or argument[end + 1 : end + 2] not in ("", " "):
+    if found is None:
         raise PathProblem(Reply(501, (5, 1, subject), f"Syntax: {keyword}<address>, one address in angle brackets"))
-    return argument[start + 1 : end], argument[end + 1 :]
+    return found[1], found[2]
 
 
 def _address(path: str, *, subject: int, maybe_on_a_host: bool = False) -> Address:

@@ -5,7 +5,7 @@ import mmap
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from relay.observe.events import Observer
 from relay.smtp.behind_tls import READ_SIZE
@@ -14,6 +14,9 @@ from relay.smtp.limits import Limits
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.regulars import Regulars
 from relay.words.values import dataclass
+
+#: Between two looks at the clocks of all connections, at most.
+_ROUND_SECONDS: Final = 1.0
 
 
 def _place() -> memoryview:
@@ -32,6 +35,9 @@ class Visitor(Protocol):
 
     def cut(self) -> None:
         """Drop the connection now."""
+
+    def glance(self, now: float) -> None:
+        """Look whether its time is up; *now* is the loop's."""
 
 
 @dataclass(slots=True)
@@ -61,32 +67,54 @@ class Premises:
     tls_place: memoryview = field(default_factory=_place)
     visitors: set[Visitor] = field(default_factory=set)
     errands: set[asyncio.Task[Any]] = field(default_factory=set)
-    empty: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: asyncio.Event | None = None
+    is_watched: bool = False
 
     def enter(self, visitor: Visitor) -> None:
         """Let a connection in."""
         self.visitors.add(visitor)
-        self.empty.clear()
+        if not self.is_watched:
+            self.is_watched = True
+            self._look_again()
+
+    def _look_again(self) -> None:
+        asyncio.get_running_loop().call_later(min(_ROUND_SECONDS, self.limits.shortest / 8), self._look_around)
+
+    def _look_around(self) -> None:
+        """
+        Look at the clocks of all, again and again while anybody is inside: a timer for each connection would cost as
+        much as its greeting.
+        """
+        now = asyncio.get_running_loop().time()
+        for visitor in tuple(self.visitors):
+            visitor.glance(now)
+        self.is_watched = bool(self.visitors)
+        if self.is_watched:
+            self._look_again()
 
     def leave(self, visitor: Visitor, prefix: Prefix) -> None:
         """Note that a connection is gone."""
         if visitor in self.visitors:
             self.visitors.discard(visitor)
             self.crowd.leave(prefix)
-            self._look_around()
+            if self.leaving is not None:
+                self.leaving.set()
 
     def run(self, errand: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         """Start what must come to its end even when its client is gone."""
         task = asyncio.get_running_loop().create_task(errand)
         self.errands.add(task)
-        self.empty.clear()
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self.errands.discard(task)
-        self._look_around()
+        if self.leaving is not None:
+            self.leaving.set()
 
-    def _look_around(self) -> None:
-        if not self.visitors and not self.errands:
-            self.empty.set()
+    async def emptied(self) -> None:
+        """Wait until nobody is inside and nothing under way; what ends may lead to more."""
+        while self.visitors or self.errands:
+            self.leaving = self.leaving or asyncio.Event()
+            self.leaving.clear()
+            await self.leaving.wait()

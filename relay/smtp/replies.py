@@ -104,7 +104,7 @@ def too_many_now(most: int) -> Reply:
 
 def on_the_wire(reply: Reply) -> bytes:
     """Write a reply as it is sent; a text too long for one line continues on the next (RFC 5321 section 4.2.1)."""
-    return _CONSTANT.get(id(reply)) or _written(reply)
+    return WRITTEN.get(id(reply)) or _written(reply)
 
 
 def _written(reply: Reply) -> bytes:
@@ -128,9 +128,9 @@ def _folded(text: str) -> list[str]:
 
 def _lasting(reply: Reply) -> Reply:
     """Write *reply*, which lives as long as we do, once and for all."""
-    _CONSTANT[id(reply)] = _written(reply)
+    WRITTEN[id(reply)] = _written(reply)
     return reply
 
 
 #: Those above, written once; by identity, for they live as long as we do.
-_CONSTANT: Final = {id(reply): _written(reply) for reply in tuple(globals().values()) if isinstance(reply, Reply)}
+WRITTEN: Final = {id(reply): _written(reply) for reply in tuple(globals().values()) if isinstance(reply, Reply)}

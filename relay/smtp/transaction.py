@@ -34,7 +34,6 @@ class Transaction:
         "_make_record",
         "_monotonic",
         "_observe",
-        "_session",
         "_since",
         "declared",
         "domain_patience",
@@ -43,6 +42,7 @@ class Transaction:
         "rcpt_commands",
         "refusal",
         "reverse_path",
+        "session",
         "size",
     )
 
@@ -64,7 +64,7 @@ class Transaction:
         self.refusal: Ending | None = None  # of the last RCPT that was refused
         self.declared = 0  # octets as SIZE says
         self.size: int | None = None  # octets of DATA so far
-        self._session = session
+        self.session = session
         self._observe = observe
         self._make_record = make_record
         self._monotonic = monotonic
@@ -76,12 +76,14 @@ class Transaction:
     @property
     def envelope(self) -> Envelope | None:
         """The envelope as far as it got; None before a reverse-path."""
-        if self.reverse_path is None:
-            return None
-        known = self._envelope
-        if known is None or len(known.forward_paths) != len(self.forward_paths):
-            known = self._envelope = Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
-        return known
+        if self._envelope is None and self.reverse_path is not None:
+            self._envelope = Envelope(self.reverse_path, tuple(self.forward_paths), self.id)
+        return self._envelope
+
+    def add(self, forward_path: Address) -> None:
+        """Take a recipient."""
+        self.forward_paths[forward_path] = None
+        self._envelope = None
 
     def sealed(self) -> Envelope:
         """
@@ -109,14 +111,14 @@ class Transaction:
         self._ended = True
         seconds = self._monotonic() - self._since
         record, recipients = self._record(ending, seconds), len(self.forward_paths)
-        delegate, outcome, reason = self._session.delegate, ending.outcome, ending.reason
+        delegate, outcome, reason = self.session.delegate, ending.outcome, ending.reason
         self._observe(MessageEnded(delegate, outcome, reason, recipients, self.size, seconds, record))
 
     def _record(self, ending: Ending, seconds: float) -> dict[str, object]:
         """Write the record. A record that cannot be written must not cost the count of a message."""
         try:
             return self._make_record(
-                session=self._session,
+                session=self.session,
                 envelope=self.envelope,
                 ending=ending,
                 size=self.size,
@@ -124,5 +126,5 @@ class Transaction:
                 message_id=self.id,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is ours and it is told
-            self._observe(Incident(self.id, self._session.id, error))
+            self._observe(Incident(self.id, self.session.id, error))
             return {"id": self.id}

@@ -6,10 +6,10 @@ from typing import Final
 
 from relay.judgement.answers import with_id
 from relay.smtp import paths, replies
+from relay.smtp.arriving import Arriving, Held
 from relay.smtp.authentication import Authentication
-from relay.smtp.budgets import Ledger, Peer
+from relay.smtp.budgets import Peer
 from relay.smtp.content import Content, Fault
-from relay.smtp.limits import Limits
 from relay.smtp.listeners import Listener
 from relay.smtp.paths import PathProblem
 from relay.smtp.ports import RecipientDomains
@@ -20,8 +20,6 @@ from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Session
 
-#: Of a message in memory: the octets that came, for the spool and the judge, and those that go to SES.
-_COPIES: Final = 2
 #: Between two looks whether there is room by now.
 _GLANCE_SECONDS: Final = 0.05
 
@@ -29,11 +27,10 @@ _GLANCE_SECONDS: Final = 0.05
 class Transfer(Authentication):
     """A connection on which messages are handed in."""
 
-    __slots__ = ("_arriving", "_helo", "_junk", "_was_refused")
+    __slots__ = ("_helo", "_junk", "_was_refused")
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         super().__init__(premises, listener, client)
-        self._arriving: _Arriving | None = None
         self._helo = ""
         self._junk = 0
         self._was_refused = False  # the last MAIL, for what it said and not how
@@ -52,7 +49,7 @@ class Transfer(Authentication):
             self._answer(ending.reply, counts=not self._was_refused)
             return
         self._transaction = transaction
-        self._answer(replies.SENDER_OK)
+        self._say(replies.SENDER_OK)
 
     def _new_transaction(self) -> Transaction:
         premises = self._premises
@@ -77,7 +74,7 @@ class Transfer(Authentication):
             return ending_of(problem.reply, problem.reason)
         transaction.reverse_path, transaction.declared = mail.reverse_path, mail.size or 0
         try:
-            return self._premises.reception.early_answer(self._session(), transaction.sealed())
+            return self._premises.reception.early_answer(transaction.session, transaction.sealed())
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
             return ending_of(self._tell(error), Reason.INTERNAL)
 
@@ -131,8 +128,8 @@ class Transfer(Authentication):
 
     def _take_unless_refused(self, transaction: Transaction, forward_path: Address, refusal: Reply | None) -> None:
         if refusal is None:
-            transaction.forward_paths[forward_path] = None
-            self._answer(replies.RECIPIENT_OK)
+            transaction.add(forward_path)
+            self._say(replies.RECIPIENT_OK)
         else:
             transaction.refusal = ending_of(refusal, Reason.ADDRESS_FORM)
             self._answer(refusal, counts=False)
@@ -149,7 +146,7 @@ class Transfer(Authentication):
         if not transaction.forward_paths:
             self._answer(replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT)
             return
-        if self._inflow.pending:
+        if self._inflow.octets:
             self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
             self._dismiss(replies.OUT_OF_STEP)
         if len(transaction.forward_paths) > self._limits.recipients:
@@ -177,7 +174,7 @@ class Transfer(Authentication):
     # The octets of a message
 
     def _make_room(self, transaction: Transaction) -> None:
-        held, declared = _Held(self._premises.ledger, self._limits), max(transaction.declared, 1)
+        held, declared = Held(self._premises.ledger, self._limits), max(transaction.declared, 1)
         if held.reaches(declared):
             self._ask_for_content(transaction, held)
         else:
@@ -186,7 +183,7 @@ class Transfer(Authentication):
                 lambda fits: self._ask_for_content(transaction, held, fits=fits),
             )
 
-    async def _finds_room(self, held: "_Held", octets: int) -> bool:
+    async def _finds_room(self, held: Held, octets: int) -> bool:
         """Wait a little while the messages of others fill our memory: back-pressure, before 354 or by not reading."""
         waits_until = self._now() + self._limits.inflight_seconds
         while not held.reaches(octets):
@@ -195,27 +192,16 @@ class Transfer(Authentication):
             await asyncio.sleep(_GLANCE_SECONDS)
         return True
 
-    def _ask_for_content(self, transaction: Transaction, held: "_Held", *, fits: bool = True) -> None:
+    def _ask_for_content(self, transaction: Transaction, held: Held, *, fits: bool = True) -> None:
         if not fits:
             self._conclude(ending_of(replies.NO_ROOM, Reason.RATE))
             return
-        mends = self._premises.reception.mends_line_feeds(self._session())
+        mends = self._premises.reception.mends_line_feeds(transaction.session)
         content = Content(self._limits.message_bytes, keeps_line_feeds=mends)
-        self._arriving = _Arriving(transaction, content, held, self._now())
+        self._arriving = Arriving(transaction, content, held, self._now())
         self._say(replies.START_DATA)
 
-    def _hear(self) -> bool:
-        arriving = self._arriving
-        return self._hear_command() if arriving is None else self._hear_content(arriving)
-
-    def _await_client(self) -> None:
-        arriving = self._arriving
-        if arriving is None:
-            self._await_command()
-        else:
-            self._await_content(arriving)
-
-    def _hear_content(self, arriving: "_Arriving") -> bool:
+    def _hear_content(self, arriving: Arriving) -> None:
         """
         Take what came of a message, up to its end, however slowly it comes, within a minimum rate.
 
@@ -232,16 +218,15 @@ class Transfer(Authentication):
                 self._finds_room(held, content.size),
                 lambda fits: self._look_after_block(arriving, rest, fits=fits),
             )
-        return True
 
-    def _await_content(self, arriving: "_Arriving") -> None:
+    def _await_content(self, arriving: Arriving) -> None:
         self._write()
         if self._can_write:
             self._inflow.expect()
             limits, elapsed = self._limits, self._now() - arriving.since
             self._allow(limits.data_seconds + arriving.content.seen / limits.data_rate - elapsed)
 
-    def _look_after_block(self, arriving: "_Arriving", rest: bytes | None, *, fits: bool = True) -> None:
+    def _look_after_block(self, arriving: Arriving, rest: bytes | None, *, fits: bool = True) -> None:
         """Go on after a block: with *rest*, which follows the message, unless there is more of it to come."""
         content = arriving.content
         if not fits:
@@ -264,7 +249,7 @@ class Transfer(Authentication):
 
     # The whole of it
 
-    def _take_message(self, arriving: "_Arriving") -> None:
+    def _take_message(self, arriving: Arriving) -> None:
         self._verb, self._arriving, content = "data-end", None, arriving.content
         if content.fault is not None:
             self._conclude(ending_of(*replies.OF_FAULT[content.fault]))
@@ -273,12 +258,12 @@ class Transfer(Authentication):
         self._transaction, self._is_busy, self._deadline = None, True, None
         self._premises.run(self._hand_over(arriving))
 
-    async def _hand_over(self, arriving: "_Arriving") -> None:
+    async def _hand_over(self, arriving: Arriving) -> None:
         """Let the reception decide. Runs to its end, and is counted, also when the client is gone (W3)."""
         transaction, content = arriving.transaction, arriving.content
         try:
             ending = await self._premises.reception.receive(
-                self._session(), transaction.sealed(), content.raw(), is_checked=content.is_checked
+                transaction.session, transaction.sealed(), content.raw(), is_checked=content.is_checked
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again (W6)
             ending = ending_of(self._tell(error), Reason.INTERNAL)
@@ -310,7 +295,7 @@ class Transfer(Authentication):
         """A verdict on a message is no error of the dialogue, a success wipes errors out."""
         if ending.outcome in (Outcome.ACCEPTED, Outcome.QUEUED):
             self._errors = self._junk = 0
-        self._answer(ending.reply, counts=False)
+        self._say(ending.reply)
 
     def _session(self) -> Session:
         if self._session_view is None:
@@ -325,40 +310,3 @@ class Transfer(Authentication):
                 delegate=self._delegate or "-",
             )
         return self._session_view
-
-
-class _Arriving:
-    """A message that is being read: whose it is, its octets, their room, and since when, by the loop's clock."""
-
-    __slots__ = ("content", "held", "since", "transaction")
-
-    def __init__(self, transaction: Transaction, content: Content, held: "_Held", since: float) -> None:
-        self.transaction = transaction
-        self.content = content
-        self.held = held
-        self.since = since
-
-
-class _Held:
-    """The room in memory that one message takes: that of two messages, as it came and as it goes."""
-
-    __slots__ = ("_ledger", "_most", "_octets")
-
-    def __init__(self, ledger: Ledger, limits: Limits) -> None:
-        self._ledger = ledger
-        self._most = max(limits.inflight_bytes, _COPIES * limits.message_bytes)
-        self._octets = 0
-
-    def reaches(self, octets: int) -> bool:
-        """Whether there is room for a message of *octets*; it is taken then."""
-        more = _COPIES * octets - self._octets
-        if more > 0:
-            if not self._ledger.take(self, more, most=self._most):
-                return False
-            self._octets += more
-        return True
-
-    def give_back(self) -> None:
-        """Return the room."""
-        self._ledger.give_back(self, self._octets)
-        self._octets = 0

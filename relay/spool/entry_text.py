@@ -7,6 +7,7 @@ written, each of its type.
 
 import json
 from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from relay.spool.entries import Batch, Entry, Kind, State
@@ -16,7 +17,6 @@ from relay.words.endings import Reason
 from relay.words.transactions import Envelope, Session
 
 _T = TypeVar("_T")
-_write: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for every entry
 _Fields: TypeAlias = dict[str, Any]
 
 _SESSION: Final = ("id", "listener", "client", "helo", "protocol", "delegate")
@@ -53,30 +53,27 @@ def columns_of(entry: Entry) -> Columns:
 
 
 def write_entry(entry: Entry) -> str:
-    """Write what is not in the columns, as one line of ASCII."""
+    """Write what is not in the columns, as one line of ASCII; written out, for every message is kept with one."""
     session, envelope = entry.session, entry.envelope
-    fields = {
-        "session": {
-            "id": session.id,
-            "listener": session.listener,
-            "client": session.client,
-            "helo": session.helo,
-            "protocol": session.protocol,
-        },
-        "mail_from": str(envelope.reverse_path),
-        "recipients": list(map(str, envelope.forward_paths)),
-        "kind": entry.kind,
-        "batches": [
-            {"recipients": one.recipients, "ses_id": one.ses_id, "refused": one.refused} for one in entry.batches
-        ],
-        "reason": entry.reason,
-        "last": entry.last,
-        "details": entry.details,
-        "attempts": entry.attempts,
-        "crashes": entry.crashes,
-        "maybe": entry.maybe,
-    }
-    return _write(fields)
+    recipients = ",".join([_quoted(str(each)) for each in envelope.forward_paths])
+    details = ",".join([f"{_quoted(name)}:{_quoted(value)}" for name, value in entry.details.items()])
+    return (
+        f'{{"session":{{"id":{_quoted(session.id)},"listener":{_quoted(session.listener)}'
+        f',"client":{_quoted(session.client)},"helo":{_quoted(session.helo)},"protocol":{_quoted(session.protocol)}}}'
+        f',"mail_from":{_quoted(str(envelope.reverse_path))},"recipients":[{recipients}],"kind":{_quoted(entry.kind)}'
+        f',"batches":[{",".join(map(_written, entry.batches))}],"reason":{_quoted(entry.reason)}'
+        f',"last":{_quoted(entry.last)},"details":{{{details}}}'
+        f',"attempts":{entry.attempts},"crashes":{entry.crashes},"maybe":{entry.maybe}}}'
+    )
+
+
+def _written(batch: Batch) -> str:
+    recipients = ",".join(map(_quoted, batch.recipients))
+    return f'{{"recipients":[{recipients}],"ses_id":{_or_null(batch.ses_id)},"refused":{_or_null(batch.refused)}}}'
+
+
+def _or_null(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
 
 
 def read_entry(columns: Columns, text: str) -> Entry:

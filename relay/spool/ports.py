@@ -53,7 +53,11 @@ class Intake(Protocol):
         """Tell, at no cost, whether a message of *octets* could be committed now."""
 
     def commit(self, entry: Entry, raw: bytes) -> Awaitable[Full | Unavailable | None]:
-        """Keep *entry* and its message: once None is returned, 250 may be said. An id that is kept is Unavailable."""
+        """
+        Keep *entry* and its message: once None is returned, 250 may be said. An id that is kept is Unavailable.
+
+        A future is the caller's own: when it is cancelled the commit goes on.
+        """
 
 
 class Spool(Intake, Protocol):

@@ -27,7 +27,9 @@ _Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
 
 _LARGEST_GROUP: Final = 64  # beyond it nothing is added; of 128 KiB each, at most
 _MOST_TOGETHER: Final = 16  # in one statement: there is one for each number, and SQLite keeps them compiled
-_MOST_IN_THE_LOG: Final = 100  # pieces of work, of 40 KiB of the log each, about
+_MOST_IN_THE_LOG: Final = 1000  # pages of 4 KiB, about
+_OF_A_GROUP: Final = 8  # pages that each group writes, however much is in it: indexes, totals, the last of each table
+_OF_EACH: Final = 2  # pages more for each piece of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Writer:
 
     def _bring_home(self, number: int) -> None:
         """Copy the log into the database now and then: here, where nobody waits for it, rather than within a COMMIT."""
-        self._in_the_log += number
+        self._in_the_log += _OF_A_GROUP + _OF_EACH * number if number else 0
         if self._in_the_log >= _MOST_IN_THE_LOG or (self._in_the_log and not number):
             self._in_the_log = 0
             try:

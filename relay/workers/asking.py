@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from relay.workers.sums import Sums
 from relay.workers.wire import Wire
 
 
@@ -14,12 +15,14 @@ class Asking:
     """
     Questions over the wire. Answers may come in any order.
 
-    ``books``: another wire, for what is told and never answered; it is read from time to time.
+    ``books``: another wire, for what is told and never answered; it is read from time to time. ``sums``: what is told
+    over that wire with how often it was.
     """
 
-    def __init__(self, wire: Wire, books: Wire) -> None:
+    def __init__(self, wire: Wire, books: Wire, sums: Sums) -> None:
         self.wire = wire
         self.books = books
+        self.sums = sums
         self.is_over = False
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._number = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from relay.identities.ports import Identities
@@ -59,6 +60,7 @@ class Desk:
         self._is_closed = False
         self._asked: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
             "take": self._take,
+            "ahead": self._more,
             "look": self._look,
             "commit": self._commit,
         }
@@ -111,6 +113,9 @@ class Desk:
             return 0, pickled(not_now)
         return pace.ahead(turn), None
 
+    async def _more(self, *lane: Any) -> int:
+        return self._rooms.pace.ahead(turn_of(*lane))
+
     async def _look(self, delegate: str, identities: bytes, patience: float) -> bool:
         is_wiser = await self._rooms.identities().look(delegate, unpickled(identities), patience)
         await self._rooms.looked()
@@ -144,10 +149,13 @@ class Desk:
 
     # Told
 
-    def _sent(self, *lane: Any) -> None:
+    def _sent(self, *values: Any) -> None:
+        """SES took so many messages of one kind."""
+        *lane, times = values
         turn = turn_of(*lane)
-        self._rooms.gates.told(turn.lane, _SENT)
-        self._rooms.pace.told(turn, _SENT)
+        for _ in range(times):
+            self._rooms.gates.told(turn.lane, _SENT)
+        self._rooms.pace.told(replace(turn, recipients=times * turn.recipients), _SENT)
 
     def _outcome(self, *values: Any) -> None:
         *lane, outcome = values
@@ -184,6 +192,7 @@ _SENT: Final = Sent("")
 _STUMBLED: Final = NotNow(0.0, TRY_LATER, Reason.INTERNAL)
 _WITHOUT_ANSWER: Final[Mapping[str, Any]] = {
     "take": (0, pickled(_STUMBLED)),
+    "ahead": 0,
     "look": False,
     "commit": pickled(Unavailable("an incident inside the relay; the log has it")),
 }

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 from relay.courier import schedule as schedules
@@ -24,11 +25,12 @@ from relay.words.arns import IdentityArn
 from relay.words.endings import Reason
 from relay.words.roles import AssumedRole
 from relay.words.unavailable import Unavailable
+from relay.words.values import dataclass
 from relay.workers.asking import Asking, SupervisorGone
 from relay.workers.catalogs import Gathered, Piece
 from relay.workers.wire import Message, pickled, unpickled
 
-#: Seconds after which turns that were taken in advance and not used are given back.
+#: Seconds after which turns that were taken in advance and not needed are given back.
 IN_ADVANCE: Final = 0.1
 #: Seconds for which the same use of identities is told once.
 USE_AGAIN: Final = 0.5
@@ -62,7 +64,7 @@ class FarIdentities:
 
     def used(self, delegate: str, decisions: Sequence[Decision]) -> None:
         """Tell of a use; one that is remembered judgement's, seen a moment ago, was told then."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if now - self._seen_since > USE_AGAIN:
             self._seen, self._seen_since = {}, now
         if self._seen.get(id(decisions)) is decisions:
@@ -83,42 +85,88 @@ class FarPace:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._ahead: dict[tuple[str, str, str], int] = {}
-        self._turns: dict[tuple[str, str, str], Turn] = {}
+        self._ahead: dict[tuple[str, str, str], _Ahead] = {}
 
     async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
         """Wait for a turn, at most *patience* seconds. None: send now."""
-        key = (turn.lane.account, turn.lane.region, turn.delegate)
-        left = self._ahead.get(key, 0)
-        if left >= turn.recipients:
-            self._ahead[key] = left - turn.recipients
-            return None
-        try:
-            ahead, refused = await self._asking.ask("take", *written(turn), patience)
-        except SupervisorGone:
-            return LEAVING
-        if ahead:
-            self._ahead[key] = self._ahead.get(key, 0) + ahead
-            self._turns[key] = turn
-            asyncio.get_running_loop().call_later(IN_ADVANCE, self._give_back, key)
-        return None if refused is None else unpickled(refused)
+        ahead = self._ahead.get((turn.lane.account, turn.lane.region, turn.delegate))
+        if ahead is None or ahead.left < turn.recipients:
+            return await self._ask(turn, patience)
+        ahead.take(turn.recipients)
+        if ahead.left < ahead.reserve and (ahead.errand is None or ahead.errand.done()):
+            ahead.errand = asyncio.create_task(self._ask_for_more(turn))
+        return None
 
     def told(self, turn: Turn, outcome: Outcome) -> None:
-        """Tell what came of a call, gates and pace at once."""
+        """Tell what came of a call, gates and pace at once; that SES took it is told in sums."""
         if isinstance(outcome, Sent):
-            self._asking.books.mention(("sent", *written(turn)))
+            self._asking.sums.add(("sent", *written(turn)))
         else:
             self._asking.wire.say("told", *written(turn), pickled(outcome))
 
     def renew(self) -> None:
         """Ask again for every message: what is scarce may have changed."""
-        for key in tuple(self._ahead):
-            self._give_back(key)
+        for ahead in self._ahead.values():
+            self._give_back(ahead, ahead.left)
 
-    def _give_back(self, key: tuple[str, str, str]) -> None:
-        left, turn = self._ahead.pop(key, 0), self._turns.pop(key, None)
-        if left and turn is not None:
-            self._asking.books.mention(("unused", *written(turn)[:-1], left))
+    async def _ask(self, turn: Turn, patience: float) -> NotNow | None:
+        try:
+            more, refused = await self._asking.ask("take", *written(turn), patience)
+        except SupervisorGone:
+            return LEAVING
+        self._gain(turn, more)
+        return None if refused is None else unpickled(refused)
+
+    async def _ask_for_more(self, turn: Turn) -> None:
+        """Ask before all are used: while an answer is waited for, every message that comes would ask by itself."""
+        with suppress(SupervisorGone):
+            self._gain(turn, await self._asking.ask("ahead", *written(turn)))
+
+    def _gain(self, turn: Turn, more: int) -> None:
+        if not more:
+            return
+        key = (turn.lane.account, turn.lane.region, turn.delegate)
+        ahead = self._ahead.get(key)
+        if ahead is None:
+            self._ahead[key] = _Ahead(turn, more, more, more // 4)
+            asyncio.get_running_loop().call_later(IN_ADVANCE, self._look_back, key)
+        else:
+            ahead.left += more
+            ahead.reserve = more // 4
+
+    def _look_back(self, key: tuple[str, str, str]) -> None:
+        """Give back what nobody has needed since the last time."""
+        ahead = self._ahead[key]
+        self._give_back(ahead, ahead.fewest)
+        if ahead.left:
+            ahead.fewest = ahead.left
+            asyncio.get_running_loop().call_later(IN_ADVANCE, self._look_back, key)
+        else:
+            del self._ahead[key]
+
+    def _give_back(self, ahead: "_Ahead", unused: int) -> None:
+        if unused:
+            ahead.take(unused)
+            self._asking.books.mention(("unused", *written(ahead.turn)[:-1], unused))
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """
+    Turns like ``turn`` that were taken in advance: so many are left, the ``fewest`` of late; when they become fewer
+    than the ``reserve``, more are asked for.
+    """
+
+    turn: Turn
+    left: int
+    fewest: int
+    reserve: int
+    errand: "asyncio.Task[None] | None" = None
+
+    def take(self, recipients: int) -> None:
+        """Use so many."""
+        self.left -= recipients
+        self.fewest = min(self.fewest, self.left)
 
 
 def written(turn: Turn) -> Message:

@@ -10,9 +10,10 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from relay.observe.events import Event, Incident, MessageEnded, Noted, Replied
+from relay.observe.events import Incident, Noted, Observer
 from relay.observe.libraries import take_over_logging
 from relay.observe.loop_lag import watch_loop_lag
+from relay.observe.observers import fan_out
 from relay.observe.plain import trace_of
 from relay.sending.ports import NotNow
 from relay.smtp.budgets import Prefix
@@ -22,9 +23,9 @@ from relay.workers.crowd import Telling
 from relay.workers.far import FarGates, FarIdentities, FarKey, FarPace, FarRoles, FarSpool
 from relay.workers.house import FarRooms, WorkersHouse
 from relay.workers.orders import Beginning, Orders
-from relay.workers.replies import Replies
+from relay.workers.sums import Sums
 from relay.workers.tables import Memory, Shared
-from relay.workers.telling import written
+from relay.workers.telling import Teller
 from relay.workers.wire import Message, Wire, unpickled
 
 #: Seconds to finish what runs when the supervisor has died.
@@ -38,8 +39,9 @@ class Worker:
         self._when_open = when_open
         self._wire = Wire(end, self._hear, self._orphaned)
         self._books = Wire(books, _nothing, lambda: None)
-        self._replies = Replies(lambda event: self._books.mention(written(event)))
-        self._asking = Asking(self._wire, self._books)
+        self._sums = Sums(self._books.mention)
+        self._observe = fan_out(Teller(self._books, self._sums))
+        self._asking = Asking(self._wire, self._books, self._sums)
         self._far = FarRooms(
             self._asking,
             FarIdentities(self._asking),
@@ -81,7 +83,7 @@ class Worker:
         lag.cancel()
         if self._house is not None:
             await self._house.close()
-        self._replies.tell()
+        self._sums.tell()
         self._books.close()
         self._wire.close()
         put_back()
@@ -173,15 +175,6 @@ class Worker:
 
     # What the house asks
 
-    def _observe(self, event: Event) -> None:
-        """Tell the supervisor. The end of a message is on its way before its client hears of it."""
-        if isinstance(event, Replied):
-            self._replies.count(event)
-            return
-        self._books.mention(written(event))
-        if type(event) is MessageEnded:
-            self._books.hurry()
-
     def _tell_guess(self, guess: Guess) -> None:
         self._wire.say("guess", *guess.prefix, guess.mark, guess.tried.value)
 
@@ -198,7 +191,7 @@ def _nothing(message: Message) -> None:
 class _Tells:
     """What libraries log, as an event."""
 
-    def __init__(self, observe: Callable[[Event], None]) -> None:
+    def __init__(self, observe: Observer) -> None:
         self._observe = observe
 
     def library(self, level: str, logger: str, text: str, error: BaseException | None) -> None:

@@ -92,6 +92,15 @@ class Siege:
         """How many connections the relay has, by its own count."""
         return int(self.relay.count("ses_relay_sessions"))
 
+    def accepted(self, delegate: str) -> int:
+        """How many messages of a delegate the relay counts as accepted."""
+        return int(self.relay.count("ses_relay_messages_total", delegate=delegate, outcome="accepted"))
+
+    def is_balanced(self) -> bool:
+        """Whether every message that was begun has ended."""
+        begun, ended = map(self.relay.count, ("ses_relay_messages_received_total", "ses_relay_messages_total"))
+        return begun == ended
+
     @asynccontextmanager
     async def watched(self, name: str, figures: Figures) -> AsyncIterator[list[Toll]]:
         """Have somebody look on while a block runs; afterwards the list holds the toll, which is bearable."""

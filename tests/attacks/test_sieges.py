@@ -46,7 +46,7 @@ async def siege(the_siege: Siege) -> AsyncIterator[Siege]:
     """The relay of this file; whoever is still connected afterwards leaves, and is gone before the next."""
     yield the_siege
     await the_siege.field.leave()
-    await until(lambda: the_siege.sessions() == 0, 15)
+    await until(lambda: the_siege.sessions() == 0 and the_siege.is_balanced(), 15)
 
 
 async def in_data(siege: Siege) -> Client:
@@ -243,6 +243,43 @@ async def test_guessing_from_many_addresses_at_once(siege: Siege, figures: Figur
     assert set(heard) <= {"535 5.7.8", "454 4.7.0"}
 
 
+def reset(client: Client) -> None:
+    """Be gone without a FIN, whatever lies unread."""
+    connection = client.writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.vanish()
+
+
+async def test_resets_at_any_octet(siege: Siege, figures: Figures):
+    """
+    400 who are known reset the connection at any octet of a message, or just behind it. SES has what was counted as
+    accepted, each once, and the memory for messages is free again.
+    """
+    message = HEAD + b"\r\nHello.\r\n.\r\n"
+    before = siege.ses.forwarded - siege.accepted("app1")
+
+    async def comes(number: int) -> None:
+        client = await in_data(siege)
+        with suppress(OSError):
+            await client.send(message[: number % (len(message) + 1)])
+        reset(client)
+
+    async def sends_whole() -> None:
+        client = await in_data(siege)
+        await client.send(message)
+        await asyncio.sleep(0.001)  # it has been read, and is under way
+        reset(client)
+
+    async with siege.watched("400 resets", figures):
+        for start in range(0, 400, 50):
+            await asyncio.gather(*(comes(start + number) for number in range(50)), sends_whole())
+    await until(lambda: siege.sessions() == 0 and siege.is_balanced(), 15)
+    assert siege.ses.forwarded - siege.accepted("app1") == before
+    client = await in_data(siege)
+    await says_all(client, HEAD + b"\r\n" + (b"x" * 76 + b"\r\n") * 100_000 + b".\r\n")
+    assert (await client.reply(60)).startswith("250")
+
+
 async def test_coming_and_going(siege: Siege, figures: Figures):
     """2000 clients that come and are gone, in the midst of everything: nothing of them stays."""
     farewells: list[Callable[[Client], Awaitable[None]]] = [
@@ -259,9 +296,7 @@ async def test_coming_and_going(siege: Siege, figures: Figures):
             client = await siege.field.connected(implicit=False)
             await farewells[number % len(farewells)](client)
             if number % 2:
-                client.writer.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
+                reset(client)
             client.vanish()
 
     async with siege.watched("2000 connections come and go", figures):

@@ -6,16 +6,18 @@ the model's, each MAIL has one ending, and the counts agree.
 import asyncio
 import base64
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from relay.observe.events import MessageEnded, MessageReceived, SessionClosed, SessionOpened
 from tests.fuzz.conversation import ERRORS, GUESSES, JUNK, OCTETS, OVERSHOOT, RECIPIENTS, Command, Conversation
-from tests.fuzz.times import bounded
+from tests.fuzz.times import TIMES, bounded
 from tests.smtp.stage import DEMO, IMPLICIT, PLAIN, QUICK, STARTTLS, Client, Stage, stage
 
 LISTENERS: dict[str, dict[str, Any]] = {
@@ -104,10 +106,11 @@ class Dialogue(RuleBasedStateMachine):
     """Two clients and what each should hear."""
 
     authority: Any
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = staticmethod(asyncio.new_event_loop)
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
+        self.loop = self.new_loop()
         self.stack = AsyncExitStack()
         self.models: list[Conversation] = []
         self.pairs: list[tuple[Client, Conversation]] = []
@@ -292,10 +295,13 @@ class Dialogue(RuleBasedStateMachine):
         assert len(self.stage.of(SessionOpened)) == len(self.stage.of(SessionClosed)) == len(self.models)
 
 
-@pytest.mark.timeout(240)
-def test_the_door_answers_as_the_model_does(authority: Any):
+@pytest.mark.timeout(240 if TIMES == 1 else 0)
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_the_door_answers_as_the_model_does(authority: Any, new_loop: Any, monkeypatch: pytest.MonkeyPatch):
+    """On both loops: the relay's own is uvloop's, where that is to be had."""
     Dialogue.authority = authority
-    run_state_machine_as_test(Dialogue, settings=bounded(80, stateful_step_count=30))
+    monkeypatch.setattr(Dialogue, "new_loop", staticmethod(new_loop))
+    run_state_machine_as_test(Dialogue, settings=bounded(50, stateful_step_count=30))
 
 
 def test_a_refusal_is_forgotten_when_tls_begins(authority: Any):

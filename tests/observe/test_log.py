@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.observe import events
+from relay.observe.delivery_texts import text_of
 from relay.observe.events import (
     AttemptsFound,
     AuthTried,
@@ -405,6 +406,45 @@ def test_any_note_is_one_line(name, details):
         assert b"\x1b" not in written.raw[0]
         if form == "json":
             assert len(written.lines()) == 1
+
+
+DELIVERED = {
+    "queue_id": "q-1",
+    "kind": "message",
+    "attempt": 1,
+    "recipients": 2,
+    "maybe_duplicate": False,
+    "age": 0.012,
+    "seconds": 0.003212,
+    "ses_ids": ["0100-1"],
+}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"maybe_duplicate": True, "age": 1e22, "seconds": 0.0},
+        {"ses_ids": ['"\\\x1b\n']},
+        {"ses_ids": []},
+        {"ses_ids": ["0100-1", "0100-2"]},
+        {"ses_ids": ["x" * 2001]},
+        {"ses_ids": ["\udc80é"]},
+        {"age": math.inf},
+        {"why": "it was refused"},
+    ],
+)
+def test_a_delivery_is_told_as_any_line_is(written, changed):
+    """
+    The ordinary ones have a way of their own, and nobody could tell.
+    """
+    record = {**DELIVERED, **changed}
+    written.log(Delivered("billing", "sent", record))
+    written.log.line("info", "delivery", {"delegate": "billing", "result": "sent", **record})
+
+    assert written.raw[0] == written.raw[1]
+    is_ordinary = changed.keys() <= {"maybe_duplicate", "age", "seconds"} and record["age"] != math.inf
+    assert text_of(Delivered("billing", "sent", record)) is not None or not is_ordinary
 
 
 # --- addresses ---

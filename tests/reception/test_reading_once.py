@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from relay import walk as walks
 from relay.mail.facts import MessageFacts
-from relay.mail.memory import LONGEST, Reading, Readings
+from relay.mail.memory import LONGEST, Readings
 from relay.mail.profile import Profile
-from relay.mail.reading import Head, read_facts, read_head
+from relay.mail.reading import read_facts
 from relay.walk import Prepared, Walk
 from relay.words.endings import Reason
 from relay.words.transactions import Ending
@@ -96,6 +96,22 @@ def test_what_was_read_a_moment_ago_is_not_read_again(policies: Path) -> None:
     clockwork(story())
 
 
+def test_what_is_judged_as_it_was_is_not_made_again(policies: Path) -> None:
+    """It is the same call to SES; but not where SES may have it, and a field says so."""
+
+    async def story() -> None:
+        async with scene(policies, starts=False) as one:
+            made = entry(raw=RAW)
+            for maybe_sent in (False, True):
+                before = await first(one.walk, RAW, comes_again=True)
+                after = await one.walk.prepare(made.session, made.envelope, RAW, NOON, maybe_sent=maybe_sent)
+                assert isinstance(after, Prepared)
+                assert (after is before) is not maybe_sent
+                assert after.mail.head.startswith(b"X-Relay-Attempt: maybe-duplicate") is maybe_sent
+
+    clockwork(story())
+
+
 def withdraw(one: Scene) -> None:
     """The owner changed a policy."""
     one.deny()
@@ -129,18 +145,14 @@ def test_what_changed_meanwhile_counts(policies: Path, between: Between, reason:
 def test_the_memory_is_short() -> None:
     """The oldest go first; what is large is not remembered at all."""
 
-    made = entry()
-
-    def reading(raw: bytes) -> Reading:
-        head = read_head(raw)
-        assert isinstance(head, Head)
-        return Reading(raw, Profile(), head, (made.session, "relay.example", made.envelope, 0), b"")
-
-    small = letter()
-    memory = Readings(most_octets=2 * len(small))
+    made, small = entry(), letter()
+    by = (Profile(), made.session, "relay.example", made.envelope, 0)
+    memory = Readings[str](most_octets=2 * len(small))
     for name in ("a", "b", "b", "c"):
-        memory.keep(name, reading(small))
-    memory.keep("d", reading(letter(body=b"a\r\n" * LONGEST)))
-    assert [memory.take(name, small, Profile()) is not None for name in "abcdb"] == [False, True, True, False, False]
-    memory.keep("e", reading(small))
-    assert memory.take("e", small + b"\r\n", Profile()) is None
+        memory.keep(name, small, by, name)
+    memory.keep("d", letter(body=b"a\r\n" * LONGEST), by, "d")
+    assert [memory.take(name, small, by) for name in "abcdb"] == [None, "b", "c", None, None]
+    memory.keep("e", small, by, "e")
+    assert memory.take("e", small + b"\r\n", by) is None
+    memory.keep("f", small, by, "f")
+    assert memory.take("f", small, (*by[:-1], 1)) is None

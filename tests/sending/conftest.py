@@ -1,19 +1,26 @@
 """The back door, open on a tiny SES."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.credentials import SSOProvider
+from botocore.tokens import SSOTokenProvider
+from botocore.utils import ContainerMetadataFetcher
 
-from relay.observe.events import Event, SesCalled
+from relay.observe.events import Event, Noted, SesCalled
+from relay.sending import credentials as room
+from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
 from relay.sending.keys import AccessKey, FixedKey
 from relay.sending.outcomes import Mail
 
 from .listeners import Listener, listening
+from .vendor import Shop, opened_shop
 
 KEY = AccessKey("AKIAEXAMPLE", "canary-secret", "canary-token")
 MAIL = Mail(
@@ -74,3 +81,50 @@ async def door(ses: Listener, heard: Recorder) -> AsyncIterator[SesDoor]:
 def open_door(heard: Recorder) -> Callable[..., Any]:
     """A door with other settings: ``async with open_door(url, read_timeout=0.2) as door``."""
     return lambda url, **changes: opened(url, heard, **changes)
+
+
+def notes(heard: Recorder) -> list[str]:
+    return [event.event for event in heard.events if isinstance(event, Noted)]
+
+
+# --- where keys come from ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """Nothing of the machine the tests run on is found."""
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE", "ROLE_ARN"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE", raising=False)
+    for name in ("RELATIVE_URI", "FULL_URI"):
+        monkeypatch.delenv(f"AWS_CONTAINER_CREDENTIALS_{name}", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("BOTO_CONFIG", str(tmp_path / "boto"))
+    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0.0)
+    for provider in (SSOProvider, SSOTokenProvider):
+        monkeypatch.setattr(provider, "_SSO_TOKEN_CACHE_DIR", str(tmp_path / "sso"))
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with opened_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def container(monkeypatch, shop):
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{shop.url}/key")
+    return shop
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """No pause between two looks."""
+    monkeypatch.setattr(room, "PAUSE", 0.0)
+
+
+async def settled(credentials: Credentials) -> None:
+    if credentials._look is not None:
+        await asyncio.wait([credentials._look])

@@ -1,132 +1,17 @@
-"""The standard chain, walked for real: environment, files, web identity, container endpoint, instance metadata."""
+"""The standard chain, walked for real: when a key is looked for, kept, renewed, and given up."""
 
 import asyncio
-import json
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
 
 import pytest
-from botocore.utils import ContainerMetadataFetcher
 
-from relay.observe.events import Noted
 from relay.sending import credentials as room
 from relay.sending.credentials import Credentials
 from relay.sending.keys import AccessKey, Unusable
 
-from .conftest import Recorder
+from .conftest import notes, settled
 
-
-class Vendor(BaseHTTPRequestHandler):
-    """Hands out temporary keys: as a container's endpoint, an instance's metadata, and STS."""
-
-    def log_message(self, *args):
-        pass
-
-    def do_PUT(self):
-        self._answer(b"metadata-token")
-
-    def do_GET(self):
-        vendor = self.server
-        assert isinstance(vendor, Shop)
-        vendor.gate.wait(5)
-        if self.path.endswith("/security-credentials/"):
-            return self._answer(b"relay-role")
-        vendor.sold += 1
-        vendor.visited.set()
-        if vendor.closed:
-            return self._answer(b"no", 500)
-        expiry = (datetime.now(UTC) + vendor.lifetime).strftime("%Y-%m-%dT%H:%M:%SZ")
-        key = {"AccessKeyId": f"ASIA{vendor.sold}", "SecretAccessKey": "canary-s", "Token": "canary-t"}
-        return self._answer(json.dumps({**key, "Expiration": expiry, "Code": "Success"}).encode())
-
-    def do_POST(self):
-        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        (call,) = asked["Action"]
-        name = "ASIAWEB" if "Credential=" not in self.headers.get("Authorization", "") else "ASIAROLE"
-        self._answer(
-            f"<{call}Response><{call}Result><Credentials>"
-            f"<AccessKeyId>{name}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
-            f"<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></{call}Result></{call}Response>".encode()
-        )
-
-    def _answer(self, body: bytes, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Shop(ThreadingHTTPServer):
-    daemon_threads = True
-    sold = 0
-    closed = False
-    lifetime = timedelta(hours=6)
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Vendor)
-        self.gate = threading.Event()
-        self.gate.set()
-        self.visited = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    with Shop() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.gate.set()
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch, tmp_path):
-    """Nothing of the machine the tests run on is found."""
-    for name in (
-        "ACCESS_KEY_ID",
-        "SECRET_ACCESS_KEY",
-        "SESSION_TOKEN",
-        "PROFILE",
-        "ROLE_ARN",
-        "WEB_IDENTITY_TOKEN_FILE",
-    ):
-        monkeypatch.delenv(f"AWS_{name}", raising=False)
-    for name in ("RELATIVE_URI", "FULL_URI"):
-        monkeypatch.delenv(f"AWS_CONTAINER_CREDENTIALS_{name}", raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("BOTO_CONFIG", str(tmp_path / "boto"))
-    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0.0)
-
-
-@pytest.fixture
-def container(monkeypatch, shop):
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{shop.url}/key")
-    return shop
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """No pause between two looks."""
-    monkeypatch.setattr(room, "PAUSE", 0.0)
-
-
-def notes(heard: Recorder) -> list[str]:
-    return [event.event for event in heard.events if isinstance(event, Noted)]
-
-
-async def settled(credentials: Credentials) -> None:
-    if credentials._look is not None:
-        await asyncio.wait([credentials._look])
+pytestmark = pytest.mark.usefixtures("nowhere")
 
 
 async def test_no_credentials_anywhere_is_a_value_with_a_reason(heard):
@@ -155,39 +40,6 @@ async def test_a_profile(heard, monkeypatch, tmp_path):
     (tmp_path / "credentials").write_text("[mail]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n")
 
     assert await Credentials(heard).get() == AccessKey("AKIAFILE", "s")
-
-
-async def test_a_web_identity(heard, monkeypatch, tmp_path, shop):
-    (tmp_path / "token").write_text("a.json.web.token")
-    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::444455556666:role/relay")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", shop.url)
-
-    assert await Credentials(heard).get() == AccessKey("ASIAWEB", "s", "t")
-
-
-async def test_a_role_of_a_profile(heard, monkeypatch, tmp_path, shop):
-    """STS is asked with the key of another profile, and its answer read."""
-    (tmp_path / "credentials").write_text("[base]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n")
-    role = "arn:aws:iam::444455556666:role/relay"
-    (tmp_path / "config").write_text(f"[profile mail]\nrole_arn = {role}\nsource_profile = base\n")
-    monkeypatch.setenv("AWS_PROFILE", "mail")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", shop.url)
-
-    assert await Credentials(heard).get() == AccessKey("ASIAROLE", "s", "t")
-
-
-async def test_an_instance_role(heard, monkeypatch, shop):
-    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", shop.url)
-
-    assert await Credentials(heard).get() == AccessKey("ASIA1", "canary-s", "canary-t")
-
-
-async def test_a_container(heard, container):
-    assert await Credentials(heard).get() == AccessKey("ASIA1", "canary-s", "canary-t")
 
 
 @pytest.mark.parametrize(
@@ -270,12 +122,25 @@ async def test_a_key_is_asked_for_its_end_once_in_a_while(heard, container, impa
 
     monkeypatch.setattr(credentials._found, "refresh_needed", counted)
     assert {await credentials.get() for _ in range(100)} == {key}
-    assert asked == [room.AHEAD, 0]
+    assert asked == [room.AHEAD, 0, room.MOMENT]
 
     credentials.reject(key)
     await credentials.get()
     await settled(credentials)
     assert container.sold == 2
+
+
+async def test_nobody_is_sure_of_a_key_beyond_its_end(heard, container, monkeypatch):
+    """However long it would not be asked for its end otherwise."""
+    monkeypatch.setattr(room, "MOMENT", 60.0)
+    credentials = Credentials(heard)
+    await credentials.get()
+    credentials._found._expiry_time = datetime.now(UTC) + timedelta(seconds=30)
+    last = await credentials.get()
+    credentials._found._expiry_time = datetime.now(UTC)
+
+    assert isinstance(last, AccessKey)
+    assert isinstance(await credentials.get(), Unusable)
 
 
 async def test_a_renewal_that_fails_takes_nothing_away(heard, container, impatient):

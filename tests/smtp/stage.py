@@ -157,8 +157,8 @@ class Stage:
         return len(self.of(MessageReceived)) == len(self.of(MessageEnded))
 
     async def settled(self) -> None:
-        """Wait until no connection is left."""
-        await asyncio.wait_for(self.door._premises.empty.wait(), 10)
+        """Wait until no connection is left, and nothing is under way."""
+        await asyncio.wait_for(self.door._premises.emptied(), 10)
 
     async def client(self, listener: str = "starttls") -> Client:
         host, port = self.door.addresses[listener][0]

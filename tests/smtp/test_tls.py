@@ -5,15 +5,18 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from email.message import EmailMessage
+from typing import cast
 
 import pytest
 import trustme
 import uvloop
 
 from relay.observe.events import SessionClosed
+from relay.smtp.connection import Connection
 from relay.smtp.tls import server_context
-from tests.smtp.stage import DEMO, IMPLICIT, MESSAGE, PLAIN, STARTTLS, Client, Stage, stage
+from tests.smtp.stage import DEMO, IMPLICIT, KIBIBYTE, MESSAGE, PLAIN, STARTTLS, Client, Stage, stage
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 Run = Callable[[Awaitable[None]], None]
@@ -100,6 +103,66 @@ def test_starttls_with_octets_behind_it_is_refused(run, authority):
             assert (await client.reply()).startswith("554 5.5.1")
             assert await client.is_closed()
             assert on.endings == []
+
+    run(body())
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_what_comes_behind_starttls_in_a_segment_of_its_own_is_not_obeyed(run, authority, turns):
+    """
+    Whether it comes before the door has turned to TLS or after: it is no command then, and no beginning of a handshake.
+    """
+
+    async def body() -> None:
+        async with stage(authority, STARTTLS) as on:
+            client = await on.greeted()
+            await client.send(b"STARTTLS\r\n")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await client.send(b"EHLO injected\r\nMAIL FROM:<app1@example.com>\r\n")
+            with suppress(OSError):  # reset, for the rest was not read
+                heard = await client.reader.read()
+                assert heard.startswith((b"220", b"554")) or not heard
+                assert heard.count(b"\r\n") <= 1
+            await client.close()
+            await on.settled()
+            assert on.replies["EHLO", 250] == 1
+            assert on.endings == []
+
+    run(body())
+
+
+@pytest.mark.parametrize("listener", ["plain", "implicit"])
+def test_who_reads_no_reply_is_cut_and_little_is_held_for_it(run, authority, listener):
+    """
+    No more of what it says than one read brings, and of what we say not much either.
+    """
+
+    def asks(address: tuple[str, int]) -> None:
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(address)
+        with (
+            deaf if listener == "plain" else authority.client.wrap_socket(deaf, server_hostname="relay.test") as client
+        ):
+            client.settimeout(20)
+            with suppress(OSError):
+                while True:
+                    client.send(b"HELP\r\n" * 1000)
+
+    async def body() -> None:
+        async with stage(authority, junk_commands=10**9, reply_seconds=0.5) as on:
+            held = [0]
+            asking = asyncio.create_task(asyncio.to_thread(asks, on.door.addresses[listener][0]))
+            while not asking.done():
+                await asyncio.wait([asking], timeout=0.01)
+                for visitor in cast("set[Connection]", on.door._premises.visitors):
+                    said = visitor.transport.get_write_buffer_size() if visitor.transport else 0
+                    held.append(len(visitor._inflow.pending) + said)
+            await asking
+            await on.settled()
+            assert on.of(SessionClosed)[0].why == "gone"
+            assert 0 < max(held) < 400 * KIBIBYTE
 
     run(body())
 

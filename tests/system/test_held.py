@@ -50,3 +50,13 @@ def test_a_socket_of_no_listener_keeps_it_from_starting(house):
 
         assert relay.process.wait(30) == 1
         assert "no listener has the address of a socket that was handed over: 127.0.0.1:" in relay.text
+
+
+def test_several_workers_open_their_own(house):
+    """Nobody can share a socket that was handed over: who set it up so hears what to change."""
+    house.settings.write_text(house.settings.read_text().replace("[server]\n", "[server]\nworkers = 2\n", 1))
+    with closing(socket.create_server(("127.0.0.1", 0))) as held:
+        relay = started(house, held, "refused.log")
+
+        assert relay.process.wait(30) == 1
+        assert "set server.workers to 1, or stop the unit ses-relay.socket" in relay.text

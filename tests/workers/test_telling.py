@@ -1,10 +1,12 @@
 """Every event of a worker is the same event at its supervisor."""
 
 import marshal
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any, cast, get_args
 
 import pytest
 
+from relay.journal.ring import row_of
 from relay.judgement.verdicts import Role, Verdict
 from relay.observe import events
 from relay.observe.events import (
@@ -26,36 +28,60 @@ from relay.observe.events import (
     StandingChanged,
 )
 from relay.observe.plain import trace_of
-from relay.observe.record_texts import CommonRows, text_of
+from relay.observe.privacy import AddressHashes
+from relay.observe.record_texts import CommonRows, RecordTexts, text_of
 from relay.observe.records import make_record
+from relay.observe.redaction import RedactedTexts
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.standings import Standing
 from relay.words.transactions import Ending, Session
-from relay.workers.telling import Reader, written
-from relay.workers.wire import packed
+from relay.workers.sums import Sums
+from relay.workers.telling import MOST, Reader, Teller
+from relay.workers.wire import Message, Wire, packed
 
-RECORD: dict[str, Any] = {
-    "id": "1",
-    "listener": "a:25",
-    "roles": CommonRows([{"role": "from", "digests": ["x"], "address": '"a b"@example.com'}]),
-    "bytes": None,
-    "timings": {},
-}
-ROLE = {"role": Role.FROM, "address": "a@example.com", "verdict": Verdict.ALLOWED}
+ROLE = {"role": Role.FROM, "address": '"a b"@example.com', "verdict": Verdict.ALLOWED}
+
+
+def record_of(ending: Ending) -> dict[str, Any]:
+    """A message that ended so."""
+    return make_record(
+        id="1",
+        time=1767225600.0,
+        session=Session("s1", "a:25", "192.0.2.1", "", "", "billing"),
+        principal="arn",
+        reverse_path="\xe4@example.com",
+        recipients=["b@example.net"],
+        ending=ending,
+        size=5,
+        seconds=0.1,
+    )
+
+
+SENT = Ending(Outcome.ACCEPTED, Reason.NONE, Reply(250, (2, 0, 0), "Ok"), {"roles": (ROLE,), "ses_id": "\udc80"})
+UNENFORCED = replace(SENT, facts={"roles": [ROLE], "unenforced": {"code": 554, "status": "5.7.1", "text": "No"}})
+GONE = Ending(Outcome.ABORTED, Reason.CLIENT_GONE, Reply(451, (4, 4, 2), "Given up"))
+
+
+def ended(ending: Ending) -> MessageEnded:
+    return MessageEnded("billing", ending.outcome, ending.reason, 1, 5, 0.1, record_of(ending))
+
+
 EVERY_MESSAGE: list[Event] = [
     SessionOpened("a:25", "s1", "192.0.2.1"),
-    Replied("a:25", "MAIL", 250),
     MessageReceived("a:25"),
     AuthTried("PLAIN", "ok", "s1", None),
     Judged("billing", "-", "from", "allowed", "enforce"),
     JudgementTimed(0.001, "d1"),
     SesCalled("us-east-1", "SendRawEmail", "sent", 0.1),
-    MessageEnded("billing", Outcome.QUEUED, Reason.SES_THROTTLED, 2, None, 0.5, RECORD),
+    ended(SENT),
+    ended(GONE),
     SessionClosed("a:25", "s1", "quit"),
     LoopLagged(0.5),
 ]
 SELDOM: list[Event] = [
+    ended(UNENFORCED),
+    MessageEnded("-", Outcome.ABORTED, Reason.INTERNAL, 0, None, 0.5, {"id": "1"}),
     Noted("warning", "clock.skew", {"seconds": 3}),
     SesDisagreed("arn", "access-denied", {"read": [1]}),
     PoliciesRefreshed("ok", {"arn": 1.0}),
@@ -63,45 +89,109 @@ SELDOM: list[Event] = [
 ]
 
 
+class Line:
+    """What a worker mentions and hurries; one for its books."""
+
+    def __init__(self) -> None:
+        self.said: list[Message] = []
+        self.is_hurried = False
+
+    def mention(self, message: Message) -> None:
+        self.said.append(message)
+
+    def hurry(self) -> None:
+        self.is_hurried = True
+
+
+class There:
+    """A supervisor's end: what a worker tells, told again."""
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self.sums = Sums(self.line.mention)
+        self.tell = Teller(cast("Wire", self.line), self.sums)
+        self.reader = Reader()
+
+    def again(self, *events: Event) -> list[Event]:
+        """Tell *events*, and return what they are at the other end."""
+        for event in events:
+            self.tell(event)
+        said, self.line.said = self.line.said, []
+        return [self.reader.read(message) for message in said]
+
+
 @pytest.mark.parametrize("event", [*EVERY_MESSAGE, *SELDOM], ids=lambda event: type(event).__name__)
 def test_it_is_the_same_there(event: Event) -> None:
-    reader = Reader()
+    there = There()
 
-    for _ in range(2):  # the second may be remembered
-        again = reader.read(written(event))
+    for _ in range(3):  # from the second on it may be told by a number
+        (again,) = there.again(event)
         assert again == event
         assert type(again) is type(event)
 
 
-def test_types_are_kept() -> None:
-    """Words of enumerations are so again, and rows of roles whose JSON need not be made again."""
-    ended = Reader().read(written(EVERY_MESSAGE[7]))
+@pytest.mark.parametrize("ending", [SENT, UNENFORCED, GONE], ids=["sent", "unenforced", "gone"])
+def test_a_record_is_the_same_there(ending: Ending) -> None:
+    """Its JSON above all, which is made once; and each of its fields, for whoever looks at more."""
+    there, event = There(), ended(ending)
 
-    assert isinstance(ended, MessageEnded)
-    assert isinstance(ended.outcome, Outcome)
-    assert isinstance(ended.reason, Reason)
-    assert text_of(ended.record) == text_of(RECORD)
-    assert isinstance(ended.record["roles"], CommonRows)
+    for _ in range(2):
+        (again,) = there.again(event)
+        assert isinstance(again, MessageEnded)
+        assert isinstance(again.outcome, Outcome)
+        assert isinstance(again.reason, Reason)
+        assert isinstance(again.record["roles"], CommonRows)
+        assert text_of(again.record) == text_of(event.record)
+        assert {name: again.record.get(name) for name in event.record} == event.record
+        assert again.record.get("redacted") is None
+        assert set(again.record) == set(event.record)
+        with pytest.raises(KeyError):
+            again.record["redacted"]
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+def test_a_log_and_a_journal_tell_it_alike(redacted: bool) -> None:
+    """Also where addresses are hashed, and parts left out."""
+    event = ended(UNENFORCED)
+    (again,) = There().again(event)
+    assert isinstance(again, MessageEnded)
+
+    texts = [RecordTexts(AddressHashes(b"k")) for _ in range(2)]
+    if redacted:
+        texts = [RedactedTexts(each, ["recipients", "client"]) for each in texts]
+
+    assert texts[0].text(again.record) == texts[1].text(event.record)
+    assert row_of(texts[0].told(again.record)) == row_of(texts[1].told(event.record))
+    assert row_of(again.record) == row_of(event.record)
+
+
+async def test_replies_are_told_in_sums() -> None:
+    there = There()
+    told = there.again(Replied("a:25", "MAIL", 250), Replied("a:25", "RCPT", 550), Replied("a:25", "MAIL", 250, 2))
+    assert told == []
+
+    there.sums.tell()
+
+    assert there.again() == [Replied("a:25", "MAIL", 250, 3), Replied("a:25", "RCPT", 550)]
+
+
+def test_the_end_of_a_message_is_told_at_once() -> None:
+    """Its client is answered after that."""
+    there = There()
+
+    there.again(*(event for event in (*EVERY_MESSAGE, *SELDOM) if not isinstance(event, MessageEnded)))
+    assert not there.line.is_hurried
+    there.again(ended(GONE))
+    assert there.line.is_hurried
 
 
 def test_what_every_message_tells_needs_no_pickle() -> None:
     """It would cost more than the rest of the way."""
-    ending = Ending(Outcome.ACCEPTED, Reason.NONE, Reply(250, (2, 0, 0), "Ok"), {"roles": (ROLE,)})
-    record = make_record(
-        id="1",
-        time=1767225600.0,
-        session=Session("s1", "a:25", "192.0.2.1", "", "", "billing"),
-        principal="arn",
-        reverse_path="a@example.com",
-        recipients=["b@example.net"],
-        ending=ending,
-        size=5,
-        seconds=0.1,
-    )
-    ended = MessageEnded("billing", ending.outcome, ending.reason, 1, 5, 0.1, record)
+    there = There()
+    for event in EVERY_MESSAGE:
+        there.tell(event)
 
-    assert record["roles"]
-    assert marshal.loads(packed([written(event) for event in (*EVERY_MESSAGE, ended)])[5:]) is not None
+    assert marshal.loads(packed(there.line.said)[5:]) == there.line.said
 
 
 def test_an_exception_keeps_its_name_and_trace() -> None:
@@ -120,7 +210,7 @@ def test_an_exception_keeps_its_name_and_trace() -> None:
         stumble()
     error, trace = caught.value, trace_of(caught.value)
 
-    again = Reader().read(written(Incident("i1", "s1", error)))
+    (again,) = There().again(Incident("i1", "s1", error))
 
     assert isinstance(again, Incident)
     assert type(again.error).__name__ == "Odd"
@@ -129,11 +219,16 @@ def test_an_exception_keeps_its_name_and_trace() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    reader = Reader()
-    for number in range(10_000):
-        reader.read(written(Replied("a:25", f"verb{number}", 250)))
+    """Both ends forget it at the same message: each number means the same at either."""
+    there = There()
+    events: list[Event] = [
+        Judged("billing", f"arn{number % (2 * MOST)}", "from", "x", "y") for number in range(5 * MOST)
+    ]
+    twice = [event for event in events for _ in range(2)]
 
-    assert len(reader._known) <= 4096
+    assert there.again(*twice) == twice
+    assert len(there.reader._known) <= MOST
+    assert len(there.tell._numbers) <= MOST
 
 
 def test_all_kinds_of_events_can_travel() -> None:
