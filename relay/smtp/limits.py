@@ -12,7 +12,8 @@ class Limits:
     """
     Bounds of a connection, a transaction and a client. Seconds and octets; None lifts a bound where it is allowed.
 
-    No client can hold a socket, a task or memory longer than these say, whatever it sends or does not send.
+    No client can hold a socket, a task or memory longer than these say, whatever it sends or does not send. Clocks are
+    looked at every second, or oftener where one is shorter than four.
     """
 
     # One message

@@ -78,19 +78,19 @@ class Premises:
             self._look_again()
 
     def _look_again(self) -> None:
-        asyncio.get_running_loop().call_later(min(_ROUND_SECONDS, self.limits.shortest / 8), self._look_around)
+        asyncio.get_running_loop().call_later(min(_ROUND_SECONDS, self.limits.shortest / 4), self._look_around)
 
     def _look_around(self) -> None:
         """
         Look at the clocks of all, again and again while anybody is inside: a timer for each connection would cost as
         much as its greeting.
         """
+        self.is_watched = bool(self.visitors)
+        if self.is_watched:
+            self._look_again()  # first: whatever one of them does, the next round comes
         now = asyncio.get_running_loop().time()
         for visitor in tuple(self.visitors):
             visitor.glance(now)
-        self.is_watched = bool(self.visitors)
-        if self.is_watched:
-            self._look_again()
 
     def leave(self, visitor: Visitor, prefix: Prefix) -> None:
         """Note that a connection is gone."""
