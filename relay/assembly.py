@@ -12,24 +12,16 @@ from relay import __version__, checks
 from relay.audit.trail import Surroundings
 from relay.background import call_off
 from relay.caller import OwnCaller
-from relay.console.inbox_pages import InboxPort
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
 from relay.courier.attempts import Backdoor
-from relay.decision_desk import DecisionDesk
-from relay.delegate_desk import DelegateDesk, Standing
 from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
 from relay.dns.recipient_domains import RecipientDomains
-from relay.explain_desk import ExplainDesk
-from relay.explaining import Premises
 from relay.feedback.feedback import Feedback
-from relay.identity_desk import IdentityDesk
 from relay.ids import new_id
 from relay.judgement.catalog import Catalog
-from relay.judgement.observing import observed_until
 from relay.judgement.own_account import grants_of_account, living_in
-from relay.living_texts import LivingTexts
 from relay.mail.profile import Profile
 from relay.observe.events import (
     DelegatesObserved,
@@ -41,22 +33,18 @@ from relay.observe.events import (
 )
 from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.records import Recorder
-from relay.past_desk import PastDesk, Present
 from relay.reception import Reception
 from relay.sending.callers import Caller
 from relay.sending.credentials import Credentials
 from relay.sending.door import SesDoor
 from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey
-from relay.sending.pace.shares import Share
 from relay.settings.model import Settings
-from relay.settings.units import read_duration
 from relay.sharing import Sharing
 from relay.smtp.certificates import CertificateWatch
 from relay.smtp.door import StreetDoor
 from relay.smtp.held import Held
 from relay.smtp.limits import Limits
-from relay.spool_desk import SpoolDesk
 from relay.translation import (
     USER_AGENT,
     digest_of,
@@ -67,7 +55,6 @@ from relay.translation import (
     entries_of,
     feedback_of,
     hostname_of,
-    keeper_of,
     largest_of,
     limits_of,
     listeners_of,
@@ -89,6 +76,9 @@ from relay.words.delegates import CALLER, NOTIFICATIONS, Delegate
 from relay.words.roles import AssumedRole
 
 if TYPE_CHECKING:
+    from relay.console.inbox_pages import InboxPort
+    from relay.console.interior import Ports
+    from relay.desks import Desks
     from relay.feedback.invalidation import PolicyEvents
     from relay.workers.orders import Orders
     from relay.workers.supervisor import Workers
@@ -117,7 +107,7 @@ class Relay:
         *,
         key: AccessKey | None = None,
         observers: Sequence[Observer] = (),
-        inbox: InboxPort | None = None,
+        inbox: "InboxPort | None" = None,
         held: Held | None = None,
     ) -> None:
         """
@@ -159,9 +149,9 @@ class Relay:
         self._workers = None if settings.server.workers == 1 else self._hire(own)
         self._front: StreetDoor | Workers = self._workers or self._door
         self._certificate = CertificateWatch(with_tls(settings), self.observe, _wall)
-        present = Present(self._delegate, lambda: self._walk.house.rules, self._catalog, keeper_of(settings))
-        self._decisions = DecisionDesk(self._watching.journal, PastDesk(present))
-        self._admin = self._admin_endpoint(inbox)
+        self._inbox = inbox
+        self._desks: Desks | None = None
+        self._admin = self._admin_endpoint()
         self._refreshing: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._is_open = False
@@ -235,7 +225,8 @@ class Relay:
             await self._credentials.close()
         await self._ses.close()
         self._registry.close()
-        self._decisions.close()
+        if self._desks is not None:
+            self._desks.close()
         await self._watching.close(Noted("info", "relay.stopped", {"quiet": quiet}))
 
     def _back_door(self, key: Credentials | FixedKey) -> SesDoor:
@@ -268,31 +259,38 @@ class Relay:
             held=held,
         )
 
-    def _admin_endpoint(self, inbox: InboxPort | None) -> AdminServer:
-        """Put the rooms behind the admin endpoint."""
+    def _admin_endpoint(self) -> AdminServer:
         settings = self._settings
-        texts_now = LivingTexts(lambda: self.directory, lambda: self._settings.policies.directory)
         return AdminServer(
             self._watching.metrics.render,
             self.readiness,
             tokens=tokens_of(settings),
             scoped=scoped_of(settings),
             console=settings.admin.console,
-            spool=SpoolDesk(self._dispatch, read_duration=read_duration, observe=self.observe),
-            identities=IdentityDesk(lambda: self.directory, self.observe, texts_now.of, time.time),
-            decisions=self._decisions,
-            explain=ExplainDesk(self._premises, lambda: self.directory, time.time),
-            delegates=DelegateDesk(
-                self._registry,
-                self._standing,
-                self._watching.tally,
-                self._watching.traffic,
-                self._feedback.resume,
-                clock=time.time,
-            ),
-            inbox=inbox,
+            ports=self._furnish,
             observe=self.observe,
         )
+
+    def _furnish(self) -> "Ports":
+        """Put the rooms behind the admin endpoint."""
+        from relay.desks import Desks, Rooms  # noqa: PLC0415  most relays are asked for their metrics alone
+
+        rooms = Rooms(
+            settings=lambda: self._settings,
+            directory=lambda: self.directory,
+            house=lambda: self._walk.house,
+            limits=self._limits,
+            delegate=self._delegate,
+            registry=self._registry,
+            dispatch=self._dispatch,
+            roles=self._ses.roles,
+            pacer=self._pacer,
+            feedback=self._feedback,
+            watching=self._watching,
+            inbox=self._inbox,
+        )
+        self._desks = Desks(rooms)
+        return self._desks.ports
 
     async def _open_door(self) -> None:
         """Let clients in: to this process, or to its workers."""
@@ -440,23 +438,6 @@ class Relay:
         hostname = hostname_of(self._settings)
         most = largest_of(self._settings)
         return House(self._delegate, rules_of(self._settings), Profile(own_name=hostname), hostname, most)
-
-    def _standing(self, delegate: Delegate) -> Standing:
-        """Tell what is known of a delegate beside its entry."""
-        role, shares = delegate.role, self._pacer.shares
-        return Standing(
-            principal=None if delegate.principal == CALLER else delegate.principal,
-            role_trouble=None if role is None else self._ses.roles.trouble_of(role),
-            observed_until=observed_until(delegate, self._walk.house.rules),
-            share=shares.shares.get(delegate.name, Share()),
-            recipients_today=shares.sent_today(delegate.name, time.monotonic()),
-            feedback=self._feedback.told_of(delegate.name),
-        )
-
-    def _premises(self, name: str) -> Premises | None:
-        """Return what mail of a delegate would be judged by now."""
-        delegate, house = self._delegate(name), self._walk.house
-        return None if delegate is None else Premises(delegate, house.rules, self._limits(), house.hostname)
 
     def _limits(self) -> Limits:
         return limits_of(self._settings, keeps=self._reception.keeping is not None)

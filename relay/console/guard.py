@@ -8,12 +8,14 @@ name this machine, a change must say that it is JSON, and a browser must say tha
 
 import ipaddress
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from relay.console.askers import LOCAL, Asker
-from relay.console.routes import Route
+
+if TYPE_CHECKING:
+    from relay.console.routes import Route
 
 API: Final = "/api/"
 #: Where one signs in and out of the console.
@@ -54,7 +56,7 @@ def names_this_machine(request: web.Request) -> bool:
     return is_loopback(name_of(request.host))
 
 
-def may(asker: Asker, path: str, route: Route | None) -> bool:
+def may(asker: Asker, path: str, route: "Route | None") -> bool:
     """Whether *asker* may ask for this operation at all; pages beside the API are everybody's who has come so far."""
     if not path.startswith(API) or asker == LOCAL:
         return True

@@ -5,23 +5,19 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from relay.console import door, guard, openapi, page
+from relay.console import door, guard
 from relay.console.askers import ADMIN, ASKER, LOCAL, OBJECT, Asker, Token, Tokens
-from relay.console.decision_pages import DecisionPages, DecisionsPort
-from relay.console.delegate_pages import DelegatePages, DelegatesPort
-from relay.console.explain_pages import ExplainPages, ExplainPort
 from relay.console.guard import is_loopback
-from relay.console.identity_pages import IdentitiesPort, IdentityPages
-from relay.console.inbox_pages import InboxPages, InboxPort
 from relay.console.readiness import Readiness, as_text, is_ready
-from relay.console.routes import Route, route_of
-from relay.console.session_pages import SessionPages
-from relay.console.spool_pages import SpoolPages, SpoolPort
 from relay.observe.events import Noted, Observer
+
+if TYPE_CHECKING:
+    from relay.console.interior import Interior, Ports
+    from relay.console.routes import Route
 
 #: What a probe or a scraper may ask without a token, wherever the endpoint is bound.
 OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
@@ -45,16 +41,12 @@ class AdminServer:
         scoped: Tokens of viewers, of some delegates, of operators by name. Where there are any, the API needs a token
             on loopback too.
         console: Whether there is a console, and whether one can sign in.
-        spool: What ``/api/spool`` asks; None for no such pages.
-        identities: What ``/api/identities`` asks; None for no such pages.
-        decisions: What ``/api/decisions`` asks; None for no such pages.
-        explain: What ``/api/explain`` asks; None for no such page.
-        delegates: What ``/api/delegates`` and ``/api/traffic`` ask; None for no such pages.
-        inbox: What ``/api/inbox`` asks; None for no such pages.
+        ports: Returns what the API asks; None for nothing of it. Called once, in a thread, when somebody asks for more
+            than a probe.
         observe: Hears of every change that somebody asked for.
     """
 
-    def __init__(  # noqa: PLR0913  one for each page
+    def __init__(
         self,
         metrics: Callable[[str], tuple[bytes, str]],
         ready: Callable[[], Readiness],
@@ -62,12 +54,7 @@ class AdminServer:
         tokens: Sequence[str] = (),
         scoped: Sequence[Token] = (),
         console: bool = True,
-        spool: SpoolPort | None = None,
-        identities: IdentitiesPort | None = None,
-        decisions: DecisionsPort | None = None,
-        explain: ExplainPort | None = None,
-        delegates: DelegatesPort | None = None,
-        inbox: InboxPort | None = None,
+        ports: "Callable[[], Ports] | None" = None,
         observe: Observer = lambda _: None,
     ) -> None:
         self._render = metrics
@@ -76,27 +63,11 @@ class AdminServer:
         self.renew(tokens, scoped)
         self._guarded = True
         self._renderer = ThreadPoolExecutor(1, thread_name_prefix="metrics")
-        application = self._application()
-        self._open_paths = OPEN_PATHS
-        self._session: SessionPages | None = None
-        if console:
-            self._session = SessionPages(lambda: self._tokens, observe, {"inbox": inbox is not None})
-            self._session.add_to(application.router)
-            self._open_paths |= page.add_to(application.router) | {guard.SESSION}
-        openapi.add_to(application.router)
-        if spool is not None:
-            SpoolPages(spool).add_to(application.router)
-        if identities is not None:
-            IdentityPages(identities).add_to(application.router)
-        if decisions is not None:
-            DecisionPages(decisions).add_to(application.router)
-        if explain is not None:
-            ExplainPages(explain).add_to(application.router)
-        if delegates is not None:
-            DelegatePages(delegates).add_to(application.router)
-        if inbox is not None:
-            InboxPages(inbox).add_to(application.router)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._console = console
+        self._ports = ports
+        self._interior: Interior | None = None
+        self._furnishing = asyncio.Lock()
+        self._runner = web.AppRunner(self._application(), access_log=None)
         self._server: asyncio.Server | None = None
 
     def renew(self, tokens: Sequence[str], scoped: Sequence[Token]) -> None:
@@ -152,8 +123,25 @@ class AdminServer:
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
+        application.router.register_resource(_Interior(self._router))
         application.on_response_prepare.append(_dress)
         return application
+
+    async def _router(self) -> web.UrlDispatcher:
+        """Return where the pages behind the probes are; the first who asks has them loaded."""
+        async with self._furnishing:
+            if self._interior is None:
+                self._interior = await asyncio.to_thread(self._furnished)
+            return self._interior.router
+
+    def _furnished(self) -> "Interior":
+        """Load the pages and put them together; blocks."""
+        from relay.console.interior import NO_PORTS, Interior  # noqa: PLC0415  most are asked for metrics alone
+        from relay.console.session_pages import SessionPages  # noqa: PLC0415  the same
+
+        ports = NO_PORTS if self._ports is None else self._ports()
+        features = {"inbox": ports.inbox is not None}
+        return Interior(ports, SessionPages(lambda: self._tokens, self._observe, features) if self._console else None)
 
     @web.middleware
     async def _at_the_door(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -165,9 +153,8 @@ class AdminServer:
         asker = owner or LOCAL
         if owner is not None or (not self._needs_token(guard.API) and guard.names_this_machine(request)):
             request[ASKER] = asker
-        resource = request.match_info.route.resource
-        route = route_of(request.method, None if resource is None else resource.canonical)
-        if resource is not None and not guard.may(asker, request.path, route):
+        route = None if self._interior is None else self._interior.route_of(request)
+        if request.match_info.route.resource is not None and not guard.may(asker, request.path, route):
             return door.said(403, "this token does not open that")
         try:
             answer = await handler(request)
@@ -180,14 +167,15 @@ class AdminServer:
     def _owner_of(self, request: web.Request) -> Asker | None:
         """Find who asks, by the token, or by the cookie of who has signed in with one."""
         owner = self._tokens.owner_of(request.headers.get("Authorization", ""))
-        return self._session.asker_of(request) if owner is None and self._session is not None else owner
+        session = None if self._interior is None else self._interior.session
+        return session.asker_of(request) if owner is None and session is not None else owner
 
     def _needs_token(self, path: str) -> bool:
         if self._guarded:
-            return path not in self._open_paths
+            return path not in OPEN_PATHS and (self._interior is None or path not in self._interior.open_paths)
         return self._tokens.are_scoped and path.startswith(guard.API)
 
-    def _tell(self, asker: Asker, route: Route | None, request: web.Request, status: int) -> None:
+    def _tell(self, asker: Asker, route: "Route | None", request: web.Request, status: int) -> None:
         """Write the audit line of a change that was made."""
         if route is None or not route.changes or status >= 400:
             return
@@ -210,6 +198,21 @@ class AdminServer:
         loop = asyncio.get_running_loop()
         body, content_type = await loop.run_in_executor(self._renderer, self._render, request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+class _Interior(web.PlainResource):
+    """Every path but those of the probes, led to a router that is there when somebody asks for one."""
+
+    def __init__(self, router: Callable[[], Awaitable[web.UrlDispatcher]]) -> None:
+        super().__init__("/")  # the last that is tried for any path
+        self._router = router
+
+    async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
+        """Return the page, or the methods by which there is one."""
+        found = await (await self._router()).resolve(request)
+        if isinstance(found.http_exception, web.HTTPMethodNotAllowed):
+            return None, found.http_exception.allowed_methods
+        return (found, set()) if found.http_exception is None else (None, set())
 
 
 async def _dress(_request: web.Request, response: web.StreamResponse) -> None:

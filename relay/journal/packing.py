@@ -7,6 +7,7 @@ dictionary is never changed, for records that were packed with it are kept: a la
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 #: What follows the first octet is a raw deflate stream (RFC 1951).
@@ -51,16 +52,18 @@ _FIRST: Final = (
 )
 _DICTIONARIES: Final = {1: _FIRST}
 _NEWEST: Final = 1
-#: To be copied for each pack: the dictionary is read once, and not for every one.
-_FRESH: Final = zlib.compressobj(
-    _FAST, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARIES[_NEWEST]
-)
 
 
 def pack(texts: Sequence[str]) -> bytes:
     """Pack *texts*, the JSON of one record each, at least one."""
-    squeezed = _FRESH.copy()
+    squeezed = _fresh().copy()
     return b"".join((bytes((_NEWEST,)), squeezed.compress(_BETWEEN.join(texts).encode()), squeezed.flush()))
+
+
+@cache
+def _fresh() -> "zlib._Compress":
+    """Return what is copied for each pack: the dictionary is read once, and not for every one."""
+    return zlib.compressobj(_FAST, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARIES[_NEWEST])
 
 
 def unpack(packed: bytes) -> list[str]:

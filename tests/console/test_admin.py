@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from relay.console import door
 from relay.console.guard import is_loopback
+from relay.console.interior import Ports
 from relay.console.readiness import Check, Readiness, as_text, is_ready
 from relay.console.server import AdminServer
 from relay.observe.metrics import Metrics
@@ -24,6 +26,8 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 class Endpoint:
     """A running admin server and a client of it."""
+
+    server: AdminServer
 
     def __init__(self, url: str, client: aiohttp.ClientSession) -> None:
         self.url = url
@@ -43,7 +47,9 @@ async def running(
     server = AdminServer(render, lambda: ready, **options)
     _, port = await server.start(host, 0)
     async with aiohttp.ClientSession() as client:
-        yield Endpoint(f"http://127.0.0.1:{port}", client)
+        endpoint = Endpoint(f"http://127.0.0.1:{port}", client)
+        endpoint.server = server
+        yield endpoint
     await server.stop()
 
 
@@ -198,6 +204,40 @@ async def test_unknown_paths(path):
 
     assert (status, json.loads(text)) == (404, {"error": "not found"})
     assert headers["Content-Type"].startswith("application/json")
+
+
+async def test_what_is_behind_the_probes_is_put_together_once_by_who_asks_first():
+    """Load balancers and scrapers ask for nothing of it, and many may be the first."""
+    asked: list[str] = []
+
+    def ports() -> Ports:
+        asked.append(threading.current_thread().name)
+        return Ports()
+
+    async with running(ports=ports) as endpoint:
+        for path in ("/livez", "/readyz?verbose", "/metrics"):
+            assert (await endpoint.ask(path))[0] == 200
+        assert asked == []
+        answers = await asyncio.gather(*(endpoint.ask("/api/openapi.json") for _ in range(5)))
+
+    assert [status for status, _, _ in answers] == [200] * 5
+    assert len(asked) == 1
+    assert asked != [threading.current_thread().name]
+
+
+async def test_what_cannot_be_put_together_is_tried_again():
+    """The mail goes on meanwhile, and so do the probes."""
+    troubles = [OSError("too many open files")]
+
+    def ports() -> Ports:
+        if troubles:
+            raise troubles.pop()
+        return Ports()
+
+    async with running(ports=ports) as endpoint:
+        answers = [await endpoint.ask(path) for path in ("/api/openapi.json", "/livez", "/api/openapi.json")]
+
+    assert [status for status, _, _ in answers] == [500, 200, 200]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])

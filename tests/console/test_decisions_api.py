@@ -9,6 +9,7 @@ import pytest
 
 from relay.console.asked import MOST
 from relay.console.askers import Asker, Token
+from relay.console.interior import Ports
 from relay.console.server import AdminServer
 from relay.decision_desk import DecisionDesk
 from relay.judgement.catalog import Catalog
@@ -46,7 +47,13 @@ async def place() -> AsyncIterator[Place]:
     kept.tell(4, delegate="news")
     viewer = Token("of-news", Asker("team-news", delegates=frozenset({"news"})))
     port = DecisionDesk(kept.journal, PastDesk(Present(lambda _: None, Rules, Catalog)))
-    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), scoped=(viewer,), decisions=port)
+    server = AdminServer(
+        lambda _: (b"", "text/plain"),
+        lambda: (),
+        tokens=(TOKEN,),
+        scoped=(viewer,),
+        ports=lambda: Ports(decisions=port),
+    )
     _, number = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:
         found = Place(f"http://127.0.0.1:{number}", client)

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.console.interior import Ports
 from relay.console.server import AdminServer
 from relay.delegate_desk import DelegateDesk, Standing
 from relay.delegates.entries import Elsewhere, Entry
@@ -78,7 +79,7 @@ async def place() -> AsyncIterator[Place]:
 
     registry = Registry(ENTRIES)
     desk = DelegateDesk(registry, lambda each: STANDINGS[each.name], tally, traffic, resume, clock=lambda: NOON)
-    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), delegates=desk)
+    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), ports=lambda: Ports(delegates=desk))
     _, number = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:
         place = Place(f"http://127.0.0.1:{number}", client)

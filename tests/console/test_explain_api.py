@@ -9,6 +9,7 @@ import pytest
 from relay import explain_desk
 from relay.console import bodies
 from relay.console.explain_pages import Wanted
+from relay.console.interior import Ports
 from relay.explain_desk import MOST_WAITING, ExplainDesk
 from relay.explaining import Premises
 from relay.judgement.rules import Rules
@@ -74,7 +75,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
     """408, and the connection is free again."""
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
     head = b"POST /api/explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
-    async with running(explain=Told()) as endpoint:
+    async with running(ports=lambda: Ports(explain=Told())) as endpoint:
         got = await raw(endpoint.port, head + b"Connection: close\r\n\r\n{")
 
     assert got.startswith(b"HTTP/1.1 408 ")

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from relay.console.asked import MOST, USUAL
+from relay.console.interior import Ports
 from relay.console.server import AdminServer
 from relay.identity_desk import IdentityDesk
 from relay.living_texts import LivingTexts
@@ -46,7 +47,8 @@ async def served(host: str) -> AsyncIterator[Place]:
     world.run(30, each=lambda: world.verdict("app@good.example"))
     texts = LivingTexts(lambda: world.directory, lambda: None)
     desk = IdentityDesk(lambda: world.directory, events.append, texts.of, lambda: world.now)
-    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), identities=desk)
+    ports = Ports(identities=desk)
+    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), ports=lambda: ports)
     _, number = await server.start(host, 0)
     async with aiohttp.ClientSession() as client:
         place = Place(f"http://127.0.0.1:{number}", client)

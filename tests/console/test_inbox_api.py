@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from relay.console.interior import Ports
 from relay.console.server import AdminServer
 from relay.inbox_desk import LONGEST_FIELD, InboxDesk
 from relay.localses.store import Message, Store
@@ -41,7 +42,7 @@ class Place(Endpoint):
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
     store = Store()
-    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), inbox=InboxDesk(store))
+    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), ports=lambda: Ports(inbox=InboxDesk(store)))
     _, port = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:
         found = Place(f"http://127.0.0.1:{port}", client)

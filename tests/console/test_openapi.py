@@ -1,6 +1,7 @@
 """The table of the API, the document that is written from it, and what is served: one and the same."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from openapi_spec_validator import validate
 from relay.console import schemas
 from relay.console.askers import LOCAL, Asker
 from relay.console.guard import may
+from relay.console.interior import Interior, Ports
 from relay.console.openapi import document
 from relay.console.reference import api_reference
 from relay.console.routes import TABLE, Route, route_of
-from relay.console.server import AdminServer
 from relay.decision_desk import _FIELDS as DECISION_FIELDS
 from relay.delegate_desk import _FIELDS as DELEGATE_FIELDS
 from relay.delegate_desk import _TRAFFIC_FIELDS as TRAFFIC_FIELDS
@@ -26,7 +27,8 @@ from relay.spool.entries import State
 from relay.spool_desk import _FIELDS as SPOOL_FIELDS
 from tests.console.test_admin import running
 
-PORTS: Any = dict.fromkeys(("spool", "identities", "decisions", "explain", "delegates", "inbox"), object())
+ANYBODY: Any = object()
+PORTS = Ports(**{each.name: ANYBODY for each in fields(Ports)})
 FIELDS = {
     "decisions.list": DECISION_FIELDS,
     "delegates.list": DELEGATE_FIELDS,
@@ -40,8 +42,7 @@ FIELDS = {
 
 def test_what_is_served_is_what_stands_in_the_table():
     """No page of the API is beside it, and none of it is missing."""
-    server = AdminServer(lambda _: (b"", ""), lambda: (), **PORTS)
-    resources = [route for route in server._runner.app.router.routes() if route.resource is not None]
+    resources = [route for route in Interior(PORTS, session=None).router.routes() if route.resource is not None]
     served = {(route.method, route.resource.canonical) for route in resources if route.resource}
 
     assert {(method, path) for method, path in served if path.startswith("/api/") and method != "HEAD"} == {

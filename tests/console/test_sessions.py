@@ -10,6 +10,7 @@ import pytest
 
 from relay.console import sessions
 from relay.console.askers import Asker, Token
+from relay.console.interior import Ports
 from relay.console.server import AdminServer
 from relay.observe.events import Event, Noted
 from tests.console.test_admin import Endpoint, running
@@ -54,9 +55,16 @@ def _nothing(accept: str) -> tuple[bytes, str]:
 @pytest.fixture
 async def place(monkeypatch) -> AsyncIterator[Place]:
     events, now = list[Event](), [1000.0]
-    server = AdminServer(_nothing, lambda: (), scoped=(OPERATOR, VIEWER), delegates=Delegates(), observe=events.append)
-    assert server._session is not None
-    for part in (server._session._sessions, server._session._failures):
+    server = AdminServer(
+        _nothing,
+        lambda: (),
+        scoped=(OPERATOR, VIEWER),
+        ports=lambda: Ports(delegates=Delegates()),
+        observe=events.append,
+    )
+    interior = server._interior = server._furnished()
+    assert interior.session is not None
+    for part in (interior.session._sessions, interior.session._failures):
         monkeypatch.setattr(part, "_clock", lambda: now[0])
     _, port = await server.start("0.0.0.0", 0)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
@@ -191,7 +199,7 @@ async def test_what_is_over_is_not_kept(place):
     place.now[0] += sessions.LIFETIME + 1
     await signed_in(place, VIEWER)
 
-    assert len(place.server._session._sessions._open) == 1
+    assert len(place.server._interior.session._sessions._open) == 1
 
 
 async def test_wrong_tokens_are_bounded_and_told(place):

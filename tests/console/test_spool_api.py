@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from relay.console.asked import MOST
+from relay.console.interior import Ports
 from relay.console.server import AdminServer
 from relay.observe.events import Event, Noted
 from relay.settings.units import read_duration
@@ -74,7 +75,7 @@ async def served(host: str) -> AsyncIterator[Place]:
         entry("d4", state=State.SENDING, attempts=1),
     )
     port = SpoolDesk(house, read_duration=read_duration, observe=house.events.append)
-    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), spool=port)
+    server = AdminServer(lambda _: (b"", "text/plain"), lambda: (), tokens=(TOKEN,), ports=lambda: Ports(spool=port))
     _, number = await server.start(host, 0)
     async with aiohttp.ClientSession() as client:
         place = Place(f"http://127.0.0.1:{number}", client)
