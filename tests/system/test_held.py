@@ -17,6 +17,12 @@ pytestmark = pytest.mark.system
 HANDS_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
 
+@pytest.fixture(autouse=True)
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several workers take none, also where the rest of the suite has some."""
+    monkeypatch.delenv("TEST_WORKERS", raising=False)
+
+
 def started(house: House, held: socket.socket, name: str) -> RunningRelay:
     log, serve = house.folder / name, [sys.executable, "-m", "relay", "serve", "-c", str(house.settings)]
     with log.open("wb") as sink:
