@@ -1,7 +1,5 @@
 """What lies behind the probes: the API and the console, over ports. The first who asks for any of it has it loaded."""
 
-from typing import Final
-
 from aiohttp import web
 
 from relay.console import openapi, page
@@ -27,9 +25,6 @@ class Ports:
     explain: ExplainPort | None = None
     delegates: DelegatesPort | None = None
     inbox: InboxPort | None = None
-
-
-NO_PORTS: Final = Ports()
 
 
 class Interior:

@@ -123,7 +123,7 @@ class AdminServer:
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
-        application.router.register_resource(_Interior(self._router))
+        application.router.register_resource(_AllElse(self._router))
         application.on_response_prepare.append(_dress)
         return application
 
@@ -136,10 +136,10 @@ class AdminServer:
 
     def _furnished(self) -> "Interior":
         """Load the pages and put them together; blocks."""
-        from relay.console.interior import NO_PORTS, Interior  # noqa: PLC0415  most are asked for metrics alone
+        from relay.console.interior import Interior, Ports  # noqa: PLC0415  most are asked for metrics alone
         from relay.console.session_pages import SessionPages  # noqa: PLC0415  the same
 
-        ports = NO_PORTS if self._ports is None else self._ports()
+        ports = Ports() if self._ports is None else self._ports()
         features = {"inbox": ports.inbox is not None}
         return Interior(ports, SessionPages(lambda: self._tokens, self._observe, features) if self._console else None)
 
@@ -200,7 +200,7 @@ class AdminServer:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
 
-class _Interior(web.PlainResource):
+class _AllElse(web.PlainResource):
     """Every path but those of the probes, led to a router that is there when somebody asks for one."""
 
     def __init__(self, router: Callable[[], Awaitable[web.UrlDispatcher]]) -> None:
