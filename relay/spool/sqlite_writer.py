@@ -26,6 +26,8 @@ After: TypeAlias = Callable[[sqlite3.Connection, Exception | None], None]
 _Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
 
 _LARGEST_GROUP: Final = 64  # beyond it nothing is added; of 128 KiB each, at most
+_LARGE_ENOUGH: Final = 4  # a group of so many shows that more will come at once
+_COMPANY: Final = 0.004  # seconds that a group waits for more then, at most
 _MOST_TOGETHER: Final = 16  # in one statement: there is one for each number, and SQLite keeps them compiled
 _MOST_IN_THE_LOG: Final = 1000  # pages of 4 KiB, about
 _OF_A_GROUP: Final = 8  # pages that each group writes, however much is in it: indexes, totals, the last of each table
@@ -73,6 +75,8 @@ class Writer:
         self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._gathering: list[_Asked] = []
+        self._last_group = self._seen = 0
+        self._until = 0.0  # by the loop's clock
         self._asked: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
         self._thread.start()
@@ -99,7 +103,8 @@ class Writer:
             answer.set_result(Unavailable("the spool: closed"))
         else:
             if not self._gathering:
-                self._loop.call_soon(self._pass_on)
+                self._seen, self._until = 0, self._loop.time() + _COMPANY
+                self._loop.call_soon(self._look)
             self._gathering.append(_Asked(together, needs, octets, first, answer))
         return answer
 
@@ -113,6 +118,18 @@ class Writer:
         self._pass_on()
         self._asked.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _look(self) -> None:
+        """
+        Pass on what was asked for, or wait for more while there is much to do and each turn of the loop brings some: a
+        group costs the same however much is in it.
+        """
+        came, is_busy = len(self._gathering), self._last_group >= _LARGE_ENOUGH
+        if is_busy and self._seen < came < _LARGEST_GROUP and self._loop.time() < self._until:
+            self._seen = came
+            self._loop.call_soon(self._look)
+        else:
+            self._pass_on()
 
     def _pass_on(self) -> None:
         """Hand over what was asked for since the loop went round last: waking the thread costs more than the rest."""
@@ -148,8 +165,18 @@ class Writer:
         self._tell(trouble)
         if group:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(_answer, group, outcomes)
+                self._loop.call_soon_threadsafe(self._answer, group, outcomes)
         self._bring_home(group)
+
+    def _answer(self, group: Sequence[_Asked], outcomes: Sequence[_Outcome]) -> None:
+        self._last_group = len(group)
+        for asked, outcome in zip(group, outcomes, strict=True):
+            if asked.answer.done():  # who asked was cancelled
+                continue
+            if isinstance(outcome, Exception):
+                asked.answer.set_exception(outcome)
+            else:
+                asked.answer.set_result(outcome)
 
     def _bring_home(self, group: Sequence[_Asked]) -> None:
         """Copy the log into the database now and then: here, where nobody waits for it, rather than within a COMMIT."""
@@ -208,13 +235,3 @@ class Writer:
 
 def _one_by_one(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Any]:
     return [work(connection) for work in works]
-
-
-def _answer(group: Sequence[_Asked], outcomes: Sequence[_Outcome]) -> None:
-    for asked, outcome in zip(group, outcomes, strict=True):
-        if asked.answer.done():  # who asked was cancelled
-            continue
-        if isinstance(outcome, Exception):
-            asked.answer.set_exception(outcome)
-        else:
-            asked.answer.set_result(outcome)

@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from relay.spool import sqlite_writer
 from relay.spool.ports import Full
 from relay.spool.sqlite import open_spool
 from relay.words.unavailable import Unavailable
@@ -27,6 +28,29 @@ async def test_what_is_asked_for_together_is_committed_together(spool):
     outcomes = await asyncio.gather(*(spool.commit(entry(f"n{n}"), RAW) for n in range(100)))
     assert outcomes == [None] * 100
     assert 2 <= statements.count("COMMIT") < 20
+
+
+async def test_a_group_waits_for_what_each_turn_of_the_loop_brings_while_there_is_much_to_do(spool, monkeypatch):
+    """Where the last group was large. One that comes by itself is passed on when the loop has gone round."""
+    monkeypatch.setattr(sqlite_writer, "_COMPANY", 60.0)
+    statements: list[str] = []
+    spool._writer._connection.set_trace_callback(statements.append)
+
+    async def ask_turn_by_turn(number: int) -> int:
+        statements.clear()
+        asked = []
+        for _ in range(number):
+            asked.append(spool._writer.ask(lambda connection: connection.in_transaction))
+            await asyncio.sleep(0)
+        assert await asyncio.wait_for(asyncio.gather(*asked), 30) == [True] * number
+        return statements.count("COMMIT")
+
+    spool._writer.ask(lambda connection: None)
+    await asyncio.sleep(0)
+    assert not spool._writer._gathering
+    assert await asyncio.gather(*(spool.commit(entry(f"n{n}"), RAW) for n in range(9))) == [None] * 9
+    assert await ask_turn_by_turn(20) == 1
+    assert await ask_turn_by_turn(3) == 1
 
 
 async def test_one_id_too_many_concerns_nobody_else(spool):
