@@ -25,16 +25,17 @@ _JOURNALS: Final = {"none": "entries = 0", "memory": "", "disk": 'path = "{folde
 
 @dataclass(frozen=True)
 class Ours:
-    """Our relay: how mail is kept, how SES is called, where the journal is, how many workers."""
+    """Our relay: how mail is kept, how SES is called, where the journal is, how many workers, and if on all cores."""
 
     mode: str = "direct"
     api: str = "v1"
     journal: str = "memory"
     workers: int = 1
+    is_everywhere: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.mode}-{self.api}-{self.journal}-{self.workers}"
+        return f"{self.mode}-{self.api}-{self.journal}-{self.workers}{'-everywhere' * self.is_everywhere}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _ours(which: Ours, stage: Stage, tree: Path) -> Iterator[tuple[int, int, int
         delegate='tenant = "bench"' if which.api == "v2" else "",  # v2 alone has a word for a tenant
         server=f"workers = {which.workers}" if which.workers > 1 else "",
         tree=tree,
-        cores=MEASURED if which.workers == 1 else CORES,
+        cores=CORES if which.is_everywhere else MEASURED,
     ) as found:
         yield found
 

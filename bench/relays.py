@@ -95,7 +95,7 @@ def keep(each: Row, octets: int, spent: Sequence[float], cpu: dict[str, list[flo
 #: What is set against what: the name of the figure, a row, another.
 _COMPARED: Final = (
     ("journal over none", "session for each message", "no journal"),
-    ("2 workers", "sessions reused", "2 workers, all cores, sessions reused"),
+    ("2 workers", "sessions reused", "2 workers, sessions reused"),
     ("spool", "32 clients", "mode spool, 32 clients"),
 )
 
