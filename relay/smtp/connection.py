@@ -73,6 +73,7 @@ class Connection(SMTP):
         "_inflow",
         "_is_busy",
         "_is_lost",
+        "_is_old",
         "_life_ends",
         "_limits",
         "_listener",
@@ -103,7 +104,7 @@ class Connection(SMTP):
         self._errors = 0
         self._tls = listener.tls == "implicit"
         self._is_busy = True  # nothing has begun, somebody else is waited for, or all has ended
-        self._is_lost = self._shakes_hands = False
+        self._is_lost = self._is_old = self._shakes_hands = False
         self._why: str | None = None
         self.transport: asyncio.Transport | None = None
         self._outside: socket.socket | None = None
@@ -132,7 +133,10 @@ class Connection(SMTP):
     def data_received(self, data: bytes) -> None:
         """Obey what came, or keep it until there is time."""
         inflow = self._inflow
-        inflow.feed(data)
+        if self._is_busy or inflow.octets:
+            inflow.feed(data)
+        else:  # nobody waits for it in a task, and nothing lies before it
+            inflow.octets = data
         if not self._is_busy:
             self._go_on()
         if inflow.octets or len(data) >= MANY_AT_ONCE:
@@ -206,6 +210,7 @@ class Connection(SMTP):
 
     def glance(self, now: float) -> None:
         """Look whether time is up, for whoever looks at the clocks of all."""
+        self._is_old = now > self._life_ends
         if self._deadline is None or now < self._deadline:
             return
         self._deadline = None
@@ -248,8 +253,8 @@ class Connection(SMTP):
         if has_begun and inflow.pending[:1] == _TLS_HANDSHAKE:
             self._dismiss(replies.NOT_SMTP)
         if not self._has_begun:
-            self._allow(self._limits.command_seconds if has_begun else idle)
-            self._has_begun = has_begun
+            self._deadline = self._now() + (self._limits.command_seconds if has_begun else idle)
+            self._deadline_cuts, self._has_begun = False, has_begun
 
     async def _read_line(self, *, idle: float) -> bytes:
         """

@@ -108,7 +108,7 @@ class Conversation(Connection):
 
     def _hear_command(self) -> bool:
         """Obey a command, if all of it is there."""
-        if self._now() > self._life_ends:
+        if self._is_old:
             self._dismiss(replies.TOO_OLD, why="timeout")
         if self._in_a_row >= _TURN:
             self._let_others()

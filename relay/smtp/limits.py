@@ -101,6 +101,7 @@ class Limits:
             self.idle_seconds,
             self.command_seconds,
             self.data_seconds,
+            self.connection_seconds,
             self.reply_seconds,
             self.linger_seconds,
         )
