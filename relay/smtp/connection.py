@@ -133,10 +133,7 @@ class Connection(SMTP):
     def data_received(self, data: bytes) -> None:
         """Obey what came, or keep it until there is time."""
         inflow = self._inflow
-        if self._is_busy or inflow.octets:
-            inflow.feed(data)
-        else:  # nobody waits for it in a task, and nothing lies before it
-            inflow.octets = data
+        inflow.feed(data)
         if not self._is_busy:
             self._go_on()
         if inflow.octets or len(data) >= MANY_AT_ONCE:
