@@ -72,8 +72,6 @@ class Feedback:
 
     def barred(self, delegate: str) -> NotNow | None:
         """Return what a suspended delegate hears; None for all others."""
-        if self._counting is None:
-            return None
         restraint = self.restraint(delegate)
         return None if restraint is None else restraint.barred
 

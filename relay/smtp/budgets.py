@@ -69,6 +69,11 @@ class Crowd:
         self._sums: Counter[Prefix] = Counter()
         self._held = 0
 
+    @property
+    def in_all(self) -> int:
+        """The open connections for which there is one bound."""
+        return self.total
+
     def of(self, prefix: Prefix) -> int:
         """Count the open connections of one prefix, here and elsewhere."""
         return self.here(prefix) + self._sums[prefix]
@@ -84,10 +89,11 @@ class Crowd:
 
     def admit(self, prefix: Prefix, *, most: int, of_one: int | None = None) -> Reply | None:
         """Count one connection more, unless there are *most*, or *of_one* from this prefix: then say so."""
-        if self.total >= most:
+        in_all = self.in_all
+        if in_all >= most:
             return TOO_BUSY
-        is_looked_at = of_one is not None and (self.total >= of_one or self._sums)  # fewer in all are fewer of one
-        if is_looked_at and of_one is not None and self.of(prefix) >= of_one:
+        # Fewer in all are fewer of one.
+        if of_one is not None and (in_all >= of_one or self._sums) and self.of(prefix) >= of_one:
             return TOO_MANY_FROM_YOU
         self.enter(prefix)
         return None

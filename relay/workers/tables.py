@@ -18,7 +18,6 @@ from typing import Final
 
 from relay.smtp.budgets import Crowd, Guesses, Prefix
 from relay.smtp.gossip import Gossip
-from relay.smtp.replies import TOO_BUSY, TOO_MANY_FROM_YOU
 from relay.words.replies import Reply
 
 _ROWS: Final = 3
@@ -119,6 +118,11 @@ class SharedCrowd(Crowd):
         self._memory = memory
         self._table = Table(memory, worker, 0)
 
+    @property
+    def in_all(self) -> int:
+        """The open connections of all workers."""
+        return self._table.total
+
     def of(self, prefix: Prefix) -> int:
         """Count the open connections of one prefix, of all workers and elsewhere."""
         return self._table.of(prefix) + self._sums[prefix]
@@ -126,14 +130,7 @@ class SharedCrowd(Crowd):
     def admit(self, prefix: Prefix, *, most: int, of_one: int | None = None) -> Reply | None:
         """Count one connection more, unless all workers together have as many as may be."""
         with self._memory:
-            total = self._table.total
-            if total >= most:
-                return TOO_BUSY
-            is_looked_at = of_one is not None and (total >= of_one or self._sums)  # fewer in all are fewer of one
-            if is_looked_at and of_one is not None and self.of(prefix) >= of_one:
-                return TOO_MANY_FROM_YOU
-            self.enter(prefix)
-            return None
+            return super().admit(prefix, most=most, of_one=of_one)
 
     def enter(self, prefix: Prefix) -> None:
         """Count one connection more."""
