@@ -15,28 +15,29 @@ from relay.words.addresses import Address, AddressProblem, parse_address
 from relay.words.arns import ArnProblem, check_arn_text, parse_identity_arn
 from relay.words.certificates import read_certificate_name
 from relay.words.hashes import MOST_PASSWORDS, is_argon2
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
 ClientNetwork: TypeAlias = IPv4Network | IPv6Network
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_HOST = re.compile(
+_NAME = on_demand(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_HOST = on_demand(
     r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
     re.ASCII,
 )
-_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
-_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z0-9]+)+-[0-9]{1,2}", re.ASCII)
-_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.ASCII)
-_IAM = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
-_SESSION = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
-_SECRET_ID = re.compile(
+_ACCOUNT = on_demand(r"[0-9]{12}", re.ASCII)
+_REGION = on_demand(r"[a-z]{2,4}(?:-[a-z0-9]+)+-[0-9]{1,2}", re.ASCII)
+_SERVICE = on_demand(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.ASCII)
+_IAM = on_demand(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
+_SESSION = on_demand(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
+_ROLE = on_demand(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+_EXTERNAL_ID = on_demand(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_ORGANIZATION = on_demand(r"o-[a-z0-9]{10,32}", re.ASCII)
+_SECRET_ID = on_demand(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}", re.ASCII
 )
-_SQLITE = re.compile(r"//?[^/?#]+(?:/[^/?#]+)*")
-_ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
+_SQLITE = on_demand(r"//?[^/?#]+(?:/[^/?#]+)*")
+_ENDPOINT_OR_VPC = on_demand(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
 
 _STANDINGS: Final = ("warn", "slow", "suspend")
 
