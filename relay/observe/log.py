@@ -153,7 +153,8 @@ class Log:
 
     def _judged(self, event: events.Judged) -> None:
         fields = {"delegate": event.delegate, "identity": event.identity, "role": event.role}
-        self._say("debug", "judged", {**fields, "verdict": event.verdict, "mode": event.mode})
+        for _ in range(event.times):
+            self._say("debug", "judged", {**fields, "verdict": event.verdict, "mode": event.mode})
 
     def _ses_called(self, event: events.SesCalled) -> None:
         fields = {"region": event.region, "operation": event.operation, "result": event.result}
