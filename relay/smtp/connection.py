@@ -13,12 +13,11 @@ import logging
 import socket
 from abc import abstractmethod
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Final, NoReturn, cast
 
 from aiosmtpd.smtp import SMTP
 
-from relay.observe.events import Replied, SessionClosed, SessionOpened
+from relay.observe.events import SessionClosed, SessionOpened
 from relay.smtp import replies
 from relay.smtp.budgets import Peer
 from relay.smtp.inflow import MANY_AT_ONCE, Inflow, Interruption
@@ -34,8 +33,6 @@ for _name in ("mail.log", "mail.debug"):
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
 _TLS_HANDSHAKE: Final = b"\x16"
-#: There are few different ones, and six for each message.
-_replied: Final = lru_cache(1024)(Replied)
 
 
 class Dismissed(Interruption):
@@ -99,7 +96,7 @@ class Connection(SMTP):
         self._now = self.loop.time
         self._life_ends = self._now() + limits.connection_seconds
         self._inflow = Inflow(self.loop)
-        self._outgoing: list[bytes] = []
+        self._outgoing = b""
         self._verb = "connect"
         self._errors = 0
         self._tls = listener.tls == "implicit"
@@ -286,8 +283,8 @@ class Connection(SMTP):
         self._say(reply)
 
     def _say(self, reply: Reply) -> None:
-        self._outgoing.append(WRITTEN.get(id(reply)) or on_the_wire(reply))
-        self._premises.observe(_replied(self._listener.name, self._verb, reply.code))
+        self._outgoing += WRITTEN.get(id(reply)) or on_the_wire(reply)
+        self._premises.said[self._listener.name, self._verb, reply.code] += 1
 
     def _dismiss(self, reply: Reply, *, why: str = "errors") -> NoReturn:
         """Say one last word and hang up."""
@@ -298,10 +295,9 @@ class Connection(SMTP):
         """Give the replies that wait to the transport."""
         outgoing, transport = self._outgoing, self.transport
         if outgoing:
-            written = b"".join(outgoing)
-            outgoing.clear()
+            self._outgoing = b""
             if transport is not None and not transport.is_closing():
-                transport.write(written)
+                transport.write(outgoing)
 
     async def _flush(self) -> None:
         """Write the replies, and wait until the client has read most of them, or is cut."""

@@ -6,7 +6,6 @@ of a password, is a task; until it has ended nothing more is heard of this clien
 """
 
 import asyncio
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -28,10 +27,8 @@ from relay.words.transactions import Session
 
 _Found = TypeVar("_Found")
 
-#: A line without control octets; what is obeyed is all but its CRLF.
-_COMMAND: Final = re.compile(rb"([^\x00-\x1f\x7f]*)\r\n")
-#: Replies that wait to leave together, at most: a client may pipeline without end and read none of them.
-_REPLIES_HELD: Final = 64
+#: Octets of replies that wait to leave together, at most: a client may pipeline without end and read none of them.
+_REPLIES_HELD: Final = 2048
 #: Pipelined commands that are obeyed before others get a turn of the loop.
 _TURN: Final = 4
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
@@ -115,27 +112,25 @@ class Conversation(Connection):
             return True
         if self._premises.draining and self._transaction is None:
             raise Interruption("drain")
-        self._verb = "other"
         try:
             line = self._inflow.line(self._limits.auth_line)
         except LineTooLong as too_long:
             self._refuse_long_line(too_long.start)
             return True
         if line is None:
+            self._verb = "other"
             return False
         self._has_begun, self._deadline = False, None
-        self._in_a_row += 1
         if len(line) > self._limits.command_line and line[:5].upper() != b"AUTH ":
-            self._answer(replies.LINE_TOO_LONG)
-        elif (command := _COMMAND.fullmatch(line)) is None:
-            self._answer(replies.BAD_OCTETS)
-        else:
-            try:
-                self._obey(command[1])
-            except Interruption:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
-                self._excuse(error)
+            self._refuse_long_line(line[:5])
+            return True
+        self._in_a_row += 1
+        try:
+            self._obey(line)
+        except Interruption:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
+            self._excuse(error)
         return True
 
     def _await_command(self) -> None:
@@ -162,8 +157,8 @@ class Conversation(Connection):
         self._go_on()
 
     @abstractmethod
-    def _obey(self, command: bytes) -> None:
-        """Carry out one command line, without its CRLF."""
+    def _obey(self, line: bytes) -> None:
+        """Carry out one command line."""
 
     def _excuse(self, error: Exception) -> None:
         """Tell of an exception of ours: a temporary failure, of which the client hears nothing but a number (W6)."""
