@@ -13,7 +13,7 @@ import logging
 import socket
 from abc import abstractmethod
 from contextlib import suppress
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 from aiosmtpd.smtp import SMTP
 
@@ -69,8 +69,8 @@ class Connection(SMTP):
         "_id",
         "_inflow",
         "_is_busy",
+        "_is_due",
         "_is_lost",
-        "_is_old",
         "_life_ends",
         "_limits",
         "_listener",
@@ -101,7 +101,8 @@ class Connection(SMTP):
         self._errors = 0
         self._tls = listener.tls == "implicit"
         self._is_busy = True  # nothing has begun, somebody else is waited for, or all has ended
-        self._is_lost = self._is_old = self._shakes_hands = False
+        self._is_due = False  # there may be a reason to part
+        self._is_lost = self._shakes_hands = False
         self._why: str | None = None
         self.transport: asyncio.Transport | None = None
         self._outside: socket.socket | None = None
@@ -117,14 +118,13 @@ class Connection(SMTP):
         """Remember the socket as long as there is no transport: before a TLS handshake has ended."""
         self._outside = client
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Begin the conversation, without the session, the envelope, the task and the log line of aiosmtpd."""
-        stream = cast("asyncio.Transport", transport)
         self._outside = None
-        stream.set_write_buffer_limits(high=_REPLIES_HIGH)
-        self._inflow.attach(stream)
+        transport.set_write_buffer_limits(high=_REPLIES_HIGH)
+        self._inflow.attach(transport)
         self._premises.observe(SessionOpened(self._listener.name, self._id, self._client_name))
-        self.transport = stream
+        self.transport = transport
         self._begin()
 
     def data_received(self, data: bytes) -> None:
@@ -204,7 +204,8 @@ class Connection(SMTP):
 
     def glance(self, now: float) -> None:
         """Look whether time is up, for whoever looks at the clocks of all."""
-        self._is_old = now > self._life_ends
+        if now > self._life_ends:
+            self._is_due = True
         if self._deadline is None or now < self._deadline:
             return
         self._deadline = None

@@ -24,6 +24,7 @@ _NOT_OFFERED: Final = frozenset(
     {"ATRN", "BDAT", "BURL", "ETRN", "ONEX", "SAML", "SEND", "SOML", "TURN", "VERB", "XCLIENT", "XFORWARD"}
 )
 _EIGHT_BIT_VERBS: Final = frozenset({"MAIL", "RCPT"})
+_QUIT: Final = Interruption("quit")
 
 #: A line without control octets, and its CRLF.
 _COMMAND: Final = re.compile(rb"([^\x00-\x1f\x7f]*)\r\n")
@@ -187,7 +188,7 @@ class Dialogue(Transfer):
             self._answer(replies.NO_ARGUMENT)
             return
         self._say(replies.BYE)
-        self._end(Interruption("quit"))
+        self._end(_QUIT)
 
 
 def _words(line: bytes) -> tuple[str, str] | None:

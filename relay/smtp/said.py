@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.observe.events import Observer, Replied
 
-_MOMENT_SECONDS: Final = 0.01
+_MOMENT_SECONDS: Final = 0.02
 
 
 class Said(dict[tuple[str, str, int], int]):
