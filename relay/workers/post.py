@@ -108,10 +108,10 @@ class Post:
     def _hear(self, batch: list[Message]) -> None:
         """Hear what came at once. What was counted is told first: it was said before the messages ended."""
         self.silence = 0
-        events: list[Event] = []
+        reads, events = self._reader.reads, list[Event]()
         for message in batch:
             try:
-                read = self._reader.reads.get(message[0])
+                read = reads.get(message[0])
                 if read is None:
                     self._heard(self, message)
                 elif (event := read(message)) is not None:

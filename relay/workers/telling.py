@@ -51,10 +51,10 @@ _REPLIED: Final = _PLAIN.index(Replied)
 _ENDED, _INCIDENT, _OTHER, _AGAIN = 100, 101, 102, 103
 _OUTCOMES: Final = {each.value: each for each in Outcome}
 _REASONS: Final = {each.value: each for each in Reason}
-#: What is looked at of each record, and differs.
+#: What is looked at of each record, and is the same in many; and what differs.
+_shared: Final = itemgetter("roles", "outcome", "reason", "listener")
 _own: Final = itemgetter("id", "time", "ses_id", "unenforced")
 _numbers_of: Final = itemgetter(1)
-_NONE: Final = None, 0
 #: Numbers that are given; one more, and both ends forget all.
 MOST: Final = 512
 
@@ -90,7 +90,8 @@ class Teller:
         self._wire = wire
         self._sums = sums
         self._numbers: dict[Message, int] = {}
-        self._same: dict[int, tuple[Event, int]] = {}  # events are held, so that nothing else gets their ids
+        self._same: dict[int, int] = {}
+        self._held: list[Event] = []  # so that nothing else gets their ids
         self._again: list[int] = []
         self._beside: list[Message] = []  # what waits on the wire beside them
 
@@ -114,23 +115,30 @@ class Teller:
 
     def _repeated(self, write: Callable[[Any], Message], event: Event) -> None:
         """Tell a number. Nearly all are of events that are remembered where they happen: the very same as before."""
-        known, number = self._same.get(id(event), _NONE)
-        if known is not event:
+        number = self._same.get(id(event))
+        if number is None:
             message = write(event)
-            found = self._number(message)
-            if found is None:
+            number = self._number(message)
+            if number is None:
                 self._wire.mention(message)
                 return
-            if len(self._same) >= MOST:
-                self._same.clear()
-            number = found
-            self._same[id(event)] = event, number
+            self._hold(event, number)
         if self._beside is self._wire.waiting:
             self._again.append(number)
         else:
             self._again = [number]
             self._wire.mention((_AGAIN, self._again))
             self._beside = self._wire.waiting
+
+    def _hold(self, event: Event, number: int) -> None:
+        if len(self._held) >= MOST:
+            self._forget()
+        self._held.append(event)
+        self._same[id(event)] = number
+
+    def _forget(self) -> None:
+        self._same.clear()
+        self._held.clear()
 
     def _ended(self, event: MessageEnded) -> None:
         """Tell the record as its JSON: who reads it there has to write it out anyway, and hardly looks at the rest."""
@@ -142,8 +150,9 @@ class Teller:
         self._wire.hurry()
 
     def _ending(self, event: MessageEnded, record: Mapping[str, Any]) -> Message:
-        rows = record["roles"] if type(record["roles"]) is CommonRows else CommonRows(record["roles"])
-        alike = (event.delegate, record["outcome"], record["reason"], record["listener"], rows.text)
+        roles, *words = _shared(record)
+        rows = roles if type(roles) is CommonRows else CommonRows(roles)
+        alike = (event.delegate, *words, rows.text)
         number = self._number(alike)
         amounts = (event.recipients, event.size, event.seconds)
         return (_ENDED, alike if number is None else number, *amounts, *_own(record), text_of(record))
@@ -154,7 +163,7 @@ class Teller:
         if number is None:
             if len(self._numbers) >= MOST:
                 self._numbers.clear()
-                self._same.clear()
+                self._forget()
                 self._beside = []  # numbers that wait are the old ones
             self._numbers[words] = len(self._numbers)
         return number
