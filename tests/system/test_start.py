@@ -2,13 +2,14 @@
 
 import gc
 import json
+import os
 import subprocess
 import sys
 from typing import Final
 
 import pytest
 
-from tests.system.relays import clean_environ
+from tests.system.relays import Client, clean_environ
 
 #: Ours and others', and what asks for them.
 NOT_LOADED: Final = {
@@ -54,6 +55,34 @@ gc.unfreeze()
 print(json.dumps({**told, "garbage": gc.collect()}))
 """
 
+#: Python runs a module of this name before all else: this one notes each pattern that is compiled.
+NOTING: Final = """
+import re._compiler
+compiled = re._compiler.compile
+def noted(pattern, flags=0):
+    with open({note!r}, "a") as note:
+        print(ascii(pattern), file=note)
+    return compiled(pattern, flags)
+re._compiler.compile = noted
+"""
+
+#: The bound of a line is the operator's: how long lines are looked for is made of it, in no time.
+OF_THE_BOUND: Final = "b'(?s:.{0,"
+FIRST: Final = b"""\
+From: Billing <billing@example.com>\r
+To: ann@example.net\r
+Subject: Your invoice\r
+Date: Sat, 21 Nov 2026 10:00:00 +0000\r
+Message-ID: <1@example.com>\r
+MIME-Version: 1.0\r
+Content-Type: multipart/alternative; boundary="b"\r
+\r
+--b\r
+\r
+Please pay.\r
+--b--\r
+"""
+
 
 @pytest.fixture(scope="module")
 def loaded():
@@ -77,3 +106,22 @@ def test_what_was_loaded_is_not_looked_at_for_garbage(loaded):
 def test_what_loading_left_behind_is_gone(loaded):
     """Classes that were made twice and their like: thousands of objects, a megabyte."""
     assert loaded["garbage"] < 1000
+
+
+@pytest.mark.system
+def test_the_first_message_waits_for_no_pattern(house, tmp_path):
+    """What ordinary mail is matched with is compiled before the relay is ready."""
+    note, place = tmp_path / "patterns", tmp_path / "noting"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(NOTING.format(note=str(note)))
+    path = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with house.serve({"PYTHONPATH": path}) as relay:
+        before = note.read_text()
+        with Client(relay.smtp) as client:
+            client.command("EHLO client.test")
+            client.log_in("billing", "demo-billing-secret")
+            reply = client.hand_over("billing@example.com", ["ann@example.net"], FIRST)
+        compiled = note.read_text().removeprefix(before).splitlines()
+    assert reply.startswith("250")
+    assert before.count("\n") > 100
+    assert [each for each in compiled if not each.startswith(OF_THE_BOUND)] == []
