@@ -13,12 +13,11 @@ import logging
 import socket
 from abc import abstractmethod
 from contextlib import suppress
-from functools import lru_cache
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 from aiosmtpd.smtp import SMTP
 
-from relay.observe.events import Replied, SessionClosed, SessionOpened
+from relay.observe.events import SessionClosed, SessionOpened
 from relay.smtp import replies
 from relay.smtp.budgets import Peer
 from relay.smtp.inflow import MANY_AT_ONCE, Inflow, Interruption
@@ -34,8 +33,6 @@ for _name in ("mail.log", "mail.debug"):
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
 _TLS_HANDSHAKE: Final = b"\x16"
-#: There are few different ones, and six for each message.
-_replied: Final = lru_cache(1024)(Replied)
 
 
 class Dismissed(Interruption):
@@ -72,8 +69,8 @@ class Connection(SMTP):
         "_id",
         "_inflow",
         "_is_busy",
+        "_is_due",
         "_is_lost",
-        "_is_old",
         "_life_ends",
         "_limits",
         "_listener",
@@ -99,12 +96,13 @@ class Connection(SMTP):
         self._now = self.loop.time
         self._life_ends = self._now() + limits.connection_seconds
         self._inflow = Inflow(self.loop)
-        self._outgoing: list[bytes] = []
+        self._outgoing = b""
         self._verb = "connect"
         self._errors = 0
         self._tls = listener.tls == "implicit"
         self._is_busy = True  # nothing has begun, somebody else is waited for, or all has ended
-        self._is_lost = self._is_old = self._shakes_hands = False
+        self._is_due = False  # there may be a reason to part
+        self._is_lost = self._shakes_hands = False
         self._why: str | None = None
         self.transport: asyncio.Transport | None = None
         self._outside: socket.socket | None = None
@@ -120,14 +118,13 @@ class Connection(SMTP):
         """Remember the socket as long as there is no transport: before a TLS handshake has ended."""
         self._outside = client
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Begin the conversation, without the session, the envelope, the task and the log line of aiosmtpd."""
-        stream = cast("asyncio.Transport", transport)
         self._outside = None
-        stream.set_write_buffer_limits(high=_REPLIES_HIGH)
-        self._inflow.attach(stream)
+        transport.set_write_buffer_limits(high=_REPLIES_HIGH)
+        self._inflow.attach(transport)
         self._premises.observe(SessionOpened(self._listener.name, self._id, self._client_name))
-        self.transport = stream
+        self.transport = transport
         self._begin()
 
     def data_received(self, data: bytes) -> None:
@@ -207,7 +204,8 @@ class Connection(SMTP):
 
     def glance(self, now: float) -> None:
         """Look whether time is up, for whoever looks at the clocks of all."""
-        self._is_old = now > self._life_ends
+        if now > self._life_ends:
+            self._is_due = True
         if self._deadline is None or now < self._deadline:
             return
         self._deadline = None
@@ -286,8 +284,8 @@ class Connection(SMTP):
         self._say(reply)
 
     def _say(self, reply: Reply) -> None:
-        self._outgoing.append(WRITTEN.get(id(reply)) or on_the_wire(reply))
-        self._premises.observe(_replied(self._listener.name, self._verb, reply.code))
+        self._outgoing += WRITTEN.get(id(reply)) or on_the_wire(reply)
+        self._premises.said[self._listener.name, self._verb, reply.code] += 1
 
     def _dismiss(self, reply: Reply, *, why: str = "errors") -> NoReturn:
         """Say one last word and hang up."""
@@ -298,10 +296,9 @@ class Connection(SMTP):
         """Give the replies that wait to the transport."""
         outgoing, transport = self._outgoing, self.transport
         if outgoing:
-            written = b"".join(outgoing)
-            outgoing.clear()
+            self._outgoing = b""
             if transport is not None and not transport.is_closing():
-                transport.write(written)
+                transport.write(outgoing)
 
     async def _flush(self) -> None:
         """Write the replies, and wait until the client has read most of them, or is cut."""

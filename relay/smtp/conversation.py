@@ -6,7 +6,6 @@ of a password, is a task; until it has ended nothing more is heard of this clien
 """
 
 import asyncio
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -28,12 +27,10 @@ from relay.words.transactions import Session
 
 _Found = TypeVar("_Found")
 
-#: A line without control octets; what is obeyed is all but its CRLF.
-_COMMAND: Final = re.compile(rb"([^\x00-\x1f\x7f]*)\r\n")
-#: Replies that wait to leave together, at most: a client may pipeline without end and read none of them.
-_REPLIES_HELD: Final = 64
-#: Pipelined commands that are obeyed before others get a turn of the loop.
-_TURN: Final = 4
+#: Octets of replies that wait to leave together, at most: a client may pipeline without end and read none of them.
+_REPLIES_HELD: Final = 2048
+#: Pipelined commands, or what else comes in pieces, before others get a turn of the loop.
+_A_TURN: Final = range(4)
 #: Verbs of HTTP, by which a browser is made to speak to mail servers (cross-protocol requests).
 HTTP_VERBS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PRI", "PUT", "TRACE"})
 
@@ -46,7 +43,7 @@ _LEAVES_AT_ONCE: Final = frozenset({"quit", "gone", "tls"})
 class Conversation(Connection):
     """A connection on which commands are obeyed, in order, and messages have one ending each."""
 
-    __slots__ = ("_arriving", "_at_work", "_delegate", "_in_a_row", "_session_view", "_transaction")
+    __slots__ = ("_arriving", "_at_work", "_delegate", "_session_view", "_transaction")
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         super().__init__(premises, listener, client)
@@ -54,7 +51,6 @@ class Conversation(Connection):
         self._session_view: Session | None = None  # as far as it is known who speaks
         self._arriving: Arriving | None = None
         self._transaction: Transaction | None = None
-        self._in_a_row = 0
         self._at_work: asyncio.Task[Any] | None = None
 
     def _begin(self) -> None:
@@ -83,7 +79,9 @@ class Conversation(Connection):
     def _go_on(self) -> None:
         """Take what has come, piece by piece, until there is no more of it or it leads to a wait."""
         try:
-            while not self._is_busy and self._can_write:
+            for _ in _A_TURN:
+                if self._is_busy or not self._can_write:
+                    return
                 arriving = self._arriving
                 if arriving is not None:
                     if not self._inflow.octets:
@@ -93,6 +91,8 @@ class Conversation(Connection):
                 elif not (self._inflow.octets and self._hear_command()):
                     self._await_command()
                     return
+            if not self._is_busy:
+                self._let_others()
         except Interruption as end:
             self._end(end)
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
@@ -108,53 +108,53 @@ class Conversation(Connection):
 
     def _hear_command(self) -> bool:
         """Obey a command, if all of it is there."""
-        if self._is_old:
-            self._dismiss(replies.TOO_OLD, why="timeout")
-        if self._in_a_row >= _TURN:
-            self._let_others()
-            return True
-        if self._premises.draining and self._transaction is None:
-            raise Interruption("drain")
-        self._verb = "other"
+        if self._is_due:
+            self._part_if_due()
         try:
             line = self._inflow.line(self._limits.auth_line)
         except LineTooLong as too_long:
             self._refuse_long_line(too_long.start)
             return True
         if line is None:
+            self._verb = "other"
             return False
         self._has_begun, self._deadline = False, None
-        self._in_a_row += 1
         if len(line) > self._limits.command_line and line[:5].upper() != b"AUTH ":
-            self._answer(replies.LINE_TOO_LONG)
-        elif (command := _COMMAND.fullmatch(line)) is None:
-            self._answer(replies.BAD_OCTETS)
-        else:
-            try:
-                self._obey(command[1])
-            except Interruption:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
-                self._excuse(error)
+            self._refuse_long_line(line[:5])
+            return True
+        try:
+            self._obey(line)
+        except Interruption:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client may try again
+            self._excuse(error)
         return True
 
-    def _await_command(self) -> None:
+    def _part_if_due(self) -> None:
+        """Part with a client that is here for too long, or that a drain left its open message."""
+        if self._now() > self._life_ends:
+            self._dismiss(replies.TOO_OLD, why="timeout")
+        self._part_if_draining()
+
+    def _part_if_draining(self) -> None:
         if self._premises.draining and self._transaction is None:
             raise Interruption("drain")
-        self._in_a_row = 0
+
+    def _await_command(self) -> None:
+        if self._is_due:
+            self._part_if_draining()
         self._await_line(self._limits.stranger_seconds if self._delegate is None else self._limits.idle_seconds)
 
     def _refuse_long_line(self, start: bytes) -> None:
         is_auth = start.upper() == b"AUTH "
         self._verb = "AUTH" if is_auth else "other"
-        self._in_a_row += 1
         self._answer(replies.AUTH_TOO_LONG if is_auth else replies.LINE_TOO_LONG)
 
     def _let_others(self) -> None:
         """Give others a turn of the loop between the commands of one long segment, and write what waits by then."""
         if len(self._outgoing) >= _REPLIES_HELD:
             self._write()
-        self._in_a_row, self._is_busy = 0, True
+        self._is_busy = True
         self.loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
@@ -162,8 +162,8 @@ class Conversation(Connection):
         self._go_on()
 
     @abstractmethod
-    def _obey(self, command: bytes) -> None:
-        """Carry out one command line, without its CRLF."""
+    def _obey(self, line: bytes) -> None:
+        """Carry out one command line."""
 
     def _excuse(self, error: Exception) -> None:
         """Tell of an exception of ours: a temporary failure, of which the client hears nothing but a number (W6)."""
@@ -278,6 +278,7 @@ class Conversation(Connection):
 
     def wind_down(self) -> None:
         """End, but not in the middle of a transaction."""
+        self._is_due = True
         if self._transaction is None:
             self._interrupt("drain")
 

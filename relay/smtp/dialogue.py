@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from relay.observe.events import Replied
 from relay.smtp import replies
 from relay.smtp.behind_tls import BehindTls
 from relay.smtp.connection import prototype
@@ -25,6 +24,12 @@ _NOT_OFFERED: Final = frozenset(
     {"ATRN", "BDAT", "BURL", "ETRN", "ONEX", "SAML", "SEND", "SOML", "TURN", "VERB", "XCLIENT", "XFORWARD"}
 )
 _EIGHT_BIT_VERBS: Final = frozenset({"MAIL", "RCPT"})
+_QUIT: Final = Interruption("quit")
+
+#: A line without control octets, and its CRLF.
+_COMMAND: Final = re.compile(rb"([^\x00-\x1f\x7f]*)\r\n")
+#: Lines that are not read again: clients say the same in each session, and often in each message.
+_LINES: Final = 512
 
 
 class Dialogue(Transfer):
@@ -36,16 +41,25 @@ class Dialogue(Transfer):
         self._recognize()
         super()._greet()
 
-    def _obey(self, command: bytes) -> None:
-        text = command.decode("latin-1").rstrip(" ")
-        verb, _, argument = text.partition(" ")
-        verb = verb.upper()
-        method = COMMANDS.get(verb)
-        if not text.isascii() and verb not in _EIGHT_BIT_VERBS:
-            self._answer(replies.BAD_OCTETS)
-        elif method is not None:
-            self._verb = verb
+    def _obey(self, line: bytes) -> None:
+        try:
+            self._verb, method, argument = _remembered(line)
+        except LookupError:
+            self._obey_another(line)
+        else:
             method(self, argument)
+
+    def _obey_another(self, line: bytes) -> None:
+        """Answer what is not remembered."""
+        self._verb = "other"
+        words = _words(line)
+        if words is None:
+            self._answer(replies.BAD_OCTETS)
+            return
+        verb, argument = words
+        if verb == "AUTH":
+            self._verb = verb
+            self.smtp_AUTH(argument)
         elif verb in _NOT_OFFERED:
             self._not_offered(verb)
         elif verb in HTTP_VERBS:
@@ -73,8 +87,8 @@ class Dialogue(Transfer):
             mechanisms = self._mechanisms() if self._auth_is_open else ()
             hostname = self._premises.hostname
             said = _announced(hostname, limits.message_bytes, limits.recipients, offers_tls, mechanisms)
-            self._outgoing.append(said)
-            self._premises.observe(Replied(self._listener.name, self._verb, 250))
+            self._outgoing += said
+            self._premises.said[self._listener.name, self._verb, 250] += 1
 
     def _is_greeted(self, name: str, *, extended: bool) -> bool:
         self._leads_nowhere()
@@ -174,7 +188,32 @@ class Dialogue(Transfer):
             self._answer(replies.NO_ARGUMENT)
             return
         self._say(replies.BYE)
-        self._end(Interruption("quit"))
+        self._end(_QUIT)
+
+
+def _words(line: bytes) -> tuple[str, str] | None:
+    """Read a line as verb, in upper case, and argument; None if it has octets that no command may have."""
+    command = _COMMAND.fullmatch(line)
+    if command is None:
+        return None
+    text = command[1].decode("latin-1").rstrip(" ")
+    verb, _, argument = text.partition(" ")
+    verb = verb.upper()
+    return (verb, argument) if text.isascii() or verb in _EIGHT_BIT_VERBS else None
+
+
+@lru_cache(_LINES)
+def _remembered(line: bytes) -> tuple[str, "Command", str]:
+    """
+    Read a line as verb, what obeys it, and argument.
+
+    Raises:
+        LookupError: It is no command, or AUTH, of which nothing is remembered.
+    """
+    verb, argument = _words(line) or ("", "")
+    if verb == "AUTH":
+        raise LookupError
+    return verb, COMMANDS[verb], argument
 
 
 @lru_cache(maxsize=64)

@@ -22,6 +22,7 @@ from relay.smtp.listeners import Listener, ListenerProblem
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.premises import Premises
 from relay.smtp.regulars import Regulars
+from relay.smtp.said import Said
 
 #: Of the time for a drain, what is kept for telling those who still wait for SES.
 LAST_WORDS_SECONDS: Final = 2.0
@@ -83,6 +84,7 @@ class StreetDoor:
             reception=reception,
             delegates=delegates,
             observe=observe,
+            said=Said(observe),
             make_record=make_record,
             new_id=new_id,
             monotonic=monotonic,
@@ -169,6 +171,7 @@ class StreetDoor:
             visitor.cut_short()
             visitor.cut()
         await asyncio.sleep(0)
+        self._premises.said.tell()
 
     async def drain_or_close(self, patience: float, break_off: Callable[[], Awaitable[None]]) -> bool:
         """

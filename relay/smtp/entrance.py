@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from relay.observe.events import Incident, Noted, Replied
+from relay.observe.events import Incident, Noted
 from relay.smtp import replies
 from relay.smtp.behind_tls import BehindTls
 from relay.smtp.budgets import Peer, Prefix, peer_of
@@ -159,7 +159,7 @@ class Entrance:
             except OSError:
                 return
             finally:
-                self._premises.observe(Replied(self.listener.name, "connect", refusal.code))
+                self._premises.said[self.listener.name, "connect", refusal.code] += 1
 
     def _bring_in(
         self, entry: Coroutine[Any, Any, Any], client: socket.socket, visitor: Dialogue, _: object = None

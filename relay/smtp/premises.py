@@ -13,6 +13,7 @@ from relay.smtp.budgets import Crowd, Guesses, Ledger, Prefix
 from relay.smtp.limits import Limits
 from relay.smtp.ports import Delegates, MakeRecord, Reception, RecipientDomains
 from relay.smtp.regulars import Regulars
+from relay.smtp.said import Said
 from relay.words.values import dataclass
 
 #: Between two looks at the clocks of all connections, at most.
@@ -55,6 +56,7 @@ class Premises:
     reception: Reception
     delegates: Delegates
     observe: Observer
+    said: Said
     make_record: MakeRecord
     new_id: Callable[[], str]
     monotonic: Callable[[], float]
@@ -118,3 +120,4 @@ class Premises:
             self.leaving = self.leaving or asyncio.Event()
             self.leaving.clear()
             await self.leaving.wait()
+        self.said.tell()

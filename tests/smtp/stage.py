@@ -150,7 +150,11 @@ class Stage:
 
     @property
     def replies(self) -> Counter[tuple[str, int]]:
-        return Counter((event.command, event.code) for event in self.of(Replied))
+        self.door._premises.said.tell()
+        counted: Counter[tuple[str, int]] = Counter()
+        for event in self.of(Replied):
+            counted[event.command, event.code] += event.times
+        return counted
 
     def is_balanced(self) -> bool:
         """Whether every message received has ended, once."""

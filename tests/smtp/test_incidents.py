@@ -2,7 +2,7 @@
 
 import re
 
-from relay.observe.events import Incident, MessageEnded, Replied
+from relay.observe.events import Incident, MessageEnded
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending
@@ -80,17 +80,17 @@ async def test_every_reply_is_told_by_command_and_code(authority):
         await client.says("XYZZY")
         await client.says("QUIT")
 
-        assert [event.command for event in on.of(Replied)] == [
-            "connect",
-            "EHLO",
-            "AUTH",
-            "MAIL",
-            "RCPT",
-            "DATA",
-            "data-end",
-            "other",
-            "QUIT",
-        ]
+        assert on.replies == {
+            ("connect", 220): 1,
+            ("EHLO", 250): 1,
+            ("AUTH", 235): 1,
+            ("MAIL", 250): 1,
+            ("RCPT", 250): 1,
+            ("DATA", 354): 1,
+            ("data-end", 250): 1,
+            ("other", 500): 1,
+            ("QUIT", 221): 1,
+        }
 
 
 async def test_a_long_reply_is_folded(authority):
