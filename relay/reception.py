@@ -264,7 +264,7 @@ def _entry(message: _Message, keeping: Keeping, *, reason: Reason = Reason.NONE,
         accepted_at=now,
         size=len(message.prepared.judged),
         batches=tuple([Batch(some) for some in batches_of(recipients)]),
-        due_at=now + pause,
+        due_at=now + pause if pause else now,
         reason=reason,
         details=details_of(message.prepared.lane),
     )

@@ -36,13 +36,13 @@ class Report:
 
     def event(self, now: float) -> Delivered:
         """Tell of it; *now* in seconds since the epoch."""
-        return Delivered(self.entry.delegate, self.result.value, self._record(now))
+        return Delivered(self.entry.session.delegate, str(self.result), self._record(now))
 
     def _record(self, now: float) -> dict[str, Any]:
         entry = self.entry
         record: dict[str, Any] = {
             "queue_id": entry.id,
-            "kind": entry.kind.value,
+            "kind": str(entry.kind),
             "attempt": entry.attempts,
             "recipients": sum([len(batch.recipients) for batch in entry.batches]),
             "maybe_duplicate": entry.maybe > 0,

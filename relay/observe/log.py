@@ -187,7 +187,7 @@ class Log:
         if text is None:
             self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
         else:
-            self._logger.say(level, {"event": "delivery", "text": text})
+            self._write(f'{{"time":"{stamp(self._clock())}","level":"{level}","event":"delivery",{text}}}')
 
     def _attempts_found(self, event: events.AttemptsFound) -> None:
         self.line("warning", "spool.attempts-found", {"count": len(event.queue_ids), "queue_ids": event.queue_ids})
@@ -230,8 +230,6 @@ class Log:
 
     def _as_json(self, logger: object, level: str, event: EventDict) -> str:
         record: Mapping[str, Any] | None = event.get("record")
-        if "text" in event:
-            return f'{{"time":"{stamp(self._clock())}","level":"{level}","event":"{event["event"]}",{event["text"]}}}'
         if record is None:
             return to_json(self._arrange(logger, level, event))
         begin, _, rest = self.records.text(record).partition(",")

@@ -123,7 +123,8 @@ class Gates:
 
     def admit(self, lane: Lane) -> bool:
         """Whether a message may be tried on *lane* now. At a shut gate whoever is admitted is the probe."""
-        shut = [key for key in keys_of(lane) if self._gate(key).trouble is not None]
+        find = self._gates.get
+        shut = [key for key in keys_of(lane) if (gate := find(key)) is not None and gate.trouble is not None]
         if not shut:
             return True
         now = self._now()

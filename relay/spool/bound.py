@@ -18,7 +18,7 @@ class Bound:
 
     def for_message(self, octets: int) -> Full | None:
         """Tell whether *octets* more fit, besides what is being committed."""
-        if self._kept + self.promised_with(octets) > self.max_bytes:
+        if self._kept + self._promised + octets + BESIDE > self.max_bytes:
             return Full(f"spool.max_bytes: {self._kept} of {self.max_bytes} octets are taken")
         return None
 
