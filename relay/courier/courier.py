@@ -28,10 +28,9 @@ from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.sending.ports import NotNow, Turn
 from relay.sending.troubles import Lane, lane_of
 from relay.spool.details import ALONE
-from relay.spool.entries import Entry, State
+from relay.spool.entries import Entry
 from relay.spool.ports import Full, Spool
 from relay.words.unavailable import Unavailable
-from relay.words.values import replace
 
 #: What comes of a commit.
 _Answer: TypeAlias = asyncio.Future[Full | Unavailable | None]
@@ -105,6 +104,7 @@ class Courier:
         self._alone_from = float("-inf")
         self._disk_rests_until = float("-inf")
         self._running: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
         """
@@ -162,7 +162,8 @@ class Courier:
 
     def take_up(self, entry: Entry, raw: bytes) -> _Answer | None:
         """
-        Commit an entry that is new, and send it from memory once it is kept: its attempt is registered by the commit.
+        Commit an entry that is new and *sending*, and send it from memory once it is kept: its attempt is registered
+        by the commit.
 
         Returns:
             What comes of the commit; None, and nothing is done, where it may not go at once, before all that waits.
@@ -170,10 +171,9 @@ class Courier:
         lane = lane_of(entry.details)
         if not self._may_go_at_once(entry, lane):
             return None
-        begun = replace(entry, state=State.SENDING, attempts=1)
-        commit = asyncio.ensure_future(self._spool.commit(begun, raw))
-        answer = commit.get_loop().create_future()
-        one = UnderWay(begun, lane, commit, is_ours=True)
+        commit = asyncio.ensure_future(self._spool.commit(entry, raw))
+        answer = self._loop.create_future()
+        one = UnderWay(entry, lane, commit, is_ours=True)
         self._slots.add(one)
         commit.add_done_callback(partial(self._is_kept, one, raw, answer))
         return answer
@@ -305,14 +305,14 @@ class Courier:
             self._door.gates.leave(one.lane)
             self._ended(one.entry, is_gone=True)
         else:  # those who were answered with us say 250 before anything is sent
-            commit.get_loop().call_soon(self._begin, one, raw)
+            self._loop.call_soon(self._begin, one, raw)
 
     def _begin(self, one: UnderWay, raw: bytes) -> None:
         one.step = self._attempt(one.entry, one.lane, raw)
 
     def _attempt(self, entry: Entry, lane: Lane, raw: bytes | None = None) -> "asyncio.Task[None]":
         """Try an entry that has a slot; *raw*: the message, of one that was taken up."""
-        return asyncio.create_task(self._try(entry, lane, raw), name=f"attempt {entry.id}")
+        return self._loop.create_task(self._try(entry, lane, raw), name=f"attempt {entry.id}")
 
     async def _try(self, entry: Entry, lane: Lane, raw: bytes | None) -> None:
         started, is_gone = self._monotonic(), False

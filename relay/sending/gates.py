@@ -174,7 +174,7 @@ class Gates:
 
     def window(self, lane: Lane) -> int:
         """How many calls at once its account and region bear."""
-        return self._gate(keys_of(lane)[0]).window
+        return self._gate((lane.account, lane.region)).window
 
     def trouble(self, lane: Lane) -> Trouble | None:
         """What shuts *lane*, if anything."""

@@ -11,12 +11,11 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from relay.spool.disk_errors import is_full, is_of_the_disk, refusal
 from relay.spool.ports import Full
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
 
 _T = TypeVar("_T")
 Work: TypeAlias = Callable[[sqlite3.Connection], _T]
@@ -37,8 +36,7 @@ _OF_EACH: Final = 2  # pages more for each piece of work, beside the message tha
 _PAGE: Final = 4096  # octets
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A piece of work, what it needs, the octets of the message among that, and who waits for it."""
 
     together: Together[Any]
