@@ -355,7 +355,7 @@ class SqliteSpool:
                 self._files.probe()
                 sqlite_schema.probe(connection)
                 self._room.report(None)
-            self._room.bound.count(*sqlite_schema.kept(connection))
+            self._room.count(*sqlite_schema.kept(connection))
         except (OSError, sqlite3.Error) as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
