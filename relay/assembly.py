@@ -325,6 +325,7 @@ class Relay:
             observe=self.observe,
             make_record=Recorder(clock=time.time, principal_of=self._principal_of),
             new_id=new_id,
+            together=self._watching.together,
         )
         return workers_of(self._settings, house)
 

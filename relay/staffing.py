@@ -5,6 +5,7 @@ Loaded where there are some: one process that does all has nothing of it.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from relay.courier.schedule import Schedule
@@ -56,6 +57,7 @@ class Supervisor:
     observe: Observer
     make_record: MakeRecord
     new_id: Callable[[], str]
+    together: Callable[[], AbstractContextManager[None]]
 
 
 def workers_of(settings: Settings, house: Supervisor) -> Workers:
@@ -64,7 +66,7 @@ def workers_of(settings: Settings, house: Supervisor) -> Workers:
     rooms = Rooms(
         house.directory, house.pacer, house.gates, house.key, house.ses.roles, house.keeping, _nothing, house.observe
     )
-    staff = Staff(settings.server.workers, house.observe, house.make_record, house.new_id)
+    staff = Staff(settings.server.workers, house.observe, house.make_record, house.new_id, house.together)
     return Workers(staff, rooms, _sights_of(house, gossip), gossip)
 
 

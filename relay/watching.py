@@ -25,11 +25,13 @@ class Watching:
     """
     Watches the relay from ``start`` to ``close``; all that happens is told to ``observe``.
 
-    ``around`` is what the trail compares; ``observers`` are told of every event, too.
+    ``around`` is what the trail compares; ``observers`` are told of every event, too. Log lines of what is told within
+    ``with together()`` are written at once.
     """
 
     def __init__(self, settings: Settings, around: Surroundings, observers: Sequence[Observer]) -> None:
         self._lines = Lines()
+        self.together = self._lines.together
         self._log = Log(log_options(settings), write=self._lines.write, key=secrets.token_bytes(32))
         self._put_back_logging: Callable[[], None] = lambda: None
         self.metrics = Metrics(

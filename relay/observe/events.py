@@ -78,9 +78,10 @@ class RecipientDomainChecked:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """MAIL was accepted or refused: from here on exactly one MessageEnded is owed."""
+    """MAIL was accepted or refused, so many ``times``: from here on exactly one MessageEnded is owed for each."""
 
     listener: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class MessageEnded:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """
-    One question was answered.
+    One question was answered, or so many ``times`` the same.
 
     ``identity`` is an ARN of the configuration or ``-``; ``verdict`` and ``mode`` are words.
     """
@@ -114,6 +115,7 @@ class Judged:
     role: str
     verdict: str
     mode: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

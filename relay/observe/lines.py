@@ -4,11 +4,14 @@ import asyncio
 import os
 import select
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Final
 
 MOST_PENDING: Final = 1024 * 1024
+#: Octets that are gathered before they are written.
+MOST_GATHERED: Final = 64 * 1024
 #: A pipe that polls writable takes this many octets without waiting (POSIX, PIPE_BUF).
 _AT_ONCE: Final = select.PIPE_BUF
 _RETRY_SECONDS: Final = 0.2
@@ -31,6 +34,7 @@ class Lines:
         self._lost = 0
         self._failing = False
         self._midline = False
+        self._is_gathering = False
         self._lock = Lock()
         self._retry: asyncio.TimerHandle | None = None
         self._poll = select.poll()
@@ -46,15 +50,26 @@ class Lines:
             How many lines were lost since this was last told; told only once lines get through again.
         """
         with self._lock:
+            is_through = not self._pending
             if len(self._pending) + len(line) > self._most_pending:
                 self._lost += 1
             else:
                 self._pending += self._begun(line) if self._midline else line
-            self._push()
-            if self._pending:
-                self._try_again_later()
-                return 0
-            return self._take_losses() if self._lost else 0
+            if not self._is_gathering or len(self._pending) >= MOST_GATHERED:
+                self._push_or_wait()
+                is_through = not self._pending
+            return self._take_losses() if self._lost and is_through else 0
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the lines of the block at its end, many in one call of the system; sooner what is more than enough."""
+        self._is_gathering = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._is_gathering = False
+                self._push_or_wait()
 
     def close(self, *, patience: float = 1.0) -> None:
         """Write what is pending if its reader takes it within *patience* seconds; for the end of the process."""
@@ -67,6 +82,11 @@ class Lines:
     def _begun(self, line: bytes) -> bytes:
         """Begin *line* on a line of its own: an error may have torn the last one."""
         return line if self._pending else b"\n" + line
+
+    def _push_or_wait(self) -> None:
+        self._push()
+        if self._pending:
+            self._try_again_later()
 
     def _push(self) -> None:
         while self._pending and (self._is_file or self._poll.poll(0)):
@@ -98,9 +118,7 @@ class Lines:
     def _try_again(self) -> None:
         with self._lock:
             self._retry = None
-            self._push()
-            if self._pending:
-                self._try_again_later()
+            self._push_or_wait()
 
 
 def _is_regular(fd: int) -> bool:

@@ -65,15 +65,13 @@ class Log:
         self._left_out = frozenset(_RISING[: _RISING.index(options.level)])
         self._clock = clock
         self._hashes = AddressHashes(key) if options.addresses == "hash" else None
-        self._is_plain_json = options.format == "json" and self._hashes is None
+        self._is_json = options.format == "json"
         self.records = RecordTexts(self._hashes)
         self._clients: dict[str, str] = {}
         self._refreshed: dict[str, object] = {}
         self._logger: _Logger = structlog.wrap_logger(
             self._write,
-            processors=[self._arrange, _for_the_eye(options.colors)]
-            if options.format == "console"
-            else [self._as_json],
+            processors=[self._arrange, _as_json if self._is_json else _for_the_eye(options.colors)],
             wrapper_class=_Logger,
         ).bind()  # bound once: the proxy would bind for every line
         self._tell: dict[type, Callable[[Any], None]] = {
@@ -148,12 +146,18 @@ class Log:
 
     def _message_ended(self, event: events.MessageEnded) -> None:
         level: Level = "info" if event.outcome in _WELL and event.record.get("unenforced") is None else "warning"
-        if level not in self._left_out:
+        if level in self._left_out:
+            return
+        if self._is_json:
+            begin, _, rest = self.records.text(event.record).partition(",")
+            self._write(f'{begin},"level":"{level}","event":"message",{rest}')
+        else:
             self._logger.say(level, {"event": "message", "record": event.record})
 
     def _judged(self, event: events.Judged) -> None:
         fields = {"delegate": event.delegate, "identity": event.identity, "role": event.role}
-        self._say("debug", "judged", {**fields, "verdict": event.verdict, "mode": event.mode})
+        for _ in range(event.times):
+            self._say("debug", "judged", {**fields, "verdict": event.verdict, "mode": event.mode})
 
     def _ses_called(self, event: events.SesCalled) -> None:
         fields = {"region": event.region, "operation": event.operation, "result": event.result}
@@ -183,7 +187,7 @@ class Log:
         level = _DELIVERY_LEVELS.get(event.result, "error")
         if level in self._left_out:
             return
-        text = delivery_texts.text_of(event) if self._is_plain_json else None
+        text = delivery_texts.text_of(event) if self._is_json and self._hashes is None else None
         if text is None:
             self.line(level, "delivery", {"delegate": event.delegate, "result": event.result, **event.record})
         else:
@@ -228,13 +232,6 @@ class Log:
             fields = self._hashes.fields(fields)
         return {"time": stamp(self._clock()), "level": level, "event": event["event"], **fields}
 
-    def _as_json(self, logger: object, level: str, event: EventDict) -> str:
-        record: Mapping[str, Any] | None = event.get("record")
-        if record is None:
-            return to_json(self._arrange(logger, level, event))
-        begin, _, rest = self.records.text(record).partition(",")
-        return f'{begin},"level":"{level}","event":"message",{rest}'
-
     def _write(self, line: str) -> None:
         raw = line.encode("utf-8", "backslashreplace") + b"\n"
         if len(raw) > LONGEST_LINE:
@@ -253,6 +250,10 @@ class _Logger(structlog.BoundLoggerBase):
         for process in self._processors:
             told = process(self._logger, level, told)
         self._logger(told)
+
+
+def _as_json(_logger: object, _level: str, event: EventDict) -> str:
+    return to_json(event)
 
 
 def _date(seconds: float) -> str:

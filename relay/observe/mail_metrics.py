@@ -86,7 +86,7 @@ class MailMetrics:
         return self._mechanism(mechanism), self._auth_result(result)
 
     def _message_received(self, event: events.MessageReceived) -> None:
-        self._received[event.listener,].value += 1
+        self._received[event.listener,].value += event.times
 
     def _message_ended(self, event: events.MessageEnded) -> None:
         messages, recipients = self._ends[event.delegate, event.outcome, event.reason]

@@ -49,7 +49,7 @@ class PolicyMetrics:
         self._observed.admit(delegates)
 
     def _judged(self, event: events.Judged) -> None:
-        self._decisions[event.delegate, event.identity, event.role, event.verdict, event.mode].value += 1
+        self._decisions[event.delegate, event.identity, event.role, event.verdict, event.mode].value += event.times
 
     def _question(self, delegate: str, identity: str, role: str, verdict: str, mode: str) -> tuple[str, ...]:
         words = self._role(role), self._verdict(verdict), self._mode(mode)

@@ -66,10 +66,10 @@ class Gate:
         return now >= self.opens_at and not is_probed
 
 
-def after_success(gate: Gate, most: int) -> Gate:
-    """SES took one: open, and one more at once, up to *most*."""
+def after_success(gate: Gate, most: int, times: int = 1) -> Gate:
+    """SES took one, or so many: open, and for each one more at once, up to *most*."""
     is_as_good = gate.window == most and gate.trouble is None and not gate.failures
-    return gate if is_as_good else Gate(window=min(gate.window + 1, most))
+    return gate if is_as_good else Gate(window=min(gate.window + times, most))
 
 
 def after_word(gate: Gate) -> Gate:
@@ -140,11 +140,11 @@ class Gates:
             if key in self._gates:
                 self._gates[key] = replace(self._gates[key], probed_at=None)
 
-    def told(self, lane: Lane, outcome: Outcome) -> None:
-        """Learn from what came of a call."""
+    def told(self, lane: Lane, outcome: Outcome, times: int = 1) -> None:
+        """Learn from what came of a call; of those that went well, from so many *times* the same at once."""
         account, *others = keys = keys_of(lane)
         if isinstance(outcome, Sent):
-            self._gates[account] = after_success(self._gates.get(account, _UNKNOWN), self._most)
+            self._gates[account] = after_success(self._gates.get(account, _UNKNOWN), self._most, times)
             self._open(others)
             return
         trouble = trouble_of(outcome)

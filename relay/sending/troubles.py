@@ -9,11 +9,12 @@ from typing import Final
 from relay.sending.answers import ACCESS_DENIED, ACCOUNT_PAUSED, bare_code, disagreement
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.words.endings import Reason
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
 #: Our own words for "no connection became free": it says nothing of SES.
 _BUSY: Final = "Busy"
-_DAILY: Final = re.compile(r"\b(?:daily|24-hour)\b", re.IGNORECASE)
+_DAILY: Final = on_demand(r"\b(?:daily|24-hour)\b", re.IGNORECASE)
 _OF_AN_IDENTITY: Final = ACCESS_DENIED | {
     "ConfigurationSetDoesNotExist",
     "ConfigurationSetSendingPaused",
@@ -21,7 +22,7 @@ _OF_AN_IDENTITY: Final = ACCESS_DENIED | {
     "NotFound",
 }
 _OF_AN_ACCOUNT: Final = frozenset({"AccountSendingPaused", "AccountSuspended", "SendingPaused"})
-_CONFIGURATION_SET: Final = re.compile(r"\bconfiguration set\b", re.IGNORECASE)
+_CONFIGURATION_SET: Final = on_demand(r"\bconfiguration set\b", re.IGNORECASE)
 
 
 class Trouble(StrEnum):

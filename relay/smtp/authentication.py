@@ -56,9 +56,13 @@ class Authentication(Conversation):
         """Know a client without AUTH, where the listener lets it: by its certificate, else by its address."""
         if self._listener.require_auth:
             return
-        delegates, names = self._premises.delegates, self._certificate_names()
-        named = delegates.by_certificate(names, self._client) if names else frozenset[str]()
-        self._delegate = next(iter(named)) if len(named) == 1 else delegates.by_network(self._client)
+        delegates = self._premises.delegates
+        if self._tls and (names := self._certificate_names()):
+            named = delegates.by_certificate(names, self._client)
+            if len(named) == 1:
+                (self._delegate,) = named
+                return
+        self._delegate = delegates.by_network(self._client)
 
     def _certificate_names(self) -> frozenset[CertificateName]:
         """
@@ -67,7 +71,7 @@ class Authentication(Conversation):
         None after its end, too: TLS looks at that in a full handshake only, and a session of TLS 1.2 can be resumed by
         its number.
         """
-        secured = self.transport.get_extra_info("ssl_object") if self._tls and self.transport else None
+        secured = self.transport.get_extra_info("ssl_object") if self.transport else None
         if not isinstance(secured, ssl.SSLObject):
             return frozenset()
         der, decoded = secured.getpeercert(binary_form=True), secured.getpeercert()

@@ -224,24 +224,24 @@ class Conversation(Connection):
 
     def _end(self, end: Interruption) -> None:
         """Take leave: the open message's ending, the last reply, and the socket within a bounded time."""
-        self._is_busy = True
-        self._why = self._why or end.why
+        self._is_busy, why = True, end.why
+        self._why = self._why or why
         self._drop_content()
         try:
-            if end.why == "drain":
+            if why == "drain":
                 self._end_transaction(replies.SHUTTING_DOWN, Reason.SHUTTING_DOWN)
             self._abandon_transaction()
-            if end.why in _FAREWELLS and not isinstance(end, Dismissed):
+            if why in _FAREWELLS and not isinstance(end, Dismissed):
                 self._verb = "other"
-                self._say(_FAREWELLS[end.why])
+                self._say(_FAREWELLS[why])
             self._write()
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
             self._fall(error)
             return
-        if end.why in _LEAVES_AT_ONCE and self._can_write:
+        if why in _LEAVES_AT_ONCE and self._can_write:
             self._hang_up()
         else:
-            self._at_work = self.loop.create_task(self._linger(end.why))
+            self._at_work = self.loop.create_task(self._linger(why))
 
     @abstractmethod
     def _drop_content(self) -> bool:

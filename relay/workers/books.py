@@ -1,10 +1,10 @@
 """What one worker has begun and not ended: if it dies, that is told in its place."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from relay.observe.events import Event, MessageEnded, MessageReceived, Observer, SessionClosed, SessionOpened
+from relay.observe.events import MessageEnded, MessageReceived, Observer, SessionClosed, SessionOpened
 from relay.smtp.ports import MakeRecord
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
@@ -18,7 +18,9 @@ DIED: Final = Ending(
 
 class Books:
     """
-    An observer of one worker's events. Every session that opened closes once, every message that began ends once.
+    Every session of a worker that opened closes once, every message that began ends once.
+
+    ``ears``: what is to be told of its events, by their kind; of all other kinds ``observe`` is.
 
     Args:
         observe: Hears all of it.
@@ -28,36 +30,33 @@ class Books:
     """
 
     def __init__(self, observe: Observer, make_record: MakeRecord, new_id: Callable[[], str]) -> None:
-        self._observe = observe
+        self.observe = observe
         self._make_record = make_record
         self._new_id = new_id
         self._sessions: dict[str, str] = {}
         self._messages: Counter[str] = Counter()
-        self._notes: dict[type, Callable[[Any], None]] = {
+        self.ears: Final[Mapping[type, Callable[[Any], None]]] = {
             SessionOpened: self._opened,
             SessionClosed: self._closed,
             MessageReceived: self._received,
             MessageEnded: self._ended,
         }
 
-    def __call__(self, event: Event) -> None:
-        """Tell *event*, and note what it begins or ends."""
-        note = self._notes.get(type(event))
-        if note is not None:
-            note(event)
-        self._observe(event)
-
     def _opened(self, event: SessionOpened) -> None:
         self._sessions[event.session] = event.listener
+        self.observe(event)
 
     def _closed(self, event: SessionClosed) -> None:
         self._sessions.pop(event.session, None)
+        self.observe(event)
 
     def _received(self, event: MessageReceived) -> None:
-        self._messages[event.listener] += 1
+        self._messages[event.listener] += event.times
+        self.observe(event)
 
     def _ended(self, event: MessageEnded) -> None:
         self._messages[event.record.get("listener", "-")] -= 1
+        self.observe(event)
 
     def close(self) -> tuple[int, int]:
         """End what is open: the worker is gone. Return how many sessions and messages that were."""
@@ -65,9 +64,9 @@ class Books:
         self._sessions, self._messages = {}, Counter()
         for listener, count in messages.items():
             for _ in range(count):
-                self._observe(self._lost(listener))
+                self.observe(self._lost(listener))
         for session, listener in sessions.items():
-            self._observe(SessionClosed(listener, session, "gone"))
+            self.observe(SessionClosed(listener, session, "gone"))
         return len(sessions), messages.total()
 
     def _lost(self, listener: str) -> MessageEnded:

@@ -92,7 +92,7 @@ class FarPace:
         ahead = self._ahead.get((turn.lane.account, turn.lane.region, turn.delegate))
         if ahead is None or ahead.left < turn.recipients:
             return await self._ask(turn, patience)
-        ahead.take(turn.recipients)
+        ahead.left -= turn.recipients
         if ahead.left < ahead.reserve and (ahead.errand is None or ahead.errand.done()):
             ahead.errand = asyncio.create_task(self._ask_for_more(turn))
         return None
@@ -131,13 +131,14 @@ class FarPace:
             self._ahead[key] = _Ahead(turn, more, more, more // 4)
             asyncio.get_running_loop().call_later(IN_ADVANCE, self._look_back, key)
         else:
+            ahead.fewest = min(ahead.fewest, ahead.left)
             ahead.left += more
             ahead.reserve = more // 4
 
     def _look_back(self, key: tuple[str, str, str]) -> None:
         """Give back what nobody has needed since the last time."""
         ahead = self._ahead[key]
-        self._give_back(ahead, ahead.fewest)
+        self._give_back(ahead, min(ahead.fewest, ahead.left))
         if ahead.left:
             ahead.fewest = ahead.left
             asyncio.get_running_loop().call_later(IN_ADVANCE, self._look_back, key)
@@ -146,15 +147,15 @@ class FarPace:
 
     def _give_back(self, ahead: "_Ahead", unused: int) -> None:
         if unused:
-            ahead.take(unused)
+            ahead.left -= unused
             self._asking.books.mention(("unused", *written(ahead.turn)[:-1], unused))
 
 
 @dataclass(slots=True)
 class _Ahead:
     """
-    Turns like ``turn`` that were taken in advance: so many are left, the ``fewest`` of late; when they become fewer
-    than the ``reserve``, more are asked for.
+    Turns like ``turn`` that were taken in advance: so many are left, the ``fewest`` before any came of late; when they
+    become fewer than the ``reserve``, more are asked for.
     """
 
     turn: Turn
@@ -162,11 +163,6 @@ class _Ahead:
     fewest: int
     reserve: int
     errand: "asyncio.Task[None] | None" = None
-
-    def take(self, recipients: int) -> None:
-        """Use so many."""
-        self.left -= recipients
-        self.fewest = min(self.fewest, self.left)
 
 
 def written(turn: Turn) -> Message:

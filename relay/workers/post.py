@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from relay.observe.events import Incident, Observer
+from relay.observe.events import Event, Incident
 from relay.workers.books import Books
 from relay.workers.desk import Desk
 from relay.workers.telling import Reader
@@ -27,18 +28,25 @@ class Post:
     One place among the workers, with whoever holds it now.
 
     ``is_serving``: its door is open; ``is_told``: it hears what all are told. ``gone``: it has ended, and all that it
-    told was heard. ``silence``: seconds without a word of it, as whoever listens for that counts them.
+    told was heard. ``silence``: seconds without a word of it, as whoever listens for that counts them. Events that came
+    at once are told ``with together()``.
     """
 
-    def __init__(self, number: int, books: Books, heard: Callable[["Post", Message], None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        books: Books,
+        heard: Callable[["Post", Message], None],
+        together: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.number = number
         self.books = books
         self.is_serving = self.is_told = False
         self.silence = 0
         self.gone = asyncio.Event()
         self.desk: Desk | None = None
-        self._tell: Observer = books
         self._heard = heard
+        self._together = together
         self._reader = Reader()
         ours, theirs = socket.socketpair()
         self.wire = Wire(ours, self._hear, self.hang_up)
@@ -97,12 +105,20 @@ class Post:
             self.process.kill()
             return await asyncio.to_thread(self.process.wait)
 
-    def _hear(self, message: Message) -> None:
+    def _hear(self, batch: list[Message]) -> None:
+        """Hear what came at once. What was counted is told first: it was said before the messages ended."""
         self.silence = 0
-        try:
-            if type(message[0]) is int:
-                self._tell(self._reader.read(message))
-            else:
-                self._heard(self, message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, what is told next counts
-            self._tell(Incident(f"worker-{self.number}", "-", error))
+        reads, events = self._reader.reads, list[Event]()
+        for message in batch:
+            try:
+                read = reads.get(message[0])
+                if read is None:
+                    self._heard(self, message)
+                elif (event := read(message)) is not None:
+                    events.append(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is told next counts
+                events.append(Incident(f"worker-{self.number}", "-", error))
+        ears, observe = self.books.ears, self.books.observe
+        with self._together():
+            for event in (*self._reader.repeated(), *events):
+                ears.get(type(event), observe)(event)

@@ -10,7 +10,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -45,12 +45,17 @@ ANSWERING: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """What the supervisor writes in place of a worker that died: its messages' records, under new ids."""
+    """
+    So many workers; ``observe`` hears of all that happens at them, much of it within ``with together()``.
+
+    What the supervisor writes in place of a worker that died: its messages' records, under new ids.
+    """
 
     number: int
     observe: Observer
     make_record: MakeRecord
     new_id: Callable[[], str]
+    together: Callable[[], AbstractContextManager[None]]
 
 
 class Workers:
@@ -188,7 +193,7 @@ class Workers:
 
     async def _one_life(self, number: int) -> int | None:
         books = Books(self._observe, self._staff.make_record, self._staff.new_id)
-        post = Post(number, books, self._hear)
+        post = Post(number, books, self._hear, self._staff.together)
         post.desk = Desk(self._rooms, lambda asked, value: post.say("answer", asked, value))
         self._posts[number] = post
         memory = self._memory

@@ -31,10 +31,11 @@ class Wire:
     """
     One end. Messages arrive in the order in which they were said.
 
-    What has been handed to the kernel arrives, also when its speaker is killed in the next moment.
+    What has been handed to the kernel arrives, also when its speaker is killed in the next moment. ``waiting``: what
+    has not been; another list from then on.
 
     Args:
-        heard: Called with each message, in the event loop.
+        heard: Called with the messages that came at once, in the event loop.
         gone: Called once, when the other end is gone and all that it said has been heard; also when what it says
             cannot be read, which ends the wire.
         rest: Seconds without listening after something was heard: much is heard at once then, for less.
@@ -42,7 +43,7 @@ class Wire:
     """
 
     def __init__(
-        self, end: socket.socket, heard: Callable[[Message], None], gone: Callable[[], None], *, rest: float = 0.0
+        self, end: socket.socket, heard: Callable[[list[Message]], None], gone: Callable[[], None], *, rest: float = 0.0
     ) -> None:
         end.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._end = end
@@ -50,7 +51,7 @@ class Wire:
         self._gone = gone
         self._rest = rest
         self._loop = asyncio.get_running_loop()
-        self._batch: list[Message] = []
+        self.waiting: list[Message] = []
         self._outgoing = bytearray()
         self._incoming = bytearray()
         self._later: asyncio.TimerHandle | None = None
@@ -62,12 +63,12 @@ class Wire:
 
     def say(self, *message: Any) -> None:
         """Say it at the end of this turn of the loop, together with all that waits."""
-        self._batch.append(message)
+        self.waiting.append(message)
         self.hurry()
 
     def mention(self, message: Message) -> None:
         """Say it within 20 ms, or together with what is said before."""
-        self._batch.append(message)
+        self.waiting.append(message)
         if self._later is None:
             self._later = self._loop.call_later(GATHERING, self._is_late)
 
@@ -80,7 +81,7 @@ class Wire:
     def flush(self) -> None:
         """Hand all that waits to the kernel now; what it does not take follows as soon as it does."""
         self._is_soon = False
-        batch, self._batch = self._batch, []
+        batch, self.waiting = self.waiting, []
         if not batch or self._is_closed:
             return
         octets = packed(batch)
@@ -139,23 +140,22 @@ class Wire:
 
     def _hear(self) -> bool:
         """Hear what is whole; return False where it cannot be read, which no process of ours has written."""
-        start, incoming, batch = 0, self._incoming, list[Message]()
+        end, batch = 0, list[Message]()
         try:
-            while len(incoming) - start >= _HEAD.size:
-                length, form = _HEAD.unpack_from(incoming, start)
-                end = start + _HEAD.size + length
-                if form not in _FORMS or length > LONGEST:
-                    return False
-                if len(incoming) < end:
-                    break
-                with memoryview(incoming) as view, view[start + _HEAD.size : end] as part:
-                    batch += _FORMS[form](part)
-                start = end
+            with memoryview(self._incoming) as incoming:
+                while len(incoming) >= (start := end + _HEAD.size):
+                    length, form = _HEAD.unpack_from(incoming, end)
+                    if form not in _FORMS or length > LONGEST:
+                        return False
+                    if len(incoming) < start + length:
+                        break
+                    end = start + length
+                    batch += _FORMS[form](incoming[start:end])
         except Exception:  # noqa: BLE001 - whatever octets may do to those who read them
             return False
-        del incoming[:start]
-        for message in batch:
-            self._heard(message)
+        del self._incoming[:end]
+        if batch:
+            self._heard(batch)
         return True
 
     def _end_it(self) -> None:

@@ -90,12 +90,12 @@ class Worker:
 
     # What the supervisor says
 
-    def _hear(self, message: Message) -> None:
-        what, *values = message
-        try:
-            self._hears[what](*values)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next message may go well
-            self._observe(Incident(f"worker-{what}", "-", error))
+    def _hear(self, batch: list[Message]) -> None:
+        for what, *values in batch:
+            try:
+                self._hears[what](*values)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next message may go well
+                self._observe(Incident(f"worker-{what}", "-", error))
 
     def _take_shut(self, shut: bytes) -> None:
         self._far.gates.shut = unpickled(shut)
@@ -184,7 +184,7 @@ class Worker:
         task.add_done_callback(self._errands.discard)
 
 
-def _nothing(message: Message) -> None:
+def _nothing(batch: list[Message]) -> None:
     """Nobody speaks on the wire for the books but this worker."""
 
 

@@ -65,6 +65,54 @@ def test_a_reader_that_sleeps_holds_nobody_up(pipe):
     assert [int(line[:5]) for line in arrived] == list(range(len(arrived)))
 
 
+def test_lines_are_written_together(pipe):
+    """
+    At the end of the block, in their order; what a program dies of within loses no more than what was told in it.
+    """
+    lines = Lines(pipe[1])
+
+    with lines.together():
+        for number in range(20):
+            assert lines.write(b"line %d\n" % number) == 0
+        assert read_all(pipe[0]) == b""
+
+    assert read_all(pipe[0]) == b"".join(b"line %d\n" % number for number in range(20))
+    assert lines.write(b"alone\n") == 0
+    assert read_all(pipe[0]) == b"alone\n"
+
+
+def test_more_than_is_gathered_is_written_meanwhile(tmp_path):
+    """
+    However much is told at once: none of it is dropped where the descriptor takes it.
+    """
+    file = tmp_path / "log"
+    long = b"y" * 50_000 + b"\n"
+    with file.open("wb") as log:
+        lines = Lines(log.fileno(), most_pending=200_000)
+        with lines.together():
+            assert [lines.write(long) for _ in range(20)] == [0] * 20
+
+    assert file.read_bytes() == 20 * long
+
+
+def test_who_gathers_hears_of_what_was_lost(pipe):
+    """
+    Once lines get through again.
+    """
+    lines, lost = Lines(pipe[1], most_pending=10_000), 0
+    for number in range(1000):
+        assert lines.write(b"%05d " % number + b"x" * 93 + b"\n") == 0
+
+    got = b""
+    while piece := read_all(pipe[0]):
+        got += piece
+        for _ in range(2):
+            with lines.together():
+                lost += lines.write(b"")
+
+    assert lost == 1000 - len(got.splitlines())
+
+
 def test_a_line_longer_than_the_pipe_arrives_whole(pipe):
     """
     A decision record of many recipients is longer than what a pipe takes at once.

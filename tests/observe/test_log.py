@@ -102,6 +102,15 @@ EVENTS: list[events.Event] = [
 ]
 
 
+def test_a_line_for_each_of_what_is_told_with_how_often(written):
+    """
+    As if it had been told one by one.
+    """
+    written.log(Judged("billing", IDENTITY, "from", "allowed", "enforce", 3))
+
+    assert [line["event"] for line in written.lines()] == ["judged"] * 3
+
+
 def test_one_json_line_for_each_event(written):
     """
     Each event that is for people is one line of JSON that begins with time, level and event.

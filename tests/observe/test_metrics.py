@@ -608,6 +608,21 @@ def test_an_identity_that_nobody_lists_has_no_label():
     assert {"other", "-"} == named
 
 
+def test_what_is_told_with_how_often_counts_so_often():
+    """
+    As if it had been told one by one.
+    """
+    metrics = make()
+
+    for times in (1, 3):
+        metrics(MessageReceived(LISTENER, times))
+        metrics(Judged("billing", "-", "from", "not-allowed", "enforce", times))
+        metrics(Replied(LISTENER, "MAIL", 250, times))
+
+    for name in ("ses_relay_messages_received_total", "ses_relay_decisions_total", "ses_relay_smtp_replies_total"):
+        assert total(metrics, name) == 4
+
+
 def test_an_identity_of_the_configuration_has_a_label_whatever_the_sources_list():
     """
     Nobody lists what a sealed owner has; what delegates are pinned to is known.

@@ -80,6 +80,23 @@ def test_whose_trouble_it_is(outcome: Outcome, trouble: Trouble | None) -> None:
     assert trouble_of(outcome) is trouble
 
 
+@pytest.mark.parametrize("before", [[], [DOWN], [DOWN] * OUTAGE_FAILURES, [SENT] * 10])
+@pytest.mark.parametrize("times", [1, 2, 9, 30])
+def test_successes_told_at_once_are_as_many_told_one_by_one(
+    gates: Gates, clock: Clock, before: list[Outcome], times: int
+) -> None:
+    one_by_one = Gates(most=10, now=clock, chance=lambda: 0.5)
+    for outcome in before:
+        gates.told(LANE, outcome)
+        one_by_one.told(LANE, outcome)
+
+    gates.told(LANE, SENT, times)
+    for _ in range(times):
+        one_by_one.told(LANE, SENT)
+
+    assert gates._gates == one_by_one._gates
+
+
 def test_one_failure_is_no_outage_and_five_are(gates: Gates) -> None:
     """
     In a row: a success in between begins anew.

@@ -56,15 +56,17 @@ class Supervisor:
     def worker(self) -> Iterator[FarPace]:
         """A worker's end of the wire."""
 
-        def hear(message: Message) -> None:
-            self.asked += message[0] in ("take", "ahead")
-            desk.hear(message)
+        def hear(batch: list[Message]) -> None:
+            for message in batch:
+                self.asked += message[0] in ("take", "ahead")
+                desk.hear(message)
 
-        def hear_answer(message: Message) -> None:
-            asking.answered(*message[1:])
+        def hear_answers(batch: list[Message]) -> None:
+            for _, number, value in batch:
+                asking.answered(number, value)
 
         here, there = socket.socketpair()
-        ours, theirs = Wire(here, hear, _nothing), Wire(there, hear_answer, _nothing)
+        ours, theirs = Wire(here, hear, _nothing), Wire(there, hear_answers, _nothing)
         asking = Asking(theirs, theirs, Sums(theirs.mention))
         desk = Desk(self._rooms(), lambda number, value: ours.say("answer", number, value))
         ours.open()

@@ -1,6 +1,7 @@
 """Every event of a worker is the same event at its supervisor."""
 
 import marshal
+from collections import Counter
 from dataclasses import replace
 from typing import Any, cast, get_args
 
@@ -93,11 +94,11 @@ class Line:
     """What a worker mentions and hurries; one for its books."""
 
     def __init__(self) -> None:
-        self.said: list[Message] = []
+        self.waiting: list[Message] = []
         self.is_hurried = False
 
     def mention(self, message: Message) -> None:
-        self.said.append(message)
+        self.waiting.append(message)
 
     def hurry(self) -> None:
         self.is_hurried = True
@@ -116,8 +117,9 @@ class There:
         """Tell *events*, and return what they are at the other end."""
         for event in events:
             self.tell(event)
-        said, self.line.said = self.line.said, []
-        return [self.reader.read(message) for message in said]
+        said, self.line.waiting = self.line.waiting, []
+        read = [self.reader.reads[message[0]](message) for message in said]
+        return [*(event for event in read if event is not None), *self.reader.repeated()]
 
 
 @pytest.mark.parametrize("event", [*EVERY_MESSAGE, *SELDOM], ids=lambda event: type(event).__name__)
@@ -165,6 +167,20 @@ def test_a_log_and_a_journal_tell_it_alike(redacted: bool) -> None:
     assert row_of(again.record) == row_of(event.record)
 
 
+def test_what_is_said_again_is_counted() -> None:
+    """Each once with how often, whatever was said between; nothing is counted twice."""
+    there, judged, received = There(), Judged("billing", "-", "from", "allowed", "enforce"), MessageReceived("a:25")
+
+    assert there.again(judged, received) == [judged, received]
+    assert there.again(judged, received, LoopLagged(0.5), judged, replace(judged, times=3), judged) == [
+        LoopLagged(0.5),
+        replace(judged, times=3),
+        replace(judged, times=3),
+        received,
+    ]
+    assert there.again() == []
+
+
 async def test_replies_are_told_in_sums() -> None:
     there = There()
     told = there.again(Replied("a:25", "MAIL", 250), Replied("a:25", "RCPT", 550), Replied("a:25", "MAIL", 250, 2))
@@ -191,7 +207,7 @@ def test_what_every_message_tells_needs_no_pickle() -> None:
     for event in EVERY_MESSAGE:
         there.tell(event)
 
-    assert marshal.loads(packed(there.line.said)[5:]) == there.line.said
+    assert marshal.loads(packed(there.line.waiting)[5:]) == there.line.waiting
 
 
 def test_an_exception_keeps_its_name_and_trace() -> None:
@@ -221,12 +237,14 @@ def test_an_exception_keeps_its_name_and_trace() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     """Both ends forget it at the same message: each number means the same at either."""
     there = There()
-    events: list[Event] = [
-        Judged("billing", f"arn{number % (2 * MOST)}", "from", "x", "y") for number in range(5 * MOST)
-    ]
-    twice = [event for event in events for _ in range(2)]
+    events = [Judged("billing", f"arn{number % (2 * MOST)}", "from", "x", "y") for number in range(5 * MOST)]
+    heard = Counter[str]()
 
-    assert there.again(*twice) == twice
+    for event in there.again(*events, *events):
+        assert isinstance(event, Judged)
+        heard[event.identity] += event.times
+
+    assert heard == Counter(event.identity for event in (*events, *events))
     assert len(there.reader._known) <= MOST
     assert len(there.tell._numbers) <= MOST
 

@@ -25,8 +25,8 @@ class End:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, message: Message) -> None:
-        self.heard.append(message)
+    def hear(self, batch: list[Message]) -> None:
+        self.heard += batch
         self.more.set()
 
     async def until(self, number: int) -> list[Message]:
