@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from relay.console.askers import LOCAL, Asker
+from relay.words.patterns import on_demand
 
 if TYPE_CHECKING:
     from relay.console.routes import Route
@@ -22,7 +23,7 @@ API: Final = "/api/"
 SESSION: Final = "/session"
 _READING: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = "application/json"
-_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]*)?", re.ASCII)
+_HOST: Final = on_demand(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z.-]+))(?::[0-9]*)?", re.ASCII)
 _OURSELVES: Final = frozenset({"same-origin", "none"})
 
 

@@ -5,10 +5,11 @@ from enum import Enum, auto
 from typing import Final
 
 from relay.words.addresses import AddressProblem, parse_address
+from relay.words.patterns import on_demand
 
 POLICY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
-_DROPPING: Final = re.compile(
+_REGION: Final = on_demand(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
+_DROPPING: Final = on_demand(
     r"""
       .*~                                        # Emacs and nano keep the old text so
     | \#.*\#                                     # Emacs saves unsaved text so
@@ -18,7 +19,7 @@ _DROPPING: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ABOUT: Final = re.compile(
+_ABOUT: Final = on_demand(
     r"(?i:readme|license|owners|codeowners|changelog)(?:\.(?:txt|md|rst|adoc|html))?|.*\.md|lost\+found", re.DOTALL
 )
 _PARTITIONS: Final = {

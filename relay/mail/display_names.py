@@ -8,11 +8,12 @@ from relay.mail.encoded_words import is_marked
 from relay.mail.facts import DisplayName
 from relay.mail.problems import broken_form
 from relay.words.addresses import Address
+from relay.words.patterns import on_demand
 
 #: Characters of the property Bidi_Control (Unicode Standard Annex 9): they show a name in another order.
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BIDI = on_demand("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 #: C0, DEL, C1, line and paragraph separator.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = on_demand("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Letters in a circle: no compatibility mapping turns them into ``@``, yet a reader takes them for it.
 _LOOKS_LIKE: Final = {0x24D0: "@", 0x24B6: "@"}
 _BLANK = re.compile("[ \t]")
@@ -30,11 +31,12 @@ def check_display_name(name: DisplayName, phrase: str, address: Address, field: 
     Raises:
         Broken: 550 5.6.0 for controls and nested encoded-words, 550 5.7.1 for a look-alike.
     """
-    if _CONTROL.search(name.decoded):
+    is_printable = name.decoded.isprintable()  # then it has neither the one nor the other
+    if not is_printable and _CONTROL.search(name.decoded):
         raise broken_form("P4", f"The display name in {field} decodes to control characters: remove them")
     if "=?" in name.decoded:
         raise broken_form("P4", f"The display name in {field} decodes to another encoded-word: encode it once")
-    if _BIDI.search(name.decoded):
+    if not is_printable and _BIDI.search(name.decoded):
         raise broken_form(
             "P4",
             f"The display name in {field} holds characters that turn the direction of writing: remove them",

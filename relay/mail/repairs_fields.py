@@ -1,6 +1,5 @@
 """Repairs of header fields: names in raw UTF-8, lines beyond 998 octets, fields that are not there."""
 
-import re
 from typing import Final
 
 from relay.mail.fields import Field, Section, read_section, unfolded
@@ -8,6 +7,7 @@ from relay.mail.problems import Broken
 from relay.mail.profile import DEFAULT, X_SES
 from relay.mail.repairs_names import phrases_encoded, text_encoded
 from relay.mail.repairs_withheld import Withheld, check_unsigned_fields
+from relay.words.patterns import on_demand
 
 #: Fields of mailboxes with names, and fields of plain text, that may hold raw UTF-8 by mistake.
 _MAILBOXES: Final = frozenset(b"from sender reply-to to cc bcc resent-from resent-sender resent-to resent-cc".split())
@@ -17,7 +17,7 @@ _DECIDING: Final = frozenset(b"from sender return-path resent-from resent-sender
 _TYPING: Final = frozenset((b"content-type", b"content-transfer-encoding"))
 MIME_VERSION: Final = b"MIME-Version: 1.0\r\n"
 _LONGEST, _USUAL = DEFAULT.line_octets, 78
-_WORD = re.compile(rb"[ \t]*[^ \t]+[ \t]*\Z|[ \t]*[^ \t]+")
+_WORD = on_demand(rb"[ \t]*[^ \t]+[ \t]*\Z|[ \t]*[^ \t]+")
 
 
 def section_of(raw: bytes) -> Section | None:

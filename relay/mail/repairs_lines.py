@@ -1,7 +1,6 @@
 """Repairs of lines: those that end in LF alone, and those that are longer than 998 octets."""
 
 import binascii
-import re
 from typing import Final
 
 from relay.mail.fields import Section, unfolded
@@ -11,9 +10,10 @@ from relay.mail.problems import Broken
 from relay.mail.profile import DEFAULT
 from relay.mail.repairs_fields import MIME_VERSION, field_of, refolded, refolded_fields, section_of, written
 from relay.mail.repairs_withheld import Withheld, check_unsigned
+from relay.words.patterns import on_demand
 
-_HEAD_END = re.compile(rb"\n\r?\n")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_HEAD_END = on_demand(rb"\n\r?\n")
+_BASE64 = on_demand(rb"[A-Za-z0-9+/]*={0,2}")
 #: Octets looked at in one go, in which no other thread runs; letters of base64 in a line (RFC 2045 section 6.8).
 _WINDOW, _CODED = 1 << 18, 76
 _LONGEST: Final = DEFAULT.line_octets

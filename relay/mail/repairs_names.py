@@ -1,15 +1,16 @@
 """Raw UTF-8 in names and texts of header fields, written anew as encoded-words (RFC 2047)."""
 
 import binascii
-import re
 import unicodedata
 from typing import Final
 
-_TOKEN = re.compile(
+from relay.words.patterns import on_demand
+
+_TOKEN = on_demand(
     r'(?P<quoted>"(?>(?:[^"\\]|\\.)*)")|(?P<address><[^<>"]*>)|(?P<blank>[ \t]+)|(?P<mark>[,;:])'
     r'|(?P<atom>[^ \t"<>,;:()\\\[\]]+)'
 )
-_QUOTED_PAIR = re.compile(r"\\(.)")
+_QUOTED_PAIR = on_demand(r"\\(.)")
 #: Octets of UTF-8 in one encoded-word: 56 letters of base64, 68 in all, where 75 are allowed (RFC 2047 section 2).
 _CHUNK: Final = 42
 _FOLD: Final = "\r\n "

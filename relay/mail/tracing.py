@@ -1,13 +1,13 @@
 """The trace that a message belongs to: its ``traceparent`` field, by the form of W3C Trace Context."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from relay.mail.fields import unfolded
+from relay.words.patterns import on_demand
 
 # Version 00 ends with the flags; a later one may go on after a dash. Section 3.2.2: lower case only, ff is no version.
-_FORM: Final = re.compile(
+_FORM: Final = on_demand(
     rb"(?:00-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}"
     rb"|(?!00|ff)[0-9a-f]{2}-(?P<later>[0-9a-f]{32})-(?P<its>[0-9a-f]{16})-[0-9a-f]{2}(?:-[!-~]{1,200})?)"
 )

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from relay.words.patterns import on_demand
+
 #: Anything in a text that could be read as an address, generously: a quoted or bare local part, a domain or literal.
-_ADDRESS = re.compile(
+_ADDRESS = on_demand(
     r"""(?P<arn>(?<![^:\s])identity/)?
     (?P<address>(?:"[^"]*"|[^\s<>()\[\],;:"'`@][^\s<>()\[\],;:"@]*)@(?:\[[^\]\s]*\]|[^\s<>()\[\],;:"'`/@]+))""",
     re.VERBOSE,

@@ -5,12 +5,14 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from relay.words.patterns import on_demand
+
 #: Whole seconds since 1970, and the digits of a fraction without trailing zeros: their order is the order of instants.
 Instant: TypeAlias = tuple[int, str]
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _LONGEST: Final = 64
-_W3C: Final = re.compile(
+_W3C: Final = on_demand(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
     r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
     r"(?:Z|(?P<sign>[+-])(?P<off_hour>[0-9]{2}):(?P<off_minute>[0-9]{2})))?)?"

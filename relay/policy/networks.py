@@ -1,9 +1,10 @@
 """Addresses and ranges of IpAddress and NotIpAddress: CIDR, IPv4 and IPv6 (IAM User Guide, "Condition operators")."""
 
-import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, TypeAlias
+
+from relay.words.patterns import on_demand
 
 #: Family (4 or 6) and number.
 IpValue: TypeAlias = tuple[int, int]
@@ -11,7 +12,7 @@ IpValue: TypeAlias = tuple[int, int]
 Range: TypeAlias = tuple[int, int, int]
 
 _LONGEST: Final = 64
-_PREFIX: Final = re.compile(r"0|[1-9][0-9]{0,2}")
+_PREFIX: Final = on_demand(r"0|[1-9][0-9]{0,2}")
 _BITS: Final = {4: 32, 6: 128}
 _MAPPED: Final = 0xFFFF
 

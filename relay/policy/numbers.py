@@ -1,10 +1,11 @@
 """Numbers of the Numeric operators: "integer or decimal", exact (IAM User Guide, "Condition operators")."""
 
-import re
 from decimal import Decimal
 from typing import Final
 
-_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+from relay.words.patterns import on_demand
+
+_NUMBER: Final = on_demand(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def read_number(text: str) -> Decimal | None:

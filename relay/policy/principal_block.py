@@ -10,11 +10,12 @@ from typing import Any, Final
 from relay.policy.notes import Notes
 from relay.policy.principals import PrincipalArn, Principals, read_principal_arn
 from relay.policy.strict_json import is_text, step, texts
+from relay.words.patterns import on_demand
 
 _TYPES: Final = ("AWS", "Service", "Federated", "CanonicalUser")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 #: What AWS shows for a principal that was deleted (IAM User Guide, "IAM identifiers"): it is nobody any more.
-UNIQUE_ID: Final = re.compile(r"(?:ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]+")
+UNIQUE_ID: Final = on_demand(r"(?:ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]+")
 
 
 def read_principals(value: object, path: str, *, negated: bool, notes: Notes) -> Principals | None:

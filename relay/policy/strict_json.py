@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any, Final
 
+from relay.words.patterns import on_demand
+
 _CLOSED: Final = {"}": "object", "]": "array"}
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = on_demand("[\ud800-\udfff]")
 
 
 class JsonProblem(ValueError):
@@ -87,7 +89,7 @@ def flaws(value: object, path: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, Constant):
             yield path, f"{value} is not JSON"
         elif isinstance(value, str):
-            if _SURROGATE.search(value):
+            if _is_broken(value):
                 yield path, "half of a surrogate pair is no text"
         elif isinstance(value, dict):
             yield from ((path, f"the key {key!r} stands here more than once") for key in getattr(value, "repeated", ()))
@@ -97,8 +99,8 @@ def flaws(value: object, path: str) -> Iterator[tuple[str, str]]:
             waiting.extend((inner, f"{path}[{n}]") for n, inner in reversed(tuple(enumerate(value))))
 
 
-def _is_broken(key: object) -> bool:
-    return isinstance(key, str) and _SURROGATE.search(key) is not None
+def _is_broken(text: object) -> bool:
+    return isinstance(text, str) and not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def is_text(value: object) -> bool:

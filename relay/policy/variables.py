@@ -3,14 +3,14 @@ Policy variables: ``${aws:username}``, ``${aws:PrincipalTag/team, 'none'}``, ``$
 elements: Variables and tags"). They live only in policies of Version 2012-10-17; elsewhere they are plain text.
 """
 
-import re
 from typing import Final, TypeAlias
 
 from relay.policy.request import Context
 from relay.policy.wildcards import ANY_ONE, ANY_RUN, wild
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
-_VARIABLE: Final = re.compile(
+_VARIABLE: Final = on_demand(
     r"\$\{(?:(?P<literal>[*?$])"
     r"|(?P<key>[^\s{}$,'\"*?](?:[^{}$,'\"*?]*[^\s{}$,'\"*?])?)(?:,\s*'(?P<default>[^']*)')?)\}"
 )

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from relay.sending.documents import LONGEST_DOCUMENT, read_fields, read_object
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
 from relay.words.endings import Reason
+from relay.words.patterns import on_demand
 from relay.words.replies import Reply
 
 LONGEST_TEXT: Final = 400
@@ -76,8 +77,8 @@ _TAKEN = re.compile(
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9._]{1,64}", re.ASCII)
 #: In SES's words for it, of which some calls have no code.
-ACCOUNT_PAUSED: Final = re.compile(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
-_ABOUT_AN_ADDRESS = re.compile(
+ACCOUNT_PAUSED: Final = on_demand(r"\bsending (?:is |has been )?(?:suspended|paused)\b", re.IGNORECASE)
+_ABOUT_AN_ADDRESS = on_demand(
     r"final '@domain'|local (?:address|name)|\bdomain (?:contains|starts|ends)|e-?mail address|illegal address"
     r"|\b(?:in|invalid|empty|of the) address|route-addr|addr-spec|missing '[<>]'|quoted local",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from relay.sending.documents import LONGEST_DOCUMENT
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
 #: Octets of an answer's head, those of interim answers and trailers included; AWS's are below 1 KiB.
@@ -19,7 +20,7 @@ LONGEST_LINE: Final = 1024
 _HEAD_END: Final = b"\r\n\r\n"
 _TEXT: Final = rb"[\t -~\x80-\xff]*+"
 _FIELD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:" + _TEXT + rb"\r\n"
-_HEAD: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: " + _TEXT + rb")?\r\n((?>(?:" + _FIELD + rb")*))\r\n")
+_HEAD: Final = on_demand(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: " + _TEXT + rb")?\r\n((?>(?:" + _FIELD + rb")*))\r\n")
 #: An answer as SES gives it to nearly all mail, in one look; of what is looked at each stands in it once, and nothing
 #: else can. Any other is read field by field, and comes to the same.
 _OTHERS: Final = rb"(?>(?:(?:Content-Type|Server|x-amzn-RequestId):" + _TEXT + rb"\r\n)*)"
@@ -29,9 +30,9 @@ _ORDINARY: Final = re.compile(
     % (_OTHERS, _DATE, _OTHERS, _DATE, _OTHERS)
 )
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
-_CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[\t ]*;" + _TEXT + rb")?\r\n")
+_CHUNK_LINE: Final = on_demand(rb"([0-9A-Fa-f]{1,8})(?:[\t ]*;" + _TEXT + rb")?\r\n")
 _CHUNK_END: Final = re.compile(rb"\r\n")
-_TRAILER: Final = re.compile(rb"(?:" + _FIELD + rb"|\r\n)")
+_TRAILER: Final = on_demand(rb"(?:" + _FIELD + rb"|\r\n)")
 #: The fields that are looked at, in lower case.
 _LOOKED_AT: Final = frozenset({b"connection", b"content-length", b"date", b"transfer-encoding", b"x-amzn-errortype"})
 _SWITCHING: Final = 101

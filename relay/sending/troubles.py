@@ -3,16 +3,18 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from relay.sending.answers import ACCESS_DENIED, ACCOUNT_PAUSED, bare_code, disagreement
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.words.endings import Reason
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
 #: Our own words for "no connection became free": it says nothing of SES.
 _BUSY: Final = "Busy"
-_DAILY: Final = re.compile(r"\b(?:daily|24-hour)\b", re.IGNORECASE)
+_DAILY: Final = on_demand(r"\b(?:daily|24-hour)\b", re.IGNORECASE)
 _OF_AN_IDENTITY: Final = ACCESS_DENIED | {
     "ConfigurationSetDoesNotExist",
     "ConfigurationSetSendingPaused",
@@ -20,7 +22,7 @@ _OF_AN_IDENTITY: Final = ACCESS_DENIED | {
     "NotFound",
 }
 _OF_AN_ACCOUNT: Final = frozenset({"AccountSendingPaused", "AccountSuspended", "SendingPaused"})
-_CONFIGURATION_SET: Final = re.compile(r"\bconfiguration set\b", re.IGNORECASE)
+_CONFIGURATION_SET: Final = on_demand(r"\bconfiguration set\b", re.IGNORECASE)
 
 
 class Trouble(StrEnum):
@@ -67,7 +69,13 @@ def details_of(lane: Lane) -> dict[str, str]:
 def lane_of(details: Mapping[str, str]) -> Lane:
     """Read what :func:`details_of` wrote; what is not there is empty."""
     find = details.get
-    return Lane(find("account", ""), find("region", ""), find("identity", ""), find("session", ""))
+    return lane_to(find("account", ""), find("region", ""), find("identity", ""), find("session", ""))
+
+
+@lru_cache(maxsize=1024)
+def lane_to(account: str, region: str, identity: str, session: str = "") -> Lane:
+    """Make a lane, once for all its messages: it is made of every entry, and compared with that of its judgement."""
+    return Lane(account, region, identity, session)
 
 
 def trouble_of(outcome: Outcome) -> Trouble | None:

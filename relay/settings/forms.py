@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from relay.dns.servers import Server, read_server
 from relay.settings.keys import Form
@@ -15,28 +15,29 @@ from relay.words.addresses import Address, AddressProblem, parse_address
 from relay.words.arns import ArnProblem, check_arn_text, parse_identity_arn
 from relay.words.certificates import read_certificate_name
 from relay.words.hashes import MOST_PASSWORDS, is_argon2
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
 ClientNetwork: TypeAlias = IPv4Network | IPv6Network
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_HOST = re.compile(
+_NAME = on_demand(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_HOST = on_demand(
     r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
     re.ASCII,
 )
-_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
-_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z0-9]+)+-[0-9]{1,2}", re.ASCII)
-_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.ASCII)
-_IAM = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
-_SESSION = re.compile(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}", re.ASCII)
-_SECRET_ID = re.compile(
+_ACCOUNT = on_demand(r"[0-9]{12}", re.ASCII)
+_REGION = on_demand(r"[a-z]{2,4}(?:-[a-z0-9]+)+-[0-9]{1,2}", re.ASCII)
+_SERVICE = on_demand(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?", re.ASCII)
+_IAM = on_demand(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:root|(?:user|role)/(?:[!-~]+/)?[\w+=,.@-]{1,64})", re.ASCII)
+_SESSION = on_demand(r"arn:aws[a-z-]*:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}", re.ASCII)
+_ROLE = on_demand(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
+_EXTERNAL_ID = on_demand(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_ORGANIZATION = on_demand(r"o-[a-z0-9]{10,32}", re.ASCII)
+_SECRET_ID = on_demand(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}", re.ASCII
 )
-_SQLITE = re.compile(r"//?[^/?#]+(?:/[^/?#]+)*")
-_ENDPOINT_OR_VPC = re.compile(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
+_SQLITE = on_demand(r"//?[^/?#]+(?:/[^/?#]+)*")
+_ENDPOINT_OR_VPC = on_demand(r"vpce?-[0-9a-f]{8,17}", re.ASCII)
 
 _STANDINGS: Final = ("warn", "slow", "suspend")
 
@@ -406,40 +407,40 @@ def _read_tags(value: object) -> dict[str, str]:
 Flag = Annotated[bool, Field(strict=True), Form("true or false")]
 Count = Annotated[int, Field(strict=True), Form("a whole number")]
 Text = Annotated[str, Form("a text")]
-Duration = Annotated[float, BeforeValidator(read_duration), Form("a duration", "duration")]
-Instant = Annotated[float, BeforeValidator(read_instant), Form("a date and time with offset")]
-Size = Annotated[int, BeforeValidator(read_size), Form("a size", "size")]
-Rate = Annotated[float, BeforeValidator(read_rate), Form('a rate such as "20/s"')]
-SendRate = Annotated[Any, PlainValidator(_read_send_rate), Form('"auto" or a number of recipients a second')]
-Name = Annotated[str, BeforeValidator(_read_name), Form("a name of letters, digits, - and _")]
-Hostname = Annotated[str, BeforeValidator(_read_hostname), Form("a host name")]
-Listen = Annotated[HostPort, PlainValidator(read_host_port), Form('"HOST:PORT"')]
-Nameserver = Annotated[Server, PlainValidator(_read_nameserver), Form("an address, or address and port")]
-Network = Annotated[Any, PlainValidator(read_network), Form("a network or an address")]
-Account = Annotated[str, BeforeValidator(_read_account), Form("an account, 12 digits")]
-Region = Annotated[str, BeforeValidator(_read_region), Form("a region")]
-Principal = Annotated[str, BeforeValidator(_read_principal), Form('an ARN, an account, a service or "caller"')]
-Role = Annotated[str, BeforeValidator(_read_role), Form("the ARN of a role")]
-ExternalId = Annotated[str, BeforeValidator(_read_external_id), Form("an external id")]
-IdentityArn = Annotated[str, BeforeValidator(_read_identity_arn), Form("the ARN of an identity")]
-Identity = Annotated[str, BeforeValidator(_read_identity), Form("the name or ARN of an identity")]
-Arn = Annotated[str, BeforeValidator(_read_arn), Form("an ARN")]
-Mailbox = Annotated[Address, PlainValidator(_read_address), Form("an address")]
-ReturnPath = Annotated[Any, PlainValidator(_read_return_path), Form('"envelope", "author" or an address')]
+Duration = Annotated[float, Form("a duration", "duration", read=read_duration)]
+Instant = Annotated[float, Form("a date and time with offset", read=read_instant)]
+Size = Annotated[int, Form("a size", "size", read=read_size)]
+Rate = Annotated[float, Form('a rate such as "20/s"', read=read_rate)]
+SendRate = Annotated[Any, Form('"auto" or a number of recipients a second', read=_read_send_rate)]
+Name = Annotated[str, Form("a name of letters, digits, - and _", read=_read_name)]
+Hostname = Annotated[str, Form("a host name", read=_read_hostname)]
+Listen = Annotated[HostPort, Form('"HOST:PORT"', read=read_host_port)]
+Nameserver = Annotated[Server, Form("an address, or address and port", read=_read_nameserver)]
+Network = Annotated[Any, Form("a network or an address", read=read_network)]
+Account = Annotated[str, Form("an account, 12 digits", read=_read_account)]
+Region = Annotated[str, Form("a region", read=_read_region)]
+Principal = Annotated[str, Form('an ARN, an account, a service or "caller"', read=_read_principal)]
+Role = Annotated[str, Form("the ARN of a role", read=_read_role)]
+ExternalId = Annotated[str, Form("an external id", read=_read_external_id)]
+IdentityArn = Annotated[str, Form("the ARN of an identity", read=_read_identity_arn)]
+Identity = Annotated[str, Form("the name or ARN of an identity", read=_read_identity)]
+Arn = Annotated[str, Form("an ARN", read=_read_arn)]
+Mailbox = Annotated[Address, Form("an address", read=_read_address)]
+ReturnPath = Annotated[Any, Form('"envelope", "author" or an address', read=_read_return_path)]
 Argon2 = Annotated[
     SecretStr, BeforeValidator(_read_hashes), AfterValidator(_check_hashes), Form("an argon2 hash, or a list", "secret")
 ]
-CertificateId = Annotated[str, BeforeValidator(_read_certificate), Form("sha256:, dns:, email:, uri: or cn:NAME")]
-Algorithm = Annotated[str, BeforeValidator(_read_algorithm), Form("a signature algorithm")]
-SecretId = Annotated[str, BeforeValidator(_read_secret_id), Form("the name or ARN of a secret")]
+CertificateId = Annotated[str, Form("sha256:, dns:, email:, uri: or cn:NAME", read=_read_certificate)]
+Algorithm = Annotated[str, Form("a signature algorithm", read=_read_algorithm)]
+SecretId = Annotated[str, Form("the name or ARN of a secret", read=_read_secret_id)]
 SpoolUrl = Annotated[SecretStr, AfterValidator(_read_spool_url), Form("a URL", "secret")]
 SharedUrl = Annotated[SecretStr, AfterValidator(_read_shared_url), Form("a URL", "secret")]
-FilePath = Annotated[Path, BeforeValidator(_read_path), Form("a path", "path")]
-SecretPath = Annotated[Path, BeforeValidator(_read_path), Form("a path to a secret", "path")]
-Endpoint = Annotated[str, BeforeValidator(_read_url), Form("a URL")]
-Egress = Annotated[str, BeforeValidator(_read_egress), Form("an address, vpce-... or vpc-...")]
-Organization = Annotated[str, BeforeValidator(_read_organization), Form("an organization id")]
-Context = Annotated[dict[str, tuple[str, ...]], PlainValidator(_read_context), Form("a table of condition keys")]
-QueueUrl = Annotated[str, BeforeValidator(_read_queue_url), Form("the URL of a queue")]
-ThresholdTable = Annotated[dict[str, float], PlainValidator(_read_thresholds), Form("a table of rates")]
-Tags = Annotated[dict[str, str], PlainValidator(_read_tags), Form("a table of texts")]
+FilePath = Annotated[Path, Form("a path", "path", read=_read_path)]
+SecretPath = Annotated[Path, Form("a path to a secret", "path", read=_read_path)]
+Endpoint = Annotated[str, Form("a URL", read=_read_url)]
+Egress = Annotated[str, Form("an address, vpce-... or vpc-...", read=_read_egress)]
+Organization = Annotated[str, Form("an organization id", read=_read_organization)]
+Context = Annotated[dict[str, tuple[str, ...]], Form("a table of condition keys", read=_read_context)]
+QueueUrl = Annotated[str, Form("the URL of a queue", read=_read_queue_url)]
+ThresholdTable = Annotated[dict[str, float], Form("a table of rates", read=_read_thresholds)]
+Tags = Annotated[dict[str, str], Form("a table of texts", read=_read_tags)]

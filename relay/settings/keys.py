@@ -1,11 +1,16 @@
 """How a key of the settings is declared: type, unit, default and reason in one place."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic_core.core_schema import (
+    CoreSchema,
+    no_info_before_validator_function,
+    no_info_plain_validator_function,
+)
 
 from relay.words.values import dataclass
 
@@ -20,14 +25,24 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 @dataclass(frozen=True, slots=True)
 class Form:
     """
-    How values of a type are written, for people.
+    How values of a type are written, for people, and how they are read.
 
     ``kind``: ``duration`` and ``size`` are written back in their units, a ``path`` starts at the folder of the file
-    that names it, a ``secret`` is never shown.
+    that names it, a ``secret`` is never shown. ``read`` takes what was written and returns the value, or raises a
+    ValueError that says why not; without it pydantic reads the type itself.
     """
 
     text: str
     kind: Literal["plain", "duration", "size", "path", "secret"] = "plain"
+    read: Callable[[Any], Any] | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Tell pydantic at once: its own words for it look into each function and each type, at each start."""
+        if self.read is None:
+            return handler(source)
+        if source in (int, float):  # within the bounds of the key
+            return no_info_before_validator_function(self.read, handler(source))
+        return no_info_plain_validator_function(self.read)
 
 
 class Section(BaseModel):

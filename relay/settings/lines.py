@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from relay.settings.keys import KeyPath
+from relay.words.patterns import on_demand
 
 _BLANK: Final = re.compile(r"[ \t]*")
 _BETWEEN: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -167,7 +168,7 @@ class _Walk:
             self.lines[path] = self._line
 
 
-_ESCAPE: Final = re.compile(r'\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([btnfr"\\]))')
+_ESCAPE: Final = on_demand(r'\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([btnfr"\\]))')
 _ESCAPED: Final = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
 
 

@@ -1,6 +1,5 @@
 """relay.toml and the environment, read into Settings: every problem at once, each with its place."""
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,8 +15,9 @@ from relay.settings.lines import lines_of
 from relay.settings.model import Settings
 from relay.settings.problems import Finding, Origin, Problem, Reading, Written, value_at
 from relay.settings.validation import resolve_paths, validate
+from relay.words.patterns import on_demand
 
-_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_PLACE: Final = on_demand(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def read_settings(path: Path | None, environ: Mapping[str, str]) -> Reading:

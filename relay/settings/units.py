@@ -4,12 +4,14 @@ import re
 from datetime import datetime
 from typing import Final
 
+from relay.words.patterns import on_demand
+
 MILLISECOND: Final = 0.001
 DURATIONS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": MILLISECOND}
 SIZES: Final = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 
 _NUMBER_UNIT = re.compile(r"([0-9]{1,12})([A-Za-z]+)", re.ASCII)
-_INSTANT = re.compile(
+_INSTANT = on_demand(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from relay.words.patterns import on_demand
+
 Kind: TypeAlias = Literal["sha256", "dns", "email", "uri", "cn"]
 
-_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_HOST: Final = re.compile(
+_FINGERPRINT: Final = on_demand(r"[0-9a-f]{64}", re.ASCII)
+_HOST: Final = on_demand(
     r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*", re.ASCII
 )
 _FORMS: Final = "sha256:FINGERPRINT, dns:HOST, email:ADDRESS, uri:URI or cn:COMMON NAME"

@@ -11,6 +11,7 @@ from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal
 
+from relay.words.patterns import on_demand
 from relay.words.values import dataclass
 
 #: Passwords of one delegate that are right at the same time: each makes every wrong one dearer.
@@ -20,14 +21,14 @@ _ARGON2: Final = re.compile(
     r"\$argon2(?:id|i|d)\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{16,86})",
     re.ASCII,
 )
-_BCRYPT: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}", re.ASCII)
-_SHA_CRYPT: Final = re.compile(
+_BCRYPT: Final = on_demand(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}", re.ASCII)
+_SHA_CRYPT: Final = on_demand(
     r"\$(?:(5)\$(?:rounds=([0-9]{4,7})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}"
     r"|(6)\$(?:rounds=([0-9]{4,7})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86})",
     re.ASCII,
 )
-_YESCRYPT: Final = re.compile(r"\$y\$(j[789A-C][5T])\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}", re.ASCII)
-_DES: Final = re.compile(r"[./A-Za-z0-9]{13}", re.ASCII)
+_YESCRYPT: Final = on_demand(r"\$y\$(j[789A-C][5T])\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}", re.ASCII)
+_DES: Final = on_demand(r"[./A-Za-z0-9]{13}", re.ASCII)
 _SHA_ROUNDS: Final = 5000  # what a hash that names none has
 
 #: How a hash of a refused form begins, and its name.
