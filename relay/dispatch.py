@@ -100,7 +100,7 @@ class Dispatch:
         now, budget = self._chances.now, options.budget
         if mode == "spool" and not self._spool.is_shared:  # or a relay could send what was taken over from it
             intake = PromptIntake(self._spool, self._courier)
-            return Keeping(mode, intake, intake, now, budget)
+            return Keeping(mode, intake, intake, now, budget, is_prompt=True)
         return Keeping(mode, self._spool, self._courier, now, budget)
 
     def halt(self) -> None:

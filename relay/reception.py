@@ -68,7 +68,8 @@ class Keeping:
     What the modes ``fallback`` and ``spool`` need.
 
     ``now`` tells the time for stamps, in seconds since the epoch. ``budget``: seconds that a client waits for SES in
-    ``fallback`` before its message goes into the spool while the call runs on.
+    ``fallback`` before its message goes into the spool while the call runs on. ``is_prompt``: what is kept may be sent
+    at once, and is handed in as it is kept then, *sending*; the intake makes *due* what has to wait.
     """
 
     mode: Literal["fallback", "spool"]
@@ -76,6 +77,7 @@ class Keeping:
     successor: Successor
     now: Callable[[], float]
     budget: float
+    is_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ class Reception:
 
 
 def _entry(message: _Message, keeping: Keeping, *, reason: Reason = Reason.NONE, pause: float = 0.0) -> Entry:
-    """Make what is kept: the message as it was accepted, due *pause* seconds from now."""
+    """Make what is kept: the message as it was accepted, due *pause* seconds from now, or sent at once."""
     now, recipients = keeping.now(), message.prepared.mail.destinations
     return Entry(
         id=message.envelope.id,
@@ -264,7 +266,9 @@ def _entry(message: _Message, keeping: Keeping, *, reason: Reason = Reason.NONE,
         accepted_at=now,
         size=len(message.prepared.judged),
         batches=tuple([Batch(some) for some in batches_of(recipients)]),
-        due_at=now + pause,
+        state=State.SENDING if keeping.is_prompt else State.DUE,
+        due_at=now + pause if pause else now,
+        attempts=1 if keeping.is_prompt else 0,
         reason=reason,
         details=details_of(message.prepared.lane),
     )

@@ -28,7 +28,7 @@ from relay.observe.events import Judged, JudgementTimed, MessageRepaired, Noted,
 from relay.sending.answers import disagreement
 from relay.sending.outcomes import Deferred, Mail, Refused
 from relay.sending.outcomes import Outcome as SesOutcome
-from relay.sending.troubles import OWN, Lane
+from relay.sending.troubles import OWN, Lane, lane_to
 from relay.words.addresses import Address, NullPath
 from relay.words.apis import Api
 from relay.words.arns import IdentityArn, parse_identity_arn
@@ -395,8 +395,8 @@ def _lane(permit: Permit, delegate: Delegate) -> Lane:
     """Return the way through SES. Who lacks ``ses:SendEmail`` alone may send small messages all the same."""
     identity, role = permit.from_arn if permit.api is Api.RAW else f"{permit.from_arn} {permit.api}", delegate.role
     if role is None:
-        return Lane(OWN, permit.region, identity)
-    return Lane(role.account, permit.region, identity, role.principal)
+        return lane_to(OWN, permit.region, identity, "")
+    return lane_to(role.account, permit.region, identity, role.principal)
 
 
 def _heard_of(decision: Decision, judgement: Judgement, delegate: Delegate) -> Judged:

@@ -77,18 +77,19 @@ class Attempts:
         if isinstance(prepared, Report):
             self.leave(turn)
             return prepared
+        lane, batches = prepared.lane, entry.batches
+        is_taken = lane is turn.lane or lane == turn.lane
+        if is_taken and len(batches) == 1 and batches[0].is_open:
+            return await self._send_whole(entry, prepared, turn)
         if not open_batches(entry):
             self.leave(turn)
             return self.end(entry, None)
-        lane = prepared.lane
-        if lane == turn.lane and not entry.is_divided:
-            return await self._send_whole(entry, prepared, turn)
-        if lane != turn.lane:
+        if not is_taken:
             self.leave(turn)
             entry = replace(entry, details={**entry.details, **details_of(lane)})
             if not self._door.gates.admit(lane):
                 return self._elsewhere(entry, lane)
-        return await self._send(entry, prepared, is_taken=lane == turn.lane)
+        return await self._send(entry, prepared, is_taken=is_taken)
 
     def leave(self, turn: Turn) -> None:
         """Give back what was taken for a call that is not made."""
@@ -99,7 +100,9 @@ class Attempts:
 
     async def _prepare(self, entry: Entry, kept: bytes | None) -> Prepared | Report:
         """Judge the message as if it came now: the whole, and where there are several batches, each open one."""
-        raw = kept if kept is not None else await self._spool.body(entry)
+        raw: bytes | Damaged | Unavailable | None = kept
+        if raw is None:
+            raw = await self._spool.body(entry)
         if isinstance(raw, Damaged):
             return quarantined(entry, raw.why)
         if isinstance(raw, Unavailable):

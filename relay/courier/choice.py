@@ -39,7 +39,7 @@ def may_go(entry: Entry, lane: Lane, slots: Slots, gates: Gates, bounds: Bounds)
     """Tell whether *entry* may go on *lane* beside those in *slots*; if so, its gates admitted it."""
     if slots.calls and slots.octets + entry.size > bounds.octets:
         return False
-    return ALONE not in entry.details and slots.on(lane) < gates.window(lane) and gates.admit(lane)
+    return ALONE not in entry.details and slots.fit(lane, gates.window(lane)) and gates.admit(lane)
 
 
 def _suspect(order: Sequence[Entry], gates: Gates) -> Entry | None:

@@ -9,7 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from relay.background import call_off
 from relay.courier import schedule as schedules
@@ -27,10 +28,12 @@ from relay.sending.outcomes import Ambiguous, Deferred, Outcome
 from relay.sending.ports import NotNow, Turn
 from relay.sending.troubles import Lane, lane_of
 from relay.spool.details import ALONE
-from relay.spool.entries import Entry, State
+from relay.spool.entries import Entry
 from relay.spool.ports import Full, Spool
 from relay.words.unavailable import Unavailable
-from relay.words.values import replace
+
+#: What comes of a commit.
+_Answer: TypeAlias = asyncio.Future[Full | Unavailable | None]
 
 #: Entries that are known to be due and wait for a slot: of all delegates, and of one.
 MOST_WAITING: Final = 256
@@ -101,6 +104,7 @@ class Courier:
         self._alone_from = float("-inf")
         self._disk_rests_until = float("-inf")
         self._running: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
         """
@@ -131,15 +135,15 @@ class Courier:
         """
         self._is_open = False
         await call_off(self._running)
-        tasks = self._slots.tasks
-        if not tasks:
-            return True
-        _, broken_off = await asyncio.wait(tasks, timeout=max(seconds, 0.0))
-        for task in broken_off:
-            task.cancel()
-        if broken_off:
-            await asyncio.wait(broken_off, timeout=LAST_WORDS)
-        return not broken_off
+        until, ended = self._monotonic() + seconds, set[asyncio.Future[Any]]()
+        while steps := set(self._slots.steps) - ended:  # once more for attempts at what is kept meanwhile
+            ended, broken_off = await asyncio.wait(steps, timeout=max(until - self._monotonic(), 0.0))
+            for one in broken_off:
+                one.cancel()
+            if broken_off:
+                await asyncio.wait(broken_off, timeout=LAST_WORDS)
+                return False
+        return True
 
     # What reception asks
 
@@ -156,9 +160,10 @@ class Courier:
             self._waiting[entry.id] = entry
             self._woken.set()
 
-    def take_up(self, entry: Entry, raw: bytes) -> "asyncio.Future[Full | Unavailable | None] | None":
+    def take_up(self, entry: Entry, raw: bytes) -> _Answer | None:
         """
-        Commit an entry that is new, and send it from memory once it is kept: its attempt is registered by the commit.
+        Commit an entry that is new and *sending*, and send it from memory once it is kept: its attempt is registered
+        by the commit.
 
         Returns:
             What comes of the commit; None, and nothing is done, where it may not go at once, before all that waits.
@@ -166,11 +171,11 @@ class Courier:
         lane = lane_of(entry.details)
         if not self._may_go_at_once(entry, lane):
             return None
-        begun = replace(entry, state=State.SENDING, attempts=1)
-        loop = asyncio.get_running_loop()
-        answer = loop.create_future()
-        task = loop.create_task(self._keep_and_try(begun, raw, lane, answer), name=f"attempt {entry.id}")
-        self._slots.add(UnderWay(begun, lane, task, is_ours=True))
+        commit = asyncio.ensure_future(self._spool.commit(entry, raw))
+        answer = self._loop.create_future()
+        one = UnderWay(entry, lane, commit, is_ours=True)
+        self._slots.add(one)
+        commit.add_done_callback(partial(self._is_kept, one, raw, answer))
         return answer
 
     def after(self, outcome: Deferred | Ambiguous, entry: Entry) -> Entry:
@@ -258,8 +263,7 @@ class Courier:
         while self._waiting and (entry := self._choose()) is not None:
             del self._waiting[entry.id]
             lane = lane_of(entry.details)
-            task = asyncio.create_task(self._try(entry, lane), name=f"attempt {entry.id}")
-            self._slots.add(UnderWay(entry, lane, task, is_ours=True))
+            self._slots.add(UnderWay(entry, lane, self._attempt(entry, lane), is_ours=True))
 
     def _choose(self) -> Entry | None:
         now = self._monotonic()
@@ -293,56 +297,42 @@ class Courier:
 
     # One attempt
 
-    async def _keep_and_try(
-        self, entry: Entry, raw: bytes, lane: Lane, answer: "asyncio.Future[Full | Unavailable | None]"
-    ) -> None:
-        """Commit an entry that was taken up, and try it."""
-        is_kept = is_gone = False
-        try:
-            is_kept = await self._kept(entry, raw, answer)
-            is_gone = not is_kept or await self._try_in_turn(entry, lane, raw)
-        finally:
-            if not is_kept:
-                self._door.gates.leave(lane)
-            self._ended(entry, is_gone=is_gone)
-
-    async def _kept(self, entry: Entry, raw: bytes, answer: "asyncio.Future[Full | Unavailable | None]") -> bool:
-        """Commit an entry, and tell who waits for that, unless it was cancelled: it is kept all the same."""
-        try:
-            problem = await self._spool.commit(entry, raw)
-        except asyncio.CancelledError:
-            answer.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001 - it is told to who asked for the commit
-            if not answer.done():
-                answer.set_exception(error)
-            return False
+    def _is_kept(self, one: UnderWay, raw: bytes, answer: _Answer, commit: _Answer) -> None:
+        """A commit has ended: tell who waits for that, unless it was cancelled, and try what is kept all the same."""
         if not answer.done():
-            answer.set_result(problem)
-        return problem is None
+            _hand_on(commit, answer)
+        if commit.cancelled() or commit.exception() is not None or commit.result() is not None:
+            self._door.gates.leave(one.lane)
+            self._ended(one.entry, is_gone=True)
+        else:  # those who were answered with us say 250 before anything is sent
+            self._loop.call_soon(self._begin, one, raw)
 
-    async def _try(self, entry: Entry, lane: Lane) -> None:
+    def _begin(self, one: UnderWay, raw: bytes) -> None:
+        one.step = self._attempt(one.entry, one.lane, raw)
+
+    def _attempt(self, entry: Entry, lane: Lane, raw: bytes | None = None) -> "asyncio.Task[None]":
+        """Try an entry that has a slot; *raw*: the message, of one that was taken up."""
+        return self._loop.create_task(self._try(entry, lane, raw), name=f"attempt {entry.id}")
+
+    async def _try(self, entry: Entry, lane: Lane, raw: bytes | None) -> None:
         started, is_gone = self._monotonic(), False
         try:
-            is_gone = await self._try_in_turn(entry, lane)
+            is_gone = await self._try_in_turn(entry, lane, raw)
         finally:
             if ALONE in entry.details:
                 now = self._monotonic()
                 self._alone_from = now + (now - started)
             self._ended(entry, is_gone=is_gone)
 
-    async def _try_in_turn(self, entry: Entry, lane: Lane, raw: bytes | None = None) -> bool:
+    async def _try_in_turn(self, entry: Entry, lane: Lane, raw: bytes | None) -> bool:
         """
         Wait for the turn, register the attempt unless its commit did, make it, settle it; tell whether the entry is
         gone. *raw*: the message, of one that was taken up.
         """
-        first = next(iter(open_batches(entry, is_begun=False)), 0)
-        turn = Turn(lane, entry.delegate, len(entry.batches[first].recipients))
+        turn = _turn_of(entry, lane)
         begun: Entry | Unavailable | None = None if raw is None else entry
         is_taken = False
         try:
-            if raw is not None:
-                await _others_first()
             not_now = await self._take(turn)
             if not_now is not None:
                 self._door.gates.leave(lane)
@@ -410,7 +400,17 @@ class Courier:
             self._woken.set()
 
 
-async def _others_first() -> None:
-    """Let those who were answered with us say 250 before anything is sent."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+def _turn_of(entry: Entry, lane: Lane) -> Turn:
+    """Return the turn of the call that an attempt begins with."""
+    first = next(iter(open_batches(entry, is_begun=False)), 0) if entry.is_divided else 0
+    return Turn(lane, entry.session.delegate, len(entry.batches[first].recipients))
+
+
+def _hand_on(commit: _Answer, answer: _Answer) -> None:
+    """Let *answer* end as *commit* did."""
+    if commit.cancelled():
+        answer.cancel()
+    elif (error := commit.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(commit.result())

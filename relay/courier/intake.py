@@ -5,9 +5,10 @@ from collections.abc import Awaitable
 
 from relay.courier.courier import Courier
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome
-from relay.spool.entries import Entry
+from relay.spool.entries import Entry, State
 from relay.spool.ports import Full, Intake
 from relay.words.unavailable import Unavailable
+from relay.words.values import replace
 
 
 class PromptIntake:
@@ -28,7 +29,8 @@ class PromptIntake:
 
     def commit(self, entry: Entry, raw: bytes) -> Awaitable[Full | Unavailable | None]:
         """Keep *entry* and its message: once None is returned, 250 may be said."""
-        return self._courier.take_up(entry, raw) or self._keep(entry, raw)
+        answer = self._courier.take_up(_as(entry, State.SENDING, 1), raw)
+        return self._keep(_as(entry, State.DUE, 0), raw) if answer is None else answer
 
     def look(self) -> None:
         """Do nothing: what was kept is known."""
@@ -46,3 +48,8 @@ class PromptIntake:
         if problem is None:
             self._courier.kept(entry)
         return problem
+
+
+def _as(entry: Entry, state: State, attempts: int) -> Entry:
+    """Return *entry* as it is kept: it comes as it nearly always is, for making another takes as long as making it."""
+    return entry if entry.state is state else replace(entry, state=state, attempts=attempts)

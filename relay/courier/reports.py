@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from relay.observe.events import Delivered
+from relay.observe.stamps import rounded
 from relay.spool.entries import Entry, State
 from relay.words.endings import Reason
 from relay.words.values import dataclass, replace
@@ -36,18 +37,18 @@ class Report:
 
     def event(self, now: float) -> Delivered:
         """Tell of it; *now* in seconds since the epoch."""
-        return Delivered(self.entry.delegate, self.result.value, self._record(now))
+        return Delivered(self.entry.session.delegate, str(self.result), self._record(now))
 
     def _record(self, now: float) -> dict[str, Any]:
         entry = self.entry
         record: dict[str, Any] = {
             "queue_id": entry.id,
-            "kind": entry.kind.value,
+            "kind": str(entry.kind),
             "attempt": entry.attempts,
             "recipients": sum([len(batch.recipients) for batch in entry.batches]),
             "maybe_duplicate": entry.maybe > 0,
-            "age": round(max(0.0, now - entry.accepted_at), 3),
-            "seconds": round(self.seconds, 6),
+            "age": rounded(max(0.0, now - entry.accepted_at), 1e3),
+            "seconds": rounded(self.seconds, 1e6),
         }
         if self.ses_ids:
             record["ses_ids"] = list(self.ses_ids)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from relay.sending.troubles import Lane
 from relay.spool.details import ALONE
@@ -18,13 +19,16 @@ class Bounds:
     octets: int = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UnderWay:
-    """A message that is being sent; ``is_ours``: by a call of the courier's, else by one that was handed over."""
+    """
+    A message that is being sent; ``is_ours``: by a call of the courier's, else by one that was handed over. ``step``
+    brings it to its end: the commit of one that is new, then the attempt at it.
+    """
 
     entry: Entry
     lane: Lane
-    task: "asyncio.Task[None]"
+    step: "asyncio.Future[Any]"
     is_ours: bool
 
 
@@ -37,7 +41,6 @@ class Slots:
 
     def __init__(self) -> None:
         self._each: dict[str, UnderWay] = {}
-        self._on: dict[tuple[str, str], int] = {}
         self._alone = 0
         self.calls = 0
         self.octets = 0
@@ -51,9 +54,9 @@ class Slots:
         return iter(self._each)
 
     @property
-    def tasks(self) -> "list[asyncio.Task[None]]":
+    def steps(self) -> "list[asyncio.Future[Any]]":
         """What brings each of them to its end."""
-        return [each.task for each in self._each.values()]
+        return [each.step for each in self._each.values()]
 
     @property
     def has_alone(self) -> bool:
@@ -64,23 +67,27 @@ class Slots:
         """Count ours by delegate."""
         return Counter(each.entry.session.delegate for each in self._each.values() if each.is_ours)
 
-    def on(self, lane: Lane) -> int:
-        """Count our calls to the account and region of *lane*."""
-        return self._on.get((lane.account, lane.region), 0)
+    def fit(self, lane: Lane, window: int) -> bool:
+        """Tell whether fewer than *window* calls of ours go to the account and region of *lane*."""
+        if self.calls < window:  # to all of them together, as nearly always
+            return True
+        account = lane.account, lane.region
+        ours = [each.lane for each in self._each.values() if each.is_ours]
+        return sum([(each.account, each.region) == account for each in ours]) < window
 
     def add(self, one: UnderWay) -> None:
         """Count one that begins."""
-        self._each[one.entry.id] = one
-        self._count(one, 1)
+        entry = one.entry
+        self._each[entry.id] = one
+        if one.is_ours:
+            self.calls += 1
+            self.octets += entry.size
+            self._alone += ALONE in entry.details
 
     def remove(self, entry_id: str) -> None:
         """Count one no more: it has ended."""
-        self._count(self._each.pop(entry_id), -1)
-
-    def _count(self, one: UnderWay, by: int) -> None:
+        one = self._each.pop(entry_id)
         if one.is_ours:
-            account = one.lane.account, one.lane.region
-            self._on[account] = self._on.get(account, 0) + by
-            self._alone += by * (ALONE in one.entry.details)
-            self.calls += by
-            self.octets += by * one.entry.size
+            self.calls -= 1
+            self.octets -= one.entry.size
+            self._alone -= ALONE in one.entry.details

@@ -32,7 +32,8 @@ class Readings(Generic[_Made]):
         """Remember as *name* what was *made* of *raw*, unless that is large."""
         if len(raw) > LONGEST:
             return
-        self._drop(name)
+        if name in self._kept:
+            self._drop(name)
         self._kept[name] = raw, by, made
         self._free -= len(raw)
         while self._free < 0:

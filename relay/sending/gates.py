@@ -120,12 +120,13 @@ class Gates:
         self._now = now
         self._chance = chance
         self._gates: dict[Key, Gate] = {}
+        self._are_shut: set[Key] = set()
 
     def admit(self, lane: Lane) -> bool:
         """Whether a message may be tried on *lane* now. At a shut gate whoever is admitted is the probe."""
-        shut = [key for key in keys_of(lane) if self._gate(key).trouble is not None]
-        if not shut:
+        if not self._are_shut:
             return True
+        shut = [key for key in keys_of(lane) if key in self._are_shut]
         now = self._now()
         if not all(self._gates[key].admits(now) for key in shut):
             return False
@@ -170,10 +171,11 @@ class Gates:
         """Nobody calls as *session* any more: what waited for it goes another way."""
         for key in [key for key in self._gates if key[0] == session]:
             del self._gates[key]
+        self._look()
 
     def window(self, lane: Lane) -> int:
         """How many calls at once its account and region bear."""
-        return self._gate(keys_of(lane)[0]).window
+        return self._gate((lane.account, lane.region)).window
 
     def trouble(self, lane: Lane) -> Trouble | None:
         """What shuts *lane*, if anything."""
@@ -206,12 +208,19 @@ class Gates:
     def _open(self, keys: Iterable[Key]) -> None:
         for key in keys:
             self._gates.pop(key, None)
+        if self._are_shut:
+            self._look()
 
     def _shut(self, lane: Lane, key: Key, trouble: Trouble) -> None:
         """Shut one gate of *lane*; of the others the probe has told nothing."""
         gate = self._gate(key)
         self.leave(lane)
         self._gates[key] = after_trouble(gate, trouble, self._now(), self._chance())
+        self._look()
+
+    def _look(self) -> None:
+        """See which gates are shut: as long as none is, no message has to ask for each of its own."""
+        self._are_shut = {key for key, gate in self._gates.items() if gate.trouble is not None}
 
 
 _UNKNOWN: Final = Gate()

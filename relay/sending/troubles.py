@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from relay.sending.answers import ACCESS_DENIED, ACCOUNT_PAUSED, bare_code, disagreement
@@ -68,7 +69,13 @@ def details_of(lane: Lane) -> dict[str, str]:
 def lane_of(details: Mapping[str, str]) -> Lane:
     """Read what :func:`details_of` wrote; what is not there is empty."""
     find = details.get
-    return Lane(find("account", ""), find("region", ""), find("identity", ""), find("session", ""))
+    return lane_to(find("account", ""), find("region", ""), find("identity", ""), find("session", ""))
+
+
+@lru_cache(maxsize=1024)
+def lane_to(account: str, region: str, identity: str, session: str = "") -> Lane:
+    """Make a lane, once for all its messages: it is made of every entry, and compared with that of its judgement."""
+    return Lane(account, region, identity, session)
 
 
 def trouble_of(outcome: Outcome) -> Trouble | None:

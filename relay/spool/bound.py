@@ -18,9 +18,14 @@ class Bound:
 
     def for_message(self, octets: int) -> Full | None:
         """Tell whether *octets* more fit, besides what is being committed."""
-        if self._kept + self.promised_with(octets) > self.max_bytes:
+        if self.promised_with(octets) > self.free:
             return Full(f"spool.max_bytes: {self._kept} of {self.max_bytes} octets are taken")
         return None
+
+    @property
+    def free(self) -> int:
+        """The octets that are neither kept nor out of bounds."""
+        return self.max_bytes - self._kept
 
     def promised_with(self, octets: int) -> int:
         """Return the octets that are being committed, with a message of *octets* more."""

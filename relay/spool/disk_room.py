@@ -21,7 +21,7 @@ class DiskRoom:
     What is kept against its bound, free disk and free inodes.
 
     A sixteenth of the disk, 64 MiB at most, and a hundredth of its inodes stay free: settling what is kept needs room
-    too. ``look`` and ``bound.count`` are called by the threads that write, the rest by anyone.
+    too. ``look`` and ``count`` are called by the threads that write, the rest by anyone.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -29,11 +29,17 @@ class DiskRoom:
         self.bound = Bound(max_bytes)
         self._trouble: str | None = None
         self._free = _Free(0, has_inodes=False)
+        self._left = -1  # octets for what is being committed, when it was reckoned last: it is asked twice a message
         self.reserve = 0
         self.look()
 
     def for_message(self, octets: int) -> Full | None:
         """Tell whether *octets* more fit, besides what is being committed."""
+        if self._trouble is None and self.bound.promised_with(octets) <= self._left:
+            return None
+        return self._refusal(octets)
+
+    def _refusal(self, octets: int) -> Full | None:
         if self._trouble is not None:
             return Full(f"the spool cannot be written: {self._trouble}")
         if (full := self.bound.for_message(octets)) is not None:
@@ -54,6 +60,12 @@ class DiskRoom:
         has_inodes = found.f_files == 0 or found.f_favail * 100 >= found.f_files
         self.reserve = min(RESERVE, total // 16)
         self._free = _Free(max(0, free - self.reserve), has_inodes)
+        self._reckon()
+
+    def count(self, octets: int, messages: int) -> None:
+        """Learn what is kept."""
+        self.bound.count(octets, messages)
+        self._reckon()
 
     @property
     def trouble(self) -> str | None:
@@ -63,3 +75,6 @@ class DiskRoom:
     def report(self, trouble: str | None) -> None:
         """Learn that the disk fails, or (None) that it works: until then nothing new is taken."""
         self._trouble = trouble
+
+    def _reckon(self) -> None:
+        self._left = min(self.bound.free, self._free.octets) if self._free.has_inodes else -1

@@ -82,5 +82,19 @@ def stand_in(row: Sequence[Any], why: str) -> Entry:
 
 def _seal(columns: Columns, text: str, digest: bytes) -> bytes:
     """SHA-256 of all that is read back: an engine does not notice that somebody changed what was written."""
-    sealed = repr((*columns, text, digest))
+    sealed = _literal(columns, text, digest)
     return hashlib.sha256(sealed.encode("ascii", "backslashreplace")).digest()
+
+
+def _literal(columns: Columns, text: str, digest: bytes) -> str:
+    """
+    Write ``repr((*columns, text, digest))``.
+
+    Python looks at each character of a text, and makes the shortest decimals of a float with integers of any length:
+    most texts stand between quotes as they are, and an entry that is new is due when it was accepted.
+    """
+    name, state, delegate, due_at, accepted_at, size, version = columns
+    due = repr(due_at)
+    accepted = due if accepted_at is due_at else repr(accepted_at)
+    quoted = repr(text) if "'" in text or "\\" in text else f"'{text}'"  # no control characters: it is JSON
+    return f"({name!r}, {state!r}, {delegate!r}, {due}, {accepted}, {size!r}, {version!r}, {quoted}, {digest!r})"

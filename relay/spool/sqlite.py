@@ -11,8 +11,9 @@ import contextlib
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,7 +25,7 @@ from relay.spool.ports import Census, Damaged, Full, Wanted
 from relay.spool.recent import Recent
 from relay.spool.rows import Row, Unreadable
 from relay.spool.sqlite_opening import Opened, open_files
-from relay.spool.sqlite_writer import Work, Writer
+from relay.spool.sqlite_writer import Outcome, Work, Writer
 from relay.words.unavailable import Unavailable
 from relay.words.values import replace
 
@@ -86,33 +87,36 @@ class SqliteSpool:
         """Tell, at no cost, whether a message of *octets* could be committed now."""
         return self._room.for_message(octets)
 
-    async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+    def commit(self, entry: Entry, raw: bytes) -> Awaitable[Full | Unavailable | None]:
         """Keep *entry* and its message. Cancelled: it is kept, or not, whole."""
-        if not is_id(entry.id) or len(raw) != entry.size:
-            raise ValueError("an entry has an id of letters and digits, and the size of its message")
+        octets = len(raw)
+        if not is_id(entry.id) or octets != entry.size:
+            return _refused(ValueError("an entry has an id of letters and digits, and the size of its message"))
         if self._is_closed:
-            return Unavailable("the spool: closed")
-        if (full := self._room.for_message(len(raw))) is not None:
-            return full
-        self._room.bound.promise(len(raw))
-        try:
-            if len(raw) >= LARGE:
-                return await self._whole(self._commit_file(entry, raw))
-            arriving = sqlite_rows.Arriving(entry, hashlib.sha256(raw).digest(), raw)
-            kept = await self._writer.ask_together(sqlite_rows.insert, arriving, octets=len(raw))
-            return self._committed(entry, kept)
-        finally:
-            self._room.bound.fulfil(len(raw))
+            return _refused(Unavailable("the spool: closed"))
+        if octets >= LARGE:
+            return self._commit_large(entry, raw)
+        if (full := self._room.for_message(octets)) is not None:
+            return _refused(full)
+        self._room.bound.promise(octets)
+        arriving = sqlite_rows.Arriving(entry, hashlib.sha256(raw).digest(), raw)
+        told = partial(self._committed, entry)
+        return self._writer.ask_together(sqlite_rows.insert, arriving, octets=octets, told=told)
 
-    def _committed(self, entry: Entry, kept: Row | Full | Unavailable | None) -> Full | Unavailable | None:
+    def _committed(self, entry: Entry, kept: Row | Outcome) -> Outcome:
         """Tell what came of a commit by the row that was written; None where its id was taken."""
-        if isinstance(kept, Full | Unavailable):
-            return kept
-        if kept is None:
-            return Unavailable(f"the spool: an entry {entry.id} is kept already")
-        if entry.state is State.DUE:
-            self._recent.committed(entry, kept)
-        return None
+        self._room.bound.fulfil(entry.size)
+        if isinstance(kept, Row):
+            if entry.state is State.DUE:
+                self._recent.committed(entry, kept)
+            return None
+        return Unavailable(f"the spool: an entry {entry.id} is kept already") if kept is None else kept
+
+    async def _commit_large(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
+        if (full := self._room.for_message(entry.size)) is not None:
+            return full
+        self._room.bound.promise(entry.size)
+        return await self._whole(self._commit_file(entry, raw))
 
     async def _commit_file(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         def write() -> str:
@@ -123,13 +127,14 @@ class SqliteSpool:
         try:
             sha256 = bytes.fromhex(await self._carried(write))
         except OSError as error:
+            self._room.bound.fulfil(entry.size)
             if lasts(error):
                 self._room.report(in_words(error))
             self._room.look()
             return refusal(error)
-        arriving = sqlite_rows.Arriving(entry, sha256, None)
-        kept = await self._writer.ask_together(sqlite_rows.insert, arriving, first=self._files.sync)
-        refused = self._committed(entry, kept)
+        arriving, told = sqlite_rows.Arriving(entry, sha256, None), partial(self._committed, entry)
+        answer = self._writer.ask_together(sqlite_rows.insert, arriving, first=self._files.sync, told=told)
+        refused: Full | Unavailable | None = await answer
         if isinstance(refused, Full):  # Unavailable: the next start may find the row, and needs the file
             await self._drop_file(file_name(entry.id, sha256))
         return refused
@@ -139,9 +144,9 @@ class SqliteSpool:
         self._recent.forget(entry.id)
         # At once, not in a task: SES has the message, and until this is written a crash would send it again.
         if entry.size < LARGE:
-            gone = _settled(await self._writer.ask_together(sqlite_rows.delete, entry.id))
-            if isinstance(gone, Unavailable):
-                return gone
+            gone: str | Full | Unavailable | None = await self._writer.ask_together(sqlite_rows.delete, entry.id)
+            if isinstance(gone, Full | Unavailable):
+                return _settled(gone)
             if gone:
                 await self._drop_file(gone)
             return None
@@ -350,12 +355,18 @@ class SqliteSpool:
                 self._files.probe()
                 sqlite_schema.probe(connection)
                 self._room.report(None)
-            self._room.bound.count(*sqlite_schema.kept(connection))
+            self._room.count(*sqlite_schema.kept(connection))
         except (OSError, sqlite3.Error) as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._room.report(in_words(error))
         self._room.look()
+
+
+async def _refused(why: Full | Unavailable | ValueError) -> Full | Unavailable:
+    if isinstance(why, ValueError):
+        raise why
+    return why
 
 
 def _settled(outcome: _T | Full | Unavailable) -> _T | Unavailable:

@@ -100,7 +100,7 @@ def _opened(path: Path, max_bytes: int, lock: SpoolLock | None) -> Opened:
         if lock is not None:
             sqlite_schema.begin_writing(writing, path, room.reserve)
             findings = _put_in_order(path, name, writing) + _stateless(writing)
-        room.bound.count(*sqlite_schema.kept(writing))
+        room.count(*sqlite_schema.kept(writing))
         reading = sqlite_schema.connect(path, only_reading=True)
         return Opened(writing, reading, MessageFiles(_folder(path)), room, lock, findings)
     except BaseException:

@@ -4,12 +4,12 @@ import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name
 from relay.spool.rows import READ, Row, read, row_of
-from relay.words.values import dataclass, replace
+from relay.words.values import replace
 
 SELECT: Final = f"SELECT {', '.join(READ)} FROM entries"  # noqa: S608  # names of ours
 _INSERT: Final = f"INSERT INTO entries ({', '.join(Row._fields)}) VALUES "  # noqa: S608  # names of ours
@@ -24,8 +24,7 @@ class Taken(Exception):
     """Of several entries one has an id that is kept already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arriving:
+class Arriving(NamedTuple):
     """An entry to be kept, the SHA-256 of its message, and the message unless it is in a file."""
 
     entry: Entry

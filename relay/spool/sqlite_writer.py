@@ -11,39 +11,40 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from relay.spool.disk_errors import is_full, is_of_the_disk, refusal
 from relay.spool.ports import Full
 from relay.words.unavailable import Unavailable
-from relay.words.values import dataclass
 
 _T = TypeVar("_T")
 Work: TypeAlias = Callable[[sqlite3.Connection], _T]
 #: What is done for several at once: given what each needs, it returns what came of each.
 Together: TypeAlias = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[_T]]
 After: TypeAlias = Callable[[sqlite3.Connection, Exception | None], None]
-_Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable
+Outcome: TypeAlias = Any  # what the work returned, Full or Unavailable; an exception where it made a mistake
+#: Called on the loop with what came of a piece of work, whether or not anybody waits for it still.
+Told: TypeAlias = Callable[[Outcome], Outcome]
 
 _LARGEST_GROUP: Final = 64  # beyond it nothing is added; of 128 KiB each, at most
 _LARGE_ENOUGH: Final = 4  # a group of so many shows that more will come at once
 _COMPANY: Final = 0.004  # seconds that a group waits for more then, at most
 _MOST_TOGETHER: Final = 16  # in one statement: there is one for each number, and SQLite keeps them compiled
-_MOST_IN_THE_LOG: Final = 1000  # pages of 4 KiB, about
+_MOST_IN_THE_LOG: Final = 1900  # pages of 4 KiB, about
 _OF_A_GROUP: Final = 8  # pages that each group writes, however much is in it: indexes, totals, the last of each table
 _OF_EACH: Final = 2  # pages more for each piece of work, beside the message that it brings
 _PAGE: Final = 4096  # octets
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A piece of work, what it needs, the octets of the message among that, and who waits for it."""
 
     together: Together[Any]
     needs: Any
     octets: int
     first: Callable[[], None] | None
-    answer: asyncio.Future[_Outcome]
+    told: Told | None
+    answer: asyncio.Future[Outcome]
 
 
 class Writer:
@@ -92,11 +93,17 @@ class Writer:
         return self.ask_together(_one_by_one, work, first=first)
 
     def ask_together(
-        self, together: Together[_T], needs: object, *, octets: int = 0, first: Callable[[], None] | None = None
-    ) -> "asyncio.Future[_T | Full | Unavailable]":
+        self,
+        together: Together[_T],
+        needs: object,
+        *,
+        octets: int = 0,
+        first: Callable[[], None] | None = None,
+        told: Told | None = None,
+    ) -> "asyncio.Future[Outcome]":
         """
         Have work done as :meth:`ask` does, *together* with all in its group that is done by the same; it writes a
-        message of *octets*.
+        message of *octets*. *told* makes the answer of what came of it.
         """
         answer: asyncio.Future[Any] = self._loop.create_future()
         if self._is_closed:
@@ -105,7 +112,7 @@ class Writer:
             if not self._gathering:
                 self._seen, self._until = 0, self._loop.time() + _COMPANY
                 self._loop.call_soon(self._look)
-            self._gathering.append(_Asked(together, needs, octets, first, answer))
+            self._gathering.append(_Asked(together, needs, octets, first, told, answer))
         return answer
 
     async def run(self, work: Work[_T]) -> _T | Full | Unavailable:
@@ -168,9 +175,11 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._answer, group, outcomes)
         self._bring_home(group)
 
-    def _answer(self, group: Sequence[_Asked], outcomes: Sequence[_Outcome]) -> None:
+    def _answer(self, group: Sequence[_Asked], outcomes: Sequence[Outcome]) -> None:
         self._last_group = len(group)
         for asked, outcome in zip(group, outcomes, strict=True):
+            if asked.told is not None:
+                outcome = asked.told(outcome)  # noqa: PLW2901  # the answer is made of it
             if asked.answer.done():  # who asked was cancelled
                 continue
             if isinstance(outcome, Exception):
@@ -193,7 +202,7 @@ class Writer:
         with contextlib.suppress(Exception):  # without this thread nobody would ever be answered again
             self._after(self._connection, trouble)
 
-    def _committed_alone(self, asked: _Asked, trouble: Exception) -> _Outcome:
+    def _committed_alone(self, asked: _Asked, trouble: Exception) -> Outcome:
         """On a full disk: bring the log home, which frees it to be written again, and see what fits."""
         if is_full(trouble):
             with contextlib.suppress(sqlite3.Error):
@@ -201,7 +210,7 @@ class Writer:
         (outcome,), _ = self._committed([asked])
         return outcome
 
-    def _committed(self, group: Sequence[_Asked]) -> tuple[list[_Outcome], Exception | None]:
+    def _committed(self, group: Sequence[_Asked]) -> tuple[list[Outcome], Exception | None]:
         """Do the work of *group* in one transaction: what came of each, and what went wrong for all."""
         if not group:
             return [], None
@@ -218,12 +227,12 @@ class Writer:
             return [refusal(error) if is_of_the_disk(error) else error] * len(group), error
         return outcomes, None
 
-    def _done(self, group: Sequence[_Asked]) -> list[_Outcome]:
+    def _done(self, group: Sequence[_Asked]) -> list[Outcome]:
         """Do what is alike together; nobody has been answered, so nobody can have relied on an order."""
         alike: dict[Together[Any], list[int]] = {}
         for place, asked in enumerate(group):
             alike.setdefault(asked.together, []).append(place)
-        outcomes: list[_Outcome] = [None] * len(group)
+        outcomes: list[Outcome] = [None] * len(group)
         for together, places in alike.items():
             for start in range(0, len(places), _MOST_TOGETHER):
                 some = places[start : start + _MOST_TOGETHER]

@@ -44,6 +44,8 @@ class Envelope:
 
 def batches_of(recipients: Sequence[_Recipient]) -> tuple[tuple[_Recipient, ...], ...]:
     """Divide recipients, in their order, into the calls to SES that a message for all of them takes."""
+    if len(recipients) <= MOST_RECIPIENTS:
+        return (tuple(recipients),) if recipients else ()
     starts = range(0, len(recipients), MOST_RECIPIENTS)
     return tuple([tuple(recipients[start : start + MOST_RECIPIENTS]) for start in starts])
 

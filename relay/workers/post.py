@@ -17,8 +17,9 @@ from relay.workers.wire import Message, Wire
 
 #: Octets that the kernel may hold of what one end said: thousands of messages' events.
 _HELD: Final = 1 << 20
-#: Seconds between two readings of what workers tell for the books.
-RESTING: Final = 0.02
+#: Seconds between two readings of what workers tell for the books: with each the supervisor takes the caches of a
+#: core, and in more of them a worker could tell more than the kernel holds by default.
+RESTING: Final = 0.04
 #: Seconds in which a worker that was told to go is gone, before it is killed.
 LAST_WORDS: Final = 3.0
 

@@ -38,7 +38,8 @@ class Wire:
         heard: Called with the messages that came at once, in the event loop.
         gone: Called once, when the other end is gone and all that it said has been heard; also when what it says
             cannot be read, which ends the wire.
-        rest: Seconds without listening after something was heard: much is heard at once then, for less.
+        rest: Seconds without listening after something was heard, at most: much is heard at once then, for less. Wires
+            with the same rest listen again at the same moments.
 
     """
 
@@ -132,7 +133,7 @@ class Wire:
                 break
         if self._rest and not self._is_closed:
             self._loop.remove_reader(self._end.fileno())
-            self._loop.call_later(self._rest, self._listen_again)
+            self._loop.call_later(self._rest - self._loop.time() % self._rest, self._listen_again)
 
     def _listen_again(self) -> None:
         if not self._is_closed:

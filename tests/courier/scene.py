@@ -238,6 +238,6 @@ async def keep(spool: MemorySpool, *entries: Entry, raw: bytes = RAW) -> None:
 def crash(one: Scene) -> MemorySpool:
     """Kill the process: nothing more is written. Returns what the next start finds."""
     left = one.spool.crashed()
-    for each in one.courier._slots.tasks:
+    for each in one.courier._slots.steps:
         each.cancel()
     return left

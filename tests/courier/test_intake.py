@@ -47,11 +47,12 @@ class Heard(MemorySpool):
 
     def __init__(self) -> None:
         super().__init__()
+        self.pause = 0.001
         self.read: list[str] = []
         self.came: dict[str, Entry] = {}
 
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.pause)
         self.came[entry.id] = entry
         return await super().commit(entry, raw)
 
@@ -98,6 +99,45 @@ def test_one_transaction_registers_what_another_would(policies: Path) -> None:
         assert one.records[0]["attempt"] == 1
         assert one.ses.sent == ["a1"]
         assert b"X-Relay-Attempt" not in one.ses.calls[0][1].head
+
+    clockwork(story())
+
+
+def test_all_of_a_group_are_answered_before_anything_is_sent(policies: Path) -> None:
+    """
+    Whose message was kept at the same time hears 250 before SES is asked about any of them.
+    """
+
+    async def story() -> None:
+        async with open_to_mail(policies) as (one, _, intake):
+
+            async def ask(name: str) -> int:
+                assert await intake.commit(entry(name), RAW) is None
+                return len(one.ses.calls)
+
+            asked = await asyncio.gather(*map(ask, ("a1", "b2", "c3", "d4")))
+            await one.idle()
+
+        assert asked == [0, 0, 0, 0]
+        assert sorted(one.ses.sent) == ["a1", "b2", "c3", "d4"]
+
+    clockwork(story())
+
+
+def test_what_is_handed_in_as_sending_and_has_to_wait_is_due(policies: Path) -> None:
+    """
+    So reception hands it in; a crash before its first attempt leaves it unmarked.
+    """
+
+    async def story() -> None:
+        async with open_to_mail(policies, bounds=Bounds(calls=1)) as (one, spool, intake):
+            for name in ("a1", "b2"):
+                await intake.commit(entry(name, state=State.SENDING, attempts=1), RAW)
+            await one.idle()
+
+        came = [(spool.came[name].state, spool.came[name].attempts) for name in ("a1", "b2")]
+        assert came == [(State.SENDING, 1), (State.DUE, 0)]
+        assert [record["attempt"] for record in one.records] == [1, 1]
 
     clockwork(story())
 
@@ -352,6 +392,25 @@ def test_stopping_waits_for_what_was_taken_up(policies: Path) -> None:
 
         assert one.ses.sent == ["a1"]
         assert spool._entries == {}
+
+    clockwork(story())
+
+
+def test_stopping_does_not_wait_for_ever_for_a_disk(policies: Path) -> None:
+    """
+    A commit that does not end is broken off, and who waits for it is told of nothing.
+    """
+
+    async def story() -> None:
+        async with open_to_mail(policies) as (one, spool, intake):
+            spool.pause = 1000.0
+            asked = asyncio.ensure_future(intake.commit(entry(), RAW))
+            await asyncio.sleep(0)
+            assert not await one.courier.stop(10)
+            await asyncio.wait([asked])
+
+        assert asked.cancelled()
+        assert one.ses.sent == []
 
     clockwork(story())
 

@@ -22,7 +22,7 @@ from relay.courier.schedule import (
 )
 from relay.courier.slots import Bounds, Slots, UnderWay
 from relay.sending.gates import Gates
-from relay.sending.troubles import lane_of
+from relay.sending.troubles import lane_of, lane_to
 from relay.spool.details import AGAIN, ALONE, SINCE
 from relay.spool.entries import Entry, State
 from tests.courier.scene import DOWN, SILENT, entry
@@ -30,6 +30,21 @@ from tests.spool.building import NOON
 
 SCHEDULE = Schedule()
 chances = st.floats(0, 1, exclude_max=True)
+
+
+async def test_a_narrow_window_is_that_of_one_account() -> None:
+    """Calls to others, and those that were handed over, take no room in it."""
+    ours, other = lane_to("own", "us-east-1", "example.com"), lane_to("999999999999", "us-east-1", "example.com")
+    step = asyncio.get_running_loop().create_future()
+    slots = Slots()
+    for number, lane in enumerate([ours, ours, other]):
+        slots.add(UnderWay(entry(f"n{number}"), lane, step, is_ours=True))
+    slots.add(UnderWay(entry("handed"), ours, step, is_ours=False))
+
+    assert (slots.fit(ours, 2), slots.fit(ours, 3)) == (False, True)
+    assert (slots.fit(other, 1), slots.fit(other, 2)) == (False, True)
+    slots.remove("n0")
+    assert slots.fit(ours, 2)
 
 
 @given(st.floats(0, 1e6), chances)

@@ -118,6 +118,22 @@ async def test_promises_count_while_they_are_kept(tmp_path):
     await spool.close()
 
 
+@pytest.mark.parametrize("raw", [RAW, LARGE], ids=["small", "large"])
+async def test_a_promise_ends_with_its_commit(spool, raw):
+    """Whether it was kept, its id was taken, or who asked went away before anything was begun or meanwhile."""
+    nothing = spool._room.bound.promised_with(0)
+    for number in range(8):
+        committing = asyncio.ensure_future(spool.commit(entry(f"n{number // 4}", raw=raw), raw))
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+        if number % 4 < 3:
+            committing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await committing
+    await spool.close()
+    assert spool._room.bound.promised_with(0) == nothing
+
+
 async def test_closed_spool_refuses(spool):
     """Who comes after the end hears so, and does not wait for ever."""
     await spool.close()
