@@ -19,8 +19,6 @@ from tests.system.relays import clean_environ
 USER: Final = ("billing", "demo-billing-secret")
 #: Messages of a turn, whatever they cost.
 FEWEST, MOST = 4, 5000
-#: Messages of each client that are not measured, before a turn.
-_WARMTH: Final = 5
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Turns:
     def _warm_up(self, bring: Callable[[int], None]) -> None:
         """Let it connect to SES anew, as it must after a pause: while others had their turns it had no mail."""
         measured = len(self.measured.waits)
-        self._in_full(bring, max(1, min(_WARMTH * self._row.load.clients, self._times // 4)))
+        self._in_full(bring, max(1, self._times // 4))
         del self.measured.waits[measured:]
 
     def _in_full(self, bring: Callable[[int], None], times: int) -> float:
