@@ -25,17 +25,23 @@ _JOURNALS: Final = {"none": "entries = 0", "memory": "", "disk": 'path = "{folde
 
 @dataclass(frozen=True)
 class Ours:
-    """Our relay: how mail is kept, how SES is called, where the journal is, how many workers, and if on all cores."""
+    """
+    Our relay: how mail is kept, how SES is called, where the journal is, how many workers, and if on all cores.
+
+    ``number``: which of those that are set up alike. What one has served leaves its trace in it.
+    """
 
     mode: str = "direct"
     api: str = "v1"
     journal: str = "memory"
     workers: int = 1
     is_everywhere: bool = False
+    number: int = 1
 
     @property
     def name(self) -> str:
-        return f"{self.mode}-{self.api}-{self.journal}-{self.workers}{'-everywhere' * self.is_everywhere}"
+        place = "-everywhere" * self.is_everywhere
+        return f"{self.mode}-{self.api}-{self.journal}-{self.workers}{place}-{self.number}"
 
 
 @dataclass(frozen=True)
