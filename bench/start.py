@@ -26,7 +26,7 @@ from bench.trees import ROOT, environ_of
 from tests.system.houses import House
 from tests.system.relays import clean_environ, started_ses
 
-ROUNDS: Final = 7
+ROUNDS: Final = 15
 PROGRAM: Final = str(Path(sys.executable).with_name("ses-relay"))
 IDLE_SECONDS: Final = 3
 MIB: Final = 1 << 20
