@@ -126,8 +126,10 @@ class SqliteSpool:
 
         try:
             sha256 = bytes.fromhex(await self._carried(write))
-        except OSError as error:
+        except Exception as error:
             self._room.bound.fulfil(entry.size)
+            if not isinstance(error, OSError):
+                raise
             if lasts(error):
                 self._room.report(in_words(error))
             self._room.look()

@@ -107,7 +107,8 @@ class Writer:
         """
         answer: asyncio.Future[Any] = self._loop.create_future()
         if self._is_closed:
-            answer.set_result(Unavailable("the spool: closed"))
+            closed = Unavailable("the spool: closed")
+            answer.set_result(closed if told is None else told(closed))
         else:
             if not self._gathering:
                 self._seen, self._until = 0, self._loop.time() + _COMPANY

@@ -134,6 +134,21 @@ async def test_a_promise_ends_with_its_commit(spool, raw):
     assert spool._room.bound.promised_with(0) == nothing
 
 
+async def test_a_promise_ends_where_nothing_is_written(spool, monkeypatch):
+    """By a mistake of ours, or since the writer has closed meanwhile."""
+    nothing = spool._room.bound.promised_with(0)
+
+    def mistaken(*_):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(spool._files, "write", mistaken)
+    with pytest.raises(RuntimeError):
+        await spool.commit(entry("n1", raw=LARGE), LARGE)
+    await spool._writer.close()
+    assert await spool.commit(entry("n2", raw=RAW), RAW) == Unavailable("the spool: closed")
+    assert spool._room.bound.promised_with(0) == nothing
+
+
 async def test_closed_spool_refuses(spool):
     """Who comes after the end hears so, and does not wait for ever."""
     await spool.close()
