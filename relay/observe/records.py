@@ -11,7 +11,7 @@ from relay.judgement.verdicts import Mode, Role, Verdict
 from relay.observe.labels import REPAIRS
 from relay.observe.record_texts import CommonRows
 from relay.observe.remembered import Remembered
-from relay.observe.stamps import NO_FRACTION, stamp
+from relay.observe.stamps import rounded, stamp
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Envelope, Session
 
@@ -179,7 +179,7 @@ def _unenforced(value: object) -> dict[str, Any] | None:
 
 def _seconds(value: object) -> float | None:
     if type(value) is float and 0.0 < value < LONGEST_SPAN:
-        return (value * 1e6 + NO_FRACTION - NO_FRACTION) / 1e6  # as round(value, 6), in a fifth of the time
+        return rounded(value, 1e6)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value < LONGEST_SPAN:
         return None
     return round(float(max(0, value)), 6)

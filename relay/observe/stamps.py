@@ -9,12 +9,12 @@ _SECONDS: Final = Remembered[str](lambda digits: datetime.fromtimestamp(int(digi
 
 
 #: A float of this size has no bits left for a fraction: what is added to it becomes a whole number, the nearest.
-NO_FRACTION: Final = 3 * 2.0**51
+_NO_FRACTION: Final = 3 * 2.0**51
 
 
 def rounded(seconds: float, parts: float) -> float:
     """Round to *parts* of a second, a power of ten: as ``round`` does, but for ties, in a fifth of the time."""
-    return (seconds * parts + NO_FRACTION - NO_FRACTION) / parts
+    return (seconds * parts + _NO_FRACTION - _NO_FRACTION) / parts
 
 
 def stamp(seconds: float) -> str:

@@ -73,7 +73,7 @@ def lane_of(details: Mapping[str, str]) -> Lane:
 
 
 @lru_cache(maxsize=1024)
-def lane_to(account: str, region: str, identity: str, session: str = "") -> Lane:
+def lane_to(account: str, region: str, identity: str, session: str) -> Lane:
     """Make a lane, once for all its messages: it is made of every entry, and compared with that of its judgement."""
     return Lane(account, region, identity, session)
 

@@ -34,7 +34,7 @@ chances = st.floats(0, 1, exclude_max=True)
 
 async def test_a_narrow_window_is_that_of_one_account() -> None:
     """Calls to others, and those that were handed over, take no room in it."""
-    ours, other = lane_to("own", "us-east-1", "example.com"), lane_to("999999999999", "us-east-1", "example.com")
+    ours, other = (lane_to(account, "us-east-1", "example.com", "") for account in ("own", "999999999999"))
     step = asyncio.get_running_loop().create_future()
     slots = Slots()
     for number, lane in enumerate([ours, ours, other]):
