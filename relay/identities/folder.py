@@ -136,14 +136,12 @@ class FolderDirectory:
         Raises:
             OSError: The root cannot be listed.
         """
-        scan, gone = self._scan()
-        if gone:
-            time.sleep(self._settle)
-            scan, _ = self._scan()
         for _ in range(ROUNDS):
-            if not scan.is_torn():
+            scan, gone = self._scan()
+            if gone:
+                time.sleep(self._settle)
+            elif not scan.is_torn():
                 return scan
-            scan, _ = self._scan()
         raise BlockingIOError(0, "the folder kept changing while it was read")
 
     def _scan(self) -> tuple[Scan, frozenset[Path]]:

@@ -424,6 +424,26 @@ def test_a_policy_that_is_gone_is_looked_for_twice(folder):
     assert folder.judge().decisions[0].verdict is Verdict.DENIED
 
 
+def test_a_policy_that_goes_while_the_folder_is_read_is_looked_for_twice_too(folder, monkeypatch):
+    """It is missed only when the folder, which changed, is read again."""
+    path = folder.put("example.com", allow(), policy="allow")
+    folder.put("example.com", deny(), policy="deny")
+    folder.refresh()
+    os.utime(path, ns=(0, 0))
+    real = files_module.PolicyFiles.end_round
+
+    def move_away(self):
+        monkeypatch.setattr(files_module.PolicyFiles, "end_round", real)
+        (path / "deny.json").rename(path / "deny.json~")
+        return real(self)
+
+    monkeypatch.setattr(files_module.PolicyFiles, "end_round", move_away)
+    monkeypatch.setattr("time.sleep", lambda _: (path / "deny.json~").rename(path / "deny.json"))
+    folder.refresh()
+
+    assert folder.judge().decisions[0].verdict is Verdict.DENIED
+
+
 def test_a_folder_that_changes_under_the_reader_is_read_again(folder, monkeypatch):
     """Otherwise half of the old and half of the new would be one catalog that never was."""
     folder.put("a.example", allow())
