@@ -25,14 +25,19 @@ _AT_ONCE: Final = 4
 _LONGEST: Final = 4096
 #: What Secrets Manager says of a secret that is not there, or waits for its deletion.
 _GONE: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+_THROTTLED: Final = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException"})
 
 
 class SecretProblem(Exception):
-    """A secret that could be asked for and holds no password. ``is_gone``: it is deleted. The text quotes nothing."""
+    """
+    A secret that could be asked for and holds no password. ``is_gone``: it is deleted; ``is_away``: AWS could not tell
+    now. The text quotes nothing.
+    """
 
-    def __init__(self, why: str, *, is_gone: bool = False) -> None:
+    def __init__(self, why: str, *, is_gone: bool = False, is_away: bool = False) -> None:
         super().__init__(why)
         self.is_gone = is_gone
+        self.is_away = is_away
 
 
 class ReadSecret(Protocol):
@@ -64,8 +69,9 @@ class AwsSecrets:
                 continue
             try:
                 found.append(self._version(secret_id, stage)[0])
-            except SecretProblem:
-                continue  # no such version: nothing is being rotated
+            except SecretProblem as problem:  # no such version: nothing is being rotated
+                if problem.is_away:
+                    raise
         return tuple(dict.fromkeys(found))
 
     def _version(self, secret_id: str, stage: str) -> tuple[str, datetime]:
@@ -75,9 +81,9 @@ class AwsSecrets:
             answer = self._client(secret_id).get_secret_value(SecretId=secret_id, VersionStage=stage)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            if code in _GONE:
-                raise SecretProblem(code, is_gone=True) from None
-            raise SecretProblem(code or "ClientError") from None
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            is_away = code in _THROTTLED or status >= 500
+            raise SecretProblem(code or "ClientError", is_gone=code in _GONE, is_away=is_away) from None
         return password_in(answer.get("SecretString")), answer["CreatedDate"]
 
     def _client(self, secret_id: str) -> Any:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from relay.delegates.entries import Elsewhere, Entry
@@ -144,6 +146,33 @@ async def test_the_previous_password_is_right_for_a_day(aws):
 
     assert known(made + PREVIOUS_SECONDS - 5) == ("new", "old")
     assert known(made + PREVIOUS_SECONDS + 5) == ("new",)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ThrottlingException", 400), ("InternalServiceError", 500), ("Unheard", 503)]
+)
+async def test_a_version_that_aws_cannot_tell_of_now_keeps_what_was_known(aws, bench, code, status):
+    """The previous password stays right: its applications must not hear that it is wrong."""
+    aws.create_secret(Name=code, SecretString="old")
+    aws.put_secret_value(SecretId=code, SecretString="new")
+    reading = AwsSecrets("us-east-1", time.time)
+    tried = bench(code, read=reading)
+    await tried.registry.start()
+
+    client, real = reading._clients["us-east-1"], reading._clients["us-east-1"].get_secret_value
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+    def busy(SecretId: str, VersionStage: str) -> Any:  # noqa: N803 - as boto3 has it
+        if VersionStage == "AWSPREVIOUS":
+            raise ClientError(answer, "GetSecretValue")
+        return real(SecretId=SecretId, VersionStage=VersionStage)
+
+    client.get_secret_value = busy
+    tried.now += 61
+    await tried.look()
+
+    assert [await tried.ask(text) for text in ("new", "old")] == ["app0", "app0"]
+    assert tried.events[-1].details == {"secret": code, "why": code, "kept": True}
 
 
 async def test_a_secret_that_is_not_there_is_one_delegates_trouble(aws, bench):
