@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from relay.identities.ports import PlaceState
 from relay.judgement.catalog import Catalog
 from relay.judgement.verdicts import Decision
 from relay.words.arns import IdentityArn
+
+#: Always the same, for what is remembered of judgements holds for one catalog.
+_NOTHING: Final = Catalog()
 
 
 class NoDirectory:
@@ -15,7 +19,7 @@ class NoDirectory:
     @property
     def catalog(self) -> Catalog:
         """Nothing, and it is known that there is nothing."""
-        return Catalog()
+        return _NOTHING
 
     def refresh(self) -> None:
         """There is nothing to read."""

@@ -133,6 +133,13 @@ class DirectoryContract:
 
         assert judge(held, now=source.now).permit is not None
 
+    def test_a_catalog_is_the_same_until_something_is_read(self, source: Source) -> None:
+        """What is remembered of judgements is forgotten with it."""
+        source.put("example.com", allow())
+        source.settle()
+
+        assert source.directory.catalog is source.directory.catalog
+
     def test_an_unreadable_policy_never_allows(self, source: Source) -> None:
         source.put("example.com", allow())
         source.spoil("example.com")
