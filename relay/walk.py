@@ -145,7 +145,7 @@ class Walk:
         self._memory = Memory(directory.catalog, house.rules)
         self._before = Readings[_Before]()
         self._followed: dict[int, _Consequence] = {}
-        self._doubted: dict[str, float] = {}  # identities of the configuration: there are not many
+        self._doubted: dict[IdentityArn, float] = {}  # of the catalog; a sealed owner's are whatever a client names
         self._one_aside = asyncio.Semaphore(1)  # more would take the interpreter from each other and the loop
 
     def early_answer(self, session: Session, envelope: Envelope) -> Ending | None:
@@ -274,11 +274,11 @@ class Walk:
 
     def _doubt(self, permit: Permit) -> None:
         """Let the identities of a call be read again, each once in a while."""
-        now = self.clocks.monotonic()
-        for text in {permit.from_arn, permit.source_arn}:
-            if now - self._doubted.get(text, -math.inf) >= DOUBT_PAUSE:
-                self._doubted[text] = now
-                self.directory.invalidate(parse_identity_arn(text))
+        now, catalog = self.clocks.monotonic(), self.directory.catalog
+        for arn in map(parse_identity_arn, {permit.from_arn, permit.source_arn}):
+            if now - self._doubted.get(arn, -math.inf) >= DOUBT_PAUSE and catalog.find(arn) is not None:
+                self._doubted[arn] = now
+                self.directory.invalidate(arn)
 
     def bounces_to(self, session: Session, envelope: Envelope, raw: bytes) -> Address | None:
         """Name the address that bounces of a message go to; None for the null reverse-path: nobody is told."""

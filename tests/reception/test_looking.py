@@ -1,5 +1,6 @@
 """A message that nobody could decide for want of one identity waits for it, is judged again, and is told once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from relay.walk import DOUBT_PAUSE, LOOK_PATIENCE, Clocks, House, Prepared, Walk
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending, Session
-from tests.judgement.building import NOW, allow, arn, catalog, delegate, deny, envelope, identity
+from tests.judgement.building import NOW, OWNER, REGION, allow, arn, catalog, delegate, deny, envelope, identity
 
 RAW = b"From: app@example.com\r\nTo: bob@rcpt.example\r\nSubject: hi\r\n\r\nhello\r\n"
 SESSION = Session("s", "127.0.0.1:1", "203.0.113.7", "client", "ESMTPSA", "app")
@@ -135,3 +136,22 @@ async def test_where_ses_refuses_what_was_allowed_the_identities_are_read_again_
     assert told.readings["theirs"] == "AccessDenied: no"
     assert told.readings["ours"][0]["verdict"] == "allowed"
     assert told.readings["read_seconds_ago"] == {arn("example.com"): 0.0}
+
+
+async def test_what_a_sealed_owner_does_not_let_through_is_nowhere_to_be_read_and_not_remembered():
+    """A client may name any identity of theirs, another one in each message."""
+    place = Place(Slow(catalog()), is_caller=True)
+    place.walk.house = replace(place.walk.house, rules=Rules(sealed=frozenset({(OWNER, REGION)})))
+    refused = Refused(
+        "MessageRejected", "Email address is not verified.", Reply(554, (5, 7, 1), "no"), Reason.SES_REFUSED
+    )
+    for number in range(3):
+        raw = RAW.replace(
+            b"From: app@", b"X-SES-SOURCE-ARN: %b\r\nFrom: app%d@" % (arn("example.com").encode(), number)
+        )
+        raw = raw.replace(b"identity/example", b"identity/app%d@example" % number)
+        prepared = await place.walk.prepare(SESSION, envelope(f"app{number}@example.com"), raw)
+        assert isinstance(prepared, Prepared)
+        place.walk.compare(refused, prepared)
+
+    assert (place.directory.invalidated, place.walk._doubted) == ([], {})
