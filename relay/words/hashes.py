@@ -21,10 +21,11 @@ _ARGON2: Final = re.compile(
     r"\$argon2(?:id|i|d)\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{16,86})",
     re.ASCII,
 )
-_BCRYPT: Final = on_demand(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}", re.ASCII)
+#: A salt of 16 octets leaves four bits of its last character empty; bcrypt raises at others.
+_BCRYPT: Final = on_demand(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
 _SHA_CRYPT: Final = on_demand(
-    r"\$(?:(5)\$(?:rounds=([0-9]{4,7})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}"
-    r"|(6)\$(?:rounds=([0-9]{4,7})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86})",
+    r"\$(?:(5)\$(?:rounds=([1-9][0-9]{3,6})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43}"
+    r"|(6)\$(?:rounds=([1-9][0-9]{3,6})\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86})",
     re.ASCII,
 )
 _YESCRYPT: Final = on_demand(r"\$y\$(j[789A-C][5T])\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}", re.ASCII)

@@ -56,6 +56,8 @@ def test_every_form_is_taken_in_a_file_and_a_name_twice_has_two_passwords():
         ("a:{SHA}canaryNKNR2kN8UYD1iZz0=", "an unsalted SHA-1 hash"),
         ("a:canary8Kx5bfA", "a DES hash, or a password in clear"),
         ("a:$2y$31$" + "canary".ljust(53, "x"), "a hash that is cut off, malformed or dearer than a second"),
+        (f"a:{BCRYPT[:28]}x{BCRYPT[29:]}", "a hash that is cut off, malformed or dearer than a second"),
+        (f"a:$5$rounds=05000$canary${'x' * 43}", "a hash that is cut off, malformed or dearer than a second"),
         ("a:", "a password in clear"),
         ("canary", "no NAME:HASH"),
         (":canary", "no NAME:HASH"),
