@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from relay.words.hashes import MOST_PASSWORDS, CryptForm, crypt_form
+from relay.words.hashes import MOST_PASSWORDS, CryptForm, crypt_form, is_argon2
 from relay.words.values import dataclass
 
 LONGEST_SECRET: Final = 4096
@@ -114,7 +114,7 @@ class FileCredential:
     def _hashed(self, line: str) -> str:
         if not line.startswith("$argon2"):
             return self._hash_password(line)
-        if cost_of(line) is None:
+        if not is_argon2(line):
             raise ValueError("the password file has a line that begins like an argon2 hash and is none")
         return line
 

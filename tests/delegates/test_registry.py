@@ -16,6 +16,7 @@ from relay.delegates.registry import Doors, Registry
 from relay.smtp.ports import Delegates
 from relay.words.delegates import Delegate
 from relay.words.unavailable import Unavailable
+from tests.words.test_hashes import ARGON2
 
 CHEAP = Cost(memory=8, passes=1)
 HOME = ip_address("10.0.0.7")
@@ -311,15 +312,20 @@ class TestPasswordFiles:
         assert len(tried.checked) == 1
 
     @pytest.mark.parametrize("spoil", [Path.unlink, lambda p: p.write_text(""), lambda p: p.write_bytes(b"\xff"),
-                                       lambda p: p.write_text("$argon2id$canary")])  # fmt: skip
+                                       lambda p: p.write_text("$argon2id$canary"),
+                                       lambda p: p.write_text(ARGON2.replace("m=19456", "m=9999999"))])  # fmt: skip
     async def test_a_file_that_cannot_be_used(self, bench, path, spoil):
-        """It is temporary: the file may be on its way; and once it is there, it counts."""
+        """
+        It is temporary: the file may be on its way; and once it is there, it counts. A hash that takes gigabytes is
+        never checked.
+        """
         tried = bench(entry(password_hash=None, password_file=path))
         spoil(path)
 
         answer = await tried.ask()
         assert isinstance(answer, Unavailable)
         assert "canary" not in answer.why
+        assert tried.checked == []
 
         path.write_text(PASSWORD)
         assert await tried.ask() == "billing"

@@ -307,7 +307,18 @@ def test_a_secret_is_a_password_its_hash_or_an_object_with_one(text, password):
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "\n", "{canary", '{"pass": "canary"}', '{"password": 1}', "$argon2id$canary", "x" * 5000]
+    "text",
+    [
+        None,
+        "",
+        "\n",
+        "{canary",
+        '{"pass": "canary"}',
+        '{"password": 1}',
+        "$argon2id$canary",
+        ARGON2.replace("m=19456", "m=9999999"),
+        "x" * 5000,
+    ],
 )
 def test_what_is_no_password_is_told_without_being_quoted(text):
     with pytest.raises(SecretProblem) as raised:
