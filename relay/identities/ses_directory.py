@@ -28,6 +28,7 @@ from relay.observe.events import Noted, Observer, RevocationStated
 from relay.words.addresses import Address
 from relay.words.arns import IdentityArn
 from relay.words.freshness import Terms
+from relay.words.unavailable import Unavailable
 from relay.words.values import dataclass
 
 #: Judged messages that may wait to be looked at; of more than these the oldest are passed over.
@@ -100,6 +101,7 @@ class SesDirectory:
         self._texts: dict[str, str] = {}
         self._written: Catalog | None = None
         self._unwritten = ""
+        self._writing = threading.Lock()
 
     @property
     def catalog(self) -> Catalog:
@@ -301,16 +303,25 @@ class SesDirectory:
         failed = []
         if (keeper := self._books.keeper) is not None:
             texts = self._take_texts()
-            if (unkept := await aside(partial(keeper.keep, texts, catalog, at), "policy texts")) is None:
+            if (unkept := await self._in_turn(partial(keeper.keep, texts, catalog, at), "policy texts")) is None:
                 self._texts.clear()
             else:
                 failed.append(f"policy texts are not kept: {unkept.why}")
         known = [known for place in self._places.values() if (known := place.known()) is not None]
         if (snapshot := self._books.snapshot) is not None and known:
-            unkept = await aside(partial(snapshot.write, known, at), "policies snapshot")
+            unkept = await self._in_turn(partial(snapshot.write, known, at), "policies snapshot")
             failed += [] if unkept is None else [f"the snapshot is not written: {unkept.why}"]
         self._written = catalog
         self._tell_of_books("; ".join(failed))
+
+    async def _in_turn(self, write: Callable[[], Unavailable | None], what: str) -> Unavailable | None:
+        """Write when no other thread does: one goes on though whoever waited for it was called off."""
+
+        def work() -> Unavailable | None:
+            with self._writing:
+                return write()
+
+        return await aside(work, what)
 
     def _take_texts(self) -> dict[str, str]:
         for place in self._places.values():

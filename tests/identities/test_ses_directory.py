@@ -12,7 +12,7 @@ import pytest
 from relay.background import call_off
 from relay.identities.known import NOT_READ, VERIFIED_SINCE
 from relay.identities.ses_answers import Clocks
-from relay.identities.ses_directory import SesDirectory
+from relay.identities.ses_directory import Books, SesDirectory
 from relay.identities.several import SeveralDirectories
 from relay.judgement.verdicts import Verdict
 from relay.observe.events import Noted, PoliciesRefreshed, RevocationStated, SesCalled
@@ -553,3 +553,26 @@ async def test_who_waited_when_the_loops_end_is_released():
     answering.set()
 
     assert await waiting is False
+
+
+async def test_what_is_written_at_the_end_waits_for_what_is_being_written():
+    """The loops are called off, but not the thread that writes."""
+    accounts, begun, may_end = FakeAccounts(), threading.Event(), threading.Event()
+    accounts.put("example.com", allow())
+    told: list[str] = []
+
+    class Keeper:
+        def keep(self, *_: object) -> None:
+            told.append("begins")
+            begun.set()
+            may_end.wait(5)
+            told.append("ends")
+
+    directory = SesDirectory([(OWNER, REGION)], accounts, FAST, lambda _: None, books=Books(Keeper()))  # type: ignore[arg-type]
+    await asyncio.to_thread(directory.refresh)
+    task = asyncio.create_task(directory.run())
+    await asyncio.to_thread(begun.wait, 5)
+    asyncio.get_running_loop().call_later(0.1, may_end.set)
+    await call_off(task)
+
+    assert told == ["begins", "ends"] * 2
