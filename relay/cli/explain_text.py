@@ -99,7 +99,7 @@ def _statement(statement: Json) -> Iterator[str]:
 
 def _fate(statement: Json) -> str:
     if statement["fate"] == "may apply":
-        return f"hangs on {', '.join(statement['unknown'])}, which the relay does not know"
+        return _open(statement)
     mismatch = statement["mismatch"]
     if mismatch is None:
         return "applies" + (", through the whole account" if statement["grant"] == "account" else "")
@@ -112,6 +112,18 @@ def _fate(statement: Json) -> str:
         return f"is for another identity: {wanted}"
     found = "it is absent" if mismatch["found"] is None else f"found {listed(mismatch['found'], 6) or 'nothing'}"
     return f"wants {wish(mismatch['key'], mismatch['operator'], mismatch['wanted'])}; {found}"
+
+
+def _open(statement: Json) -> str:
+    """Say what a statement hangs on: keys that are not known, or what AWS makes of what is known."""
+    mismatch, unknown = statement["mismatch"], statement["unknown"]
+    is_known = mismatch["found"] is not None and (mismatch["key"] or "").lower() in unknown
+    if unknown and not is_known:
+        return f"hangs on {', '.join(unknown)}, which the relay does not know"
+    wants = f"{mismatch['element']} {alternatives(mismatch['wanted'])}"
+    if mismatch["key"]:
+        wants = wish(mismatch["key"], mismatch["operator"], mismatch["wanted"])
+    return f"wants {wants}; AWS does not say whether {listed(mismatch['found'], 6) or 'nothing'} matches"
 
 
 def _ending(explanation: Json) -> Iterator[str]:

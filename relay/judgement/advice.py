@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from relay.judgement.context import caller_of
-from relay.judgement.misses import Miss
+from relay.judgement.misses import Miss, doubted_key
 from relay.judgement.wording import listed, wish
 from relay.policy.answers import PolicyProblem, StatementTrace
 from relay.words.addresses import Address
@@ -46,7 +46,7 @@ def _by_sender_and_owner(
         return (f"Only {owner} can lift the Deny {trace.statement}{_denied(trace)}.",)
     if miss.by_account:
         return _for_an_account(owner, trace, delegate)
-    if trace.unknown:
+    if trace.unknown and doubted_key(trace) is None:
         return tuple(dict.fromkeys(_to_know(key) for key in trace.unknown))
     return _for_a_mismatch(miss, owner, trace, delegate) + _for_a_reading(label, address)
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.judgement.choice import Lack, Ungoverned
-from relay.judgement.misses import Miss
+from relay.judgement.misses import Miss, doubted_key
 from relay.judgement.questions import Question
 from relay.judgement.rules import Rules
 from relay.judgement.verdicts import Role, Verdict
 from relay.judgement.wording import alternatives, listed, wish
-from relay.policy.answers import Mismatch
+from relay.policy.answers import Mismatch, StatementTrace
 from relay.words.apis import MOST_ENCODED, Api
 from relay.words.arns import IdentityArn
 from relay.words.delegates import Delegate
@@ -123,13 +123,23 @@ def missed(miss: Miss, *, full: bool) -> str:
         return "an explicit Deny applies" if miss.denies else "the identity has no policy that allows"
     at = f" in {trace.statement}" if full else ""
     if miss.denies:
-        hangs = f", unless {', '.join(trace.unknown)} spares it, which the relay does not know" if trace.unknown else ""
-        return f"an explicit Deny applies{at}{hangs}"
+        keys, why = _hangs_on(trace)
+        return (
+            f"an explicit Deny applies{at}, unless {keys} spares it, {why}" if keys else f"an explicit Deny applies{at}"
+        )
     if miss.by_account:
         return f"only the delegate's whole account is granted{at}, which does not count without account_grant or a role"
     if trace.unknown:
-        return f"it hangs on {', '.join(trace.unknown)}, which the relay does not know{at}"
+        keys, why = _hangs_on(trace)
+        return f"it hangs on {keys}, {why}{at}"
     return _mismatched(trace.mismatch, at, full=full) if trace.mismatch else "no policy allows it"
+
+
+def _hangs_on(trace: StatementTrace) -> tuple[str, str]:
+    """Name the keys that could turn a statement, none maybe, and say why they are open."""
+    if (doubted := doubted_key(trace)) is not None:
+        return doubted, "of which AWS does not say whether it matches"
+    return ", ".join(trace.unknown), "which the relay does not know"
 
 
 def _mismatched(mismatch: Mismatch, at: str, *, full: bool) -> str:

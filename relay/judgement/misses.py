@@ -49,6 +49,14 @@ def certain_miss(evaluation: Evaluation) -> Miss:
     return Miss(max(allows, key=_progress, default=None))
 
 
+def doubted_key(trace: StatementTrace) -> str | None:
+    """Name the key on which a statement hangs though its value is known: AWS does not define what becomes of it."""
+    mismatch = trace.mismatch
+    if mismatch is None or mismatch.key is None or mismatch.found is None:
+        return None
+    return mismatch.key if mismatch.key.lower() in trace.unknown else None
+
+
 def _progress(trace: StatementTrace) -> int:
     if trace.applies is not Truth.NO or trace.mismatch is None:
         return len(_STEPS)

@@ -106,6 +106,22 @@ def test_an_unknown_key_that_holds_an_allow_back_is_named():
     )
 
 
+@pytest.mark.parametrize(
+    ("condition", "key"),
+    [
+        ({"Bool": {"aws:SecureTransport": "True"}}, "aws:SecureTransport"),
+        ({"ArnLike": {"ses:FromAddress": "arn:aws:ses:*:*:identity/*"}}, "ses:FromAddress"),
+    ],
+)
+def test_a_key_whose_value_is_known_is_not_told_as_unknown(condition, key):
+    """What is open is what AWS makes of it, and no setting tells that."""
+    for statements in ((allow(**condition),), (allow(), deny(**condition))):
+        decision = judge(catalog(identity("example.com", *statements))).decisions[0]
+        assert f"{key}, of which AWS does not say" in decision.why or f"{key} spares it, of which AWS" in decision.why
+        assert "does not know" not in decision.why
+        assert not any("authorization.context" in advice for advice in decision.advice)
+
+
 def test_of_many_recipients_the_first_are_told():
     known = catalog(identity("example.com", allow(**{"ForAllValues:StringEquals": {"ses:Recipients": "x@y.example"}})))
     text = reply(known, None, envelope(recipients=[f"r{n}@rcpt.example" for n in range(50)]))

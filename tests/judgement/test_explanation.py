@@ -230,6 +230,14 @@ def texts() -> list[Any]:
         (explained(catalog(identity("example.com", allow())), rules=Rules(source_arn="required")), "identity  none"),
         (explained(split, facts(return_path="x@b.example")), "MAIL FROM, which differs"),
         (explained(split), "hangs on aws:userid"),
+        (
+            explained(catalog(identity("example.com", allow(Bool={"aws:SecureTransport": "True"})))),
+            "whether true matches",
+        ),
+        (
+            explained(catalog(identity("example.com", {**allow(), "Action": "s?s:Send*"}))),
+            "wants Action s?s:Send*; AWS",
+        ),
         (explained(parents, facts("a@sub.example.com", from_arn=arn("example.com"))), "and asked"),
         (explained(catalog(identity("example.com", allow("111111111111")))), "through the whole account"),
         (explained(catalog(identity("example.com", unreadable=True))), "UNDECIDED"),

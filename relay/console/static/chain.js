@@ -59,13 +59,14 @@ function statement(each, asked) {
   const [words, sign] = FATES[each.fate] ?? [each.fate, "\u00b7"];
   const kind = each.fate === "applies" ? (each.effect === "Deny" ? "bad" : "good") : each.fate === "may apply" ? "doubt" : "plain";
   const mark = decides ? "decided" : close ? "closest" : null;
+  const doubted = each.mismatch?.found && each.unknown.includes(each.mismatch.key?.toLowerCase());
   return h("li", { class: `statement ${kind}${mark ? ` ${mark}` : ""}` },
     h("p", { class: "head" },
       h("span", { class: `sign ${kind}`, "aria-hidden": "true" }, each.fate === "applies" && each.effect === "Deny" ? "\u2715" : sign), " ",
       h("strong", null, code(nameOf(each))), ` ${each.effect} `, muted(words, each.grant === "account" ? ", through the whole account" : ""),
       mark && h("span", { class: "mark" }, mark === "decided" ? "this decided" : "closest to allowing it")),
     each.mismatch && mismatch(each.mismatch),
-    each.unknown.length > 0 && h("p", null, "Hangs on ", values(each.unknown), "which the relay does not know."));
+    each.unknown.length > 0 && h("p", null, "Hangs on ", values(each.unknown), doubted ? "of which AWS does not say whether it matches." : "which the relay does not know."));
 }
 
 function inquiry(asked, question) {
