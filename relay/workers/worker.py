@@ -56,6 +56,7 @@ class Worker:
         self._barred: Mapping[str, NotNow] = {}
         self._waiting: list[Callable[[WorkersHouse], None]] = []  # what other doors tell, before there is one here
         self._house: WorkersHouse | None = None
+        self._turn = asyncio.Lock()  # orders count one after the other, also those that come while the door opens
         self._over = asyncio.Event()
         self._errands: set[asyncio.Task[None]] = set()
         self._hears: dict[str, Callable[..., None]] = {
@@ -134,26 +135,31 @@ class Worker:
 
     async def _open(self, beginning: Beginning, orders: Orders) -> None:
         try:
-            memory = Memory(beginning.workers, beginning.key, beginning.memory)
-            house = WorkersHouse(orders, Shared(memory, beginning.number), self._far)
-            house.door.gossip.tell = self._tell_guess
-            Telling(house.door.crowd, self._books.mention)
-            await house.open()
+            async with self._turn:
+                house = self._house = await self._opened(beginning, orders)
         except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor has to know
             self._wire.say("failed", f"{type(error).__name__}: {error}")
             return
-        self._house = house
         waiting, self._waiting = self._waiting, []
         for tell in waiting:
             tell(house)
         self._wire.say("serving")
         self._when_open()
 
+    async def _opened(self, beginning: Beginning, orders: Orders) -> WorkersHouse:
+        memory = Memory(beginning.workers, beginning.key, beginning.memory)
+        house = WorkersHouse(orders, Shared(memory, beginning.number), self._far)
+        house.door.gossip.tell = self._tell_guess
+        Telling(house.door.crowd, self._books.mention)
+        await house.open()
+        return house
+
     async def _renew(self, orders: Orders) -> None:
         try:
-            if self._house is not None:
-                await self._house.renew(orders)
-            self._far.pace.renew()
+            async with self._turn:
+                if self._house is not None:
+                    await self._house.renew(orders)
+                self._far.pace.renew()
         except Exception as error:  # noqa: BLE001 - what could not be taken over is told, the old goes on
             self._wire.say("renewed", f"{type(error).__name__}: {error}")
         else:

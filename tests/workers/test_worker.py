@@ -1,0 +1,77 @@
+"""A worker at its end of the wire: what it is told counts in the order in which it was told."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from relay.settings.reading import read_settings
+from relay.staffing import orders_of
+from relay.workers.orders import Beginning, Orders
+from relay.workers.tables import Memory
+from relay.workers.wire import Message, Wire, pickled
+from relay.workers.worker import Worker
+from tests.system.houses import House
+
+pytestmark = pytest.mark.timeout(60)
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def orders(house: House) -> Orders:
+    settings = read_settings(house.settings, {}).settings
+    assert settings is not None
+    return orders_of(settings, None, keeps=False)
+
+
+class Answers:
+    """A supervisor's end of a wire, and what was heard there."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.heard: list[Message] = []
+        self._more = asyncio.Event()
+        self.wire = Wire(end, self._hear, lambda: None)
+        self.wire.open()
+
+    def _hear(self, batch: list[Message]) -> None:
+        self.heard += batch
+        self._more.set()
+
+    async def until(self, number: int) -> list[Message]:
+        async with asyncio.timeout(20):
+            while len(self.heard) < number:
+                self._more.clear()
+                await self._more.wait()
+        return self.heard
+
+
+@asynccontextmanager
+async def beginning() -> AsyncIterator[tuple[Beginning, Answers, Worker]]:
+    """What a worker is told first, who tells it, and the worker, at work."""
+    (ours, theirs), (heard, books) = socket.socketpair(), socket.socketpair()
+    memory, supervisor, worker = Memory(1, KEY), Answers(ours), Worker(theirs, books)
+    work = asyncio.create_task(worker.run())
+    try:
+        yield Beginning(0, 1, memory.descriptor, KEY), supervisor, worker
+    finally:
+        supervisor.wire.close()
+        await work
+        memory.close()
+        heard.close()
+
+
+async def test_orders_that_come_while_its_door_opens_count(orders: Orders) -> None:
+    """Of a worker that was started again when the settings were read again: who may send no more is nobody there."""
+    without = replace(orders, entries=orders.entries[1:])
+    async with beginning() as (first, supervisor, worker):
+        supervisor.wire.say("open", pickled(first), pickled(orders))
+        supervisor.wire.say("renew", pickled(without))
+
+        assert await supervisor.until(2) == [("serving",), ("renewed", "")]
+
+        house = worker._house
+        assert house is not None
+        assert house._registry.names == tuple(entry.name for entry in without.entries)
