@@ -251,11 +251,17 @@ class Workers:
                 self._count()
                 self._answered(post.number, "serving", "")
             case ("failed", why):
-                self._answered(post.number, "serving", why)
+                self._failed(post, why)
             case ("renewed" | "drained" as what, value):
                 self._answered(post.number, what, value)
             case _ if post.desk is not None:
                 post.desk.hear(message)
+
+    def _failed(self, post: Post, why: str) -> None:
+        """It could not open its door. Whoever waits for it at the start hears why; later another one may do better."""
+        if not self._answered(post.number, "serving", why):
+            self._observe(Noted("error", "worker.failed", {"worker": post.number, "pid": post.pid, "why": why}))
+            post.hang_up()
 
     # All of them
 
@@ -294,10 +300,13 @@ class Workers:
         answer = self._answers[number, what] = asyncio.get_running_loop().create_future()
         return answer
 
-    def _answered(self, number: int, what: str, value: Any) -> None:
+    def _answered(self, number: int, what: str, value: Any) -> bool:
+        """Tell whoever waits for it; return whether anybody did."""
         answer = self._answers.pop((number, what), None)
-        if answer is not None and not answer.done():
-            answer.set_result(value)
+        if answer is None or answer.done():
+            return False
+        answer.set_result(value)
+        return True
 
     async def _reserve(self, listeners: Sequence[Listener]) -> tuple[Listener, ...]:
         """

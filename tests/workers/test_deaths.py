@@ -153,3 +153,19 @@ def test_an_address_that_somebody_else_has_keeps_the_relay_from_starting(house: 
         done = command("serve", "-c", str(with_workers(house).settings))
     assert done.returncode == 1
     assert b"cannot listen on 127.0.0.1:" in done.stderr
+
+
+def test_a_worker_that_cannot_open_its_door_tries_again(house: House) -> None:
+    """A certificate is replaced, and for a moment its key is another's: who is started again then says why it waits."""
+    with with_workers(house).serve() as relay:
+        last = relay.wait_for("worker.serving", after=1)
+        relay.wait_for("caller.known")
+        key = house.folder / "key.pem"
+        whole = key.read_text()
+        key.write_text("half a key")
+        os.kill(last["pid"], signal.SIGKILL)
+        assert "SSLError" in relay.wait_for("worker.failed")["why"]
+        relay.wait_until(lambda: "ended with 0, to be started again in " in relay.readiness(), "the next try")
+        assert send(relay).startswith("250")
+        key.write_text(whole)
+        relay.wait_until(lambda: relay.count("ses_relay_workers") == 2, "both")
