@@ -82,7 +82,7 @@ class Workers:
         self._key = secrets.token_bytes(32)
         self._memory: Memory | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._answers: dict[tuple[int, str], asyncio.Future[Any]] = {}
+        self._answers: dict[tuple[int, str], deque[asyncio.Future[Any]]] = {}  # in the order of their questions
         self._troubles: dict[int, str] = {}
         self._closing = asyncio.Event()
         self.gossip = gossip
@@ -232,7 +232,8 @@ class Workers:
         self.crowd.gone(post.number)
         sessions, messages = post.books.close()
         for what, value in (("serving", f"worker {post.number} ended with {code}"), ("drained", ""), ("renewed", "")):
-            self._answered(post.number, what, value)
+            while self._answered(post.number, what, value):
+                pass
         if not self._closing.is_set():
             told = {"worker": post.number, "pid": post.pid, "code": code, "was_serving": was_serving}
             told |= {"sessions": sessions, "messages": messages}
@@ -297,13 +298,17 @@ class Workers:
             await asyncio.sleep(1.0)
 
     def _expect(self, number: int, what: str) -> "asyncio.Future[Any]":
-        answer = self._answers[number, what] = asyncio.get_running_loop().create_future()
+        answer = asyncio.get_running_loop().create_future()
+        self._answers.setdefault((number, what), deque()).append(answer)
         return answer
 
     def _answered(self, number: int, what: str, value: Any) -> bool:
-        """Tell whoever waits for it; return whether anybody did."""
-        answer = self._answers.pop((number, what), None)
-        if answer is None or answer.done():
+        """Tell whoever waits for it first; return whether anybody did."""
+        waiting = self._answers.get((number, what))
+        if not waiting:
+            return False
+        answer = waiting.popleft()
+        if answer.done():  # the start was given up
             return False
         answer.set_result(value)
         return True

@@ -1,0 +1,61 @@
+"""The supervisor, with workers that are processes of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+
+import pytest
+
+from relay.ids import new_id
+from relay.judgement.catalog import Catalog
+from relay.observe.events import Event, Noted
+from relay.observe.records import Recorder
+from relay.sending.gates import Gates
+from relay.sending.keys import AccessKey, FixedKey
+from relay.settings.reading import read_settings
+from relay.smtp.gossip import Gossip
+from relay.staffing import orders_of
+from relay.workers.desk import Rooms
+from relay.workers.mirror import Sights
+from relay.workers.orders import Orders
+from relay.workers.supervisor import Staff, Workers
+from tests.system.houses import House
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(60)]
+
+
+@pytest.fixture
+def orders(house: House) -> Orders:
+    settings = read_settings(house.settings, {}).settings
+    assert settings is not None
+    return orders_of(settings, None, keeps=False)
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+async def workers(told: list[Event]) -> AsyncIterator[Workers]:
+    """One, of a relay that knows nothing."""
+    none = dict.fromkeys(("identities", "pace", "gates", "roles", "keeping", "looked"))
+    rooms = Rooms(**none, key=FixedKey(AccessKey("", "")), observe=told.append)
+    sights = Sights(Catalog, dict, dict, dict, lambda: None, lambda: b"")
+    recorder = Recorder(clock=lambda: 0.0, principal_of=lambda _: None)
+    staff = Staff(1, told.append, recorder, new_id, nullcontext)
+    found = Workers(staff, rooms, sights, Gossip())
+    yield found
+    await found.close()
+
+
+async def test_orders_that_come_at_once_are_each_answered(
+    workers: Workers, orders: Orders, told: list[Event]
+) -> None:
+    """A reload, and the relay's own name, which STS tells at any time: neither waits for the other's answer."""
+    await workers.open(orders)
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(workers.renew(orders), workers.renew(orders))
+
+    assert not [event for event in told if isinstance(event, Noted) and event.event == "worker.not-renewed"]
