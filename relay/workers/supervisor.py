@@ -136,6 +136,9 @@ class Workers:
         """Let all finish what runs, in *patience* seconds; return whether all came to its own end."""
         self._closing.set()
         posts = [post for post in self._posts.values() if post.is_serving]
+        for post in self._posts.values():
+            if not post.is_serving:  # else it would let clients in when its door is open
+                post.hang_up()
         drained = [self._expect(post.number, "drained") for post in posts]
         for post in posts:
             post.say("drain", patience)

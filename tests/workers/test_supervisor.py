@@ -59,3 +59,21 @@ async def test_orders_that_come_at_once_are_each_answered(
         await asyncio.gather(workers.renew(orders), workers.renew(orders))
 
     assert not [event for event in told if isinstance(event, Noted) and event.event == "worker.not-renewed"]
+
+
+async def test_who_has_not_opened_its_door_when_all_shut_theirs_never_does(
+    workers: Workers, orders: Orders, told: list[Event]
+) -> None:
+    """A worker has died, and the relay is stopped in the next moment."""
+    await workers.open(orders)
+    (first,) = workers._posts.values()
+    first.kill()
+    async with asyncio.timeout(20):
+        while not any(post.is_told and post is not first for post in workers._posts.values()):
+            await asyncio.sleep(0)
+
+        assert await workers.drain(1.0)
+
+        while workers._posts:
+            await asyncio.sleep(0.01)
+    assert [event.event for event in told if isinstance(event, Noted)] == ["worker.serving", "worker.died"]
