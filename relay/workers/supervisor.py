@@ -196,7 +196,11 @@ class Workers:
 
     async def _one_life(self, number: int) -> int | None:
         books = Books(self._observe, self._staff.make_record, self._staff.new_id)
-        post = Post(number, books, self._hear, self._staff.together)
+        try:
+            post = Post(number, books, self._hear, self._staff.together)
+        except OSError as error:  # no descriptors to be had
+            self._observe(Incident(f"worker-{number}", "-", error))
+            return None
         post.desk = Desk(self._rooms, lambda asked, value: post.say("answer", asked, value))
         self._posts[number] = post
         memory = self._memory

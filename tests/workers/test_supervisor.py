@@ -1,6 +1,8 @@
 """The supervisor, with workers that are processes of their own."""
 
 import asyncio
+import errno
+import socket
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 
@@ -8,7 +10,7 @@ import pytest
 
 from relay.ids import new_id
 from relay.judgement.catalog import Catalog
-from relay.observe.events import Event, Noted
+from relay.observe.events import Event, Incident, Noted
 from relay.observe.records import Recorder
 from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey
@@ -77,3 +79,25 @@ async def test_who_has_not_opened_its_door_when_all_shut_theirs_never_does(
         while workers._posts:
             await asyncio.sleep(0.01)
     assert [event.event for event in told if isinstance(event, Noted)] == ["worker.serving", "worker.died"]
+
+
+async def test_a_moment_without_descriptors_costs_no_worker(
+    workers: Workers, orders: Orders, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the system has no process for us: it is told, and tried again."""
+    await workers.open(orders)
+    (first,) = workers._posts.values()
+    pairs, failed = socket.socketpair, asyncio.Event()
+
+    def none(*arguments: int) -> tuple[socket.socket, socket.socket]:
+        failed.set()
+        monkeypatch.setattr(socket, "socketpair", pairs)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", none)
+    first.kill()
+    async with asyncio.timeout(20):
+        await failed.wait()
+        while not workers.serving:
+            await asyncio.sleep(0.01)
+    assert [event for event in told if isinstance(event, Incident)]
