@@ -29,10 +29,11 @@ from relay.workers.post import Post
 from relay.workers.tables import Memory
 from relay.workers.wire import Message, pickled
 
-#: Seconds that the first workers have to open their doors, and that a worker has to take over new orders.
+#: Seconds that the first workers have to open their doors, and a later one to tell anything; and that a worker has to
+#: take over new orders.
 START_PATIENCE: Final = 60.0
 RENEWAL_PATIENCE: Final = 15.0
-#: Seconds after which a worker that tells nothing, not even of its loop, is killed.
+#: Seconds after which a worker that serves and tells nothing, not even of its loop, is killed.
 SILENCE: Final = 30
 #: Who lived for so many seconds is started again at once; else pauses double, from the first to the longest.
 LIVED: Final = 10.0
@@ -293,8 +294,8 @@ class Workers:
         while True:
             await asyncio.sleep(1.0)  # counted, not timed: who was held up himself has heard nothing
             for post in tuple(self._posts.values()):
-                post.silence += post.is_serving
-                if post.silence > SILENCE:
+                post.silence += 1
+                if post.silence > (SILENCE if post.is_serving else START_PATIENCE):
                     self._observe(Noted("error", "worker.silent", {"worker": post.number, "pid": post.pid}))
                     post.kill()
 

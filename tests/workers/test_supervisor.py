@@ -2,9 +2,12 @@
 
 import asyncio
 import errno
+import os
+import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,6 @@ from relay.ids import new_id
 from relay.judgement.catalog import Catalog
 from relay.observe.events import Event, Incident, Noted
 from relay.observe.records import Recorder
-from relay.sending.gates import Gates
 from relay.sending.keys import AccessKey, FixedKey
 from relay.settings.reading import read_settings
 from relay.smtp.gossip import Gossip
@@ -41,7 +43,7 @@ def told() -> list[Event]:
 @pytest.fixture
 async def workers(told: list[Event]) -> AsyncIterator[Workers]:
     """One, of a relay that knows nothing."""
-    none = dict.fromkeys(("identities", "pace", "gates", "roles", "keeping", "looked"))
+    none: Any = dict.fromkeys(("identities", "pace", "gates", "roles", "keeping", "looked"))
     rooms = Rooms(**none, key=FixedKey(AccessKey("", "")), observe=told.append)
     sights = Sights(Catalog, dict, dict, dict, lambda: None, lambda: b"")
     recorder = Recorder(clock=lambda: 0.0, principal_of=lambda _: None)
@@ -51,9 +53,13 @@ async def workers(told: list[Event]) -> AsyncIterator[Workers]:
     await found.close()
 
 
-async def test_orders_that_come_at_once_are_each_answered(
-    workers: Workers, orders: Orders, told: list[Event]
-) -> None:
+async def until(holds: Callable[[], object], pause: float = 0.01) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - of rooms that tell nobody
+            await asyncio.sleep(pause)
+
+
+async def test_orders_that_come_at_once_are_each_answered(workers: Workers, orders: Orders, told: list[Event]) -> None:
     """A reload, and the relay's own name, which STS tells at any time: neither waits for the other's answer."""
     await workers.open(orders)
 
@@ -70,14 +76,11 @@ async def test_who_has_not_opened_its_door_when_all_shut_theirs_never_does(
     await workers.open(orders)
     (first,) = workers._posts.values()
     first.kill()
-    async with asyncio.timeout(20):
-        while not any(post.is_told and post is not first for post in workers._posts.values()):
-            await asyncio.sleep(0)
+    await until(lambda: any(post.is_told and post is not first for post in workers._posts.values()), pause=0)
 
-        assert await workers.drain(1.0)
+    assert await workers.drain(1.0)
 
-        while workers._posts:
-            await asyncio.sleep(0.01)
+    await until(lambda: not workers._posts)
     assert [event.event for event in told if isinstance(event, Noted)] == ["worker.serving", "worker.died"]
 
 
@@ -96,8 +99,21 @@ async def test_a_moment_without_descriptors_costs_no_worker(
 
     monkeypatch.setattr(socket, "socketpair", none)
     first.kill()
-    async with asyncio.timeout(20):
-        await failed.wait()
-        while not workers.serving:
-            await asyncio.sleep(0.01)
+    await until(failed.is_set)
+    await until(lambda: workers.serving)
     assert [event for event in told if isinstance(event, Incident)]
+
+
+async def test_who_hangs_before_it_opens_its_door_is_killed(
+    workers: Workers, orders: Orders, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later than one that served, for a start takes its time; another is started in its place."""
+    await workers.open(orders)
+    monkeypatch.setattr("relay.workers.supervisor.START_PATIENCE", 2.0)
+    (first,) = workers._posts.values()
+    first.kill()
+    await until(lambda: any(post is not first for post in workers._posts.values()), pause=0)
+    (second,) = workers._posts.values()
+    os.kill(second.pid, signal.SIGSTOP)
+    await until(lambda: workers.serving and second not in workers._posts.values())
+    assert "worker.silent" in [event.event for event in told if isinstance(event, Noted)]
