@@ -127,4 +127,4 @@ class Transaction:
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is ours and it is told
             self._observe(Incident(self.id, self.session.id, error))
-            return {"id": self.id}
+            return {"id": self.id, "listener": self.session.listener}  # by which its end is found
