@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
@@ -76,7 +77,8 @@ class Lines:
         with self._lock:
             if self._retry is not None:
                 self._retry.cancel()
-            if self._pending and self._poll.poll(patience * 1000):
+            until = time.monotonic() + patience
+            while self._pending and (left := until - time.monotonic()) > 0 and self._poll.poll(left * 1000):
                 self._push()
 
     def _begun(self, line: bytes) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -257,3 +258,48 @@ def test_close_waits_for_a_reader_that_reads(pipe):
 
     reader.join()
     assert b"".join([*got, read_all(pipe[0])]) == b"x" * 20_000 + b"\n"
+
+
+def test_close_waits_for_a_reader_that_takes_its_time(pipe):
+    """
+    As long as it has patience: a reader takes no more at once than the pipe holds.
+    """
+    lines = Lines(pipe[1])
+    lines.write(b"x" * 100_000 + b"\n")
+    got: list[bytes] = []
+
+    def read() -> None:
+        while not b"".join(got).endswith(b"\n"):
+            time.sleep(0.002)
+            got.append(os.read(pipe[0], 4096))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+
+    lines.close(patience=5)
+
+    reader.join(1)
+    assert b"".join(got) == b"x" * 100_000 + b"\n"
+
+
+def test_close_has_patience_once(pipe):
+    """
+    However little its reader takes each time.
+    """
+    lines = Lines(pipe[1])
+    lines.write(b"x" * 1_000_000 + b"\n")
+    enough = threading.Event()
+
+    def read() -> None:
+        while not enough.wait(0.02):
+            os.read(pipe[0], 4096)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    began = time.monotonic()
+
+    lines.close(patience=0.3)
+
+    assert 0.2 < time.monotonic() - began < 2
+    enough.set()
+    reader.join()
