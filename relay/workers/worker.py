@@ -14,7 +14,7 @@ from relay.observe.events import Incident, Noted, Observer
 from relay.observe.libraries import take_over_logging
 from relay.observe.loop_lag import watch_loop_lag
 from relay.observe.observers import fan_out
-from relay.observe.plain import trace_of
+from relay.observe.plain import LONGEST_TEXT, trace_of
 from relay.sending.ports import NotNow
 from relay.smtp.budgets import Prefix
 from relay.smtp.gossip import Guess, Tried
@@ -202,5 +202,5 @@ class _Tells:
 
     def library(self, level: str, logger: str, text: str, error: BaseException | None) -> None:
         """Tell a line of a library."""
-        trace = {} if error is None else {"exception": trace_of(error)}
+        trace = {} if error is None else {"exception": trace_of(error)[-LONGEST_TEXT:]}  # what it is stands last
         self._observe(Noted(level, "library", {"logger": logger, "text": text, **trace}))

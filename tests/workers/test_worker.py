@@ -1,6 +1,7 @@
 """A worker at its end of the wire: what it is told counts in the order in which it was told."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,12 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from relay.observe.log import Log, LogOptions
 from relay.settings.reading import read_settings
 from relay.staffing import orders_of
 from relay.workers.orders import Beginning, Orders
 from relay.workers.tables import Memory
 from relay.workers.wire import Message, Wire, pickled
-from relay.workers.worker import Worker
+from relay.workers.worker import Worker, _Tells
 from tests.system.houses import House
 
 pytestmark = pytest.mark.timeout(60)
@@ -75,3 +77,23 @@ async def test_orders_that_come_while_its_door_opens_count(orders: Orders) -> No
         house = worker._house
         assert house is not None
         assert house._registry.names == tuple(entry.name for entry in without.entries)
+
+
+def test_what_a_library_stumbled_over_is_the_end_of_its_trace() -> None:
+    """However long its way there was: the log takes so much of a text, from its beginning."""
+    told: list[bytes] = []
+    log = Log(LogOptions(), write=told.append)
+
+    def a_step_of_its_way(left: int) -> None:
+        if not left:
+            raise TimeoutError("nobody came")
+        another_step_of_its_way(left - 1)
+
+    def another_step_of_its_way(left: int) -> None:
+        a_step_of_its_way(left)
+
+    with pytest.raises(TimeoutError) as caught:
+        a_step_of_its_way(30)
+    _Tells(log).library("error", "asyncio", "Task exception was never retrieved", caught.value)
+
+    assert json.loads(told[0])["exception"].endswith("TimeoutError: nobody came")
