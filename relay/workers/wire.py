@@ -98,9 +98,18 @@ class Wire:
         self._later = None
         self.flush()
 
-    def close(self) -> None:
-        """Hang up, and hear nothing more; what was said is still heard by the other end."""
+    def close(self, *, patience: float = 0.0) -> None:
+        """
+        Hang up, and hear nothing more; what was said is still heard by the other end.
+
+        What the kernel does not hold is, if the other end makes room for it within *patience* seconds. Blocks for so
+        long: for the end of the process.
+        """
         self.flush()
+        if self._outgoing and patience and not self._is_closed:
+            self._end.settimeout(patience)
+            with suppress(OSError):
+                self._end.sendall(self._outgoing)
         self._end_it()
 
     def _send(self, octets: "bytes | bytearray") -> int:

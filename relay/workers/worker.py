@@ -30,6 +30,8 @@ from relay.workers.wire import Message, Wire, unpickled
 
 #: Seconds to finish what runs when the supervisor has died.
 ORPHAN_SECONDS: Final = 5.0
+#: Seconds that the supervisor has to hear what the kernel does not hold of the last that was told: less than it gives.
+LAST_WORDS: Final = 2.0
 
 
 class Worker:
@@ -85,7 +87,7 @@ class Worker:
         if self._house is not None:
             await self._house.close()
         self._sums.tell()
-        self._books.close()
+        self._books.close(patience=LAST_WORDS)
         self._wire.close()
         put_back()
 

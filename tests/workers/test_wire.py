@@ -7,6 +7,7 @@ import pickle
 import random
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -162,3 +163,45 @@ async def test_who_says_much_at_both_ends_waits_for_nobody() -> None:
         assert [number for number, _ in await end.until(200)] == list(range(200))
     for wire in wires:
         wire.close()
+
+
+async def test_more_than_the_kernel_holds_is_heard_also_of_who_hangs_up() -> None:
+    """As far as it has patience: the ends of all messages that a drain has cut short come at once."""
+    here, there = socket.socketpair()
+    speaker = Wire(here, lambda _: None, lambda: None)
+    said = [("ended", number, "x" * 1000) for number in range(3000)]
+    for message in said:
+        speaker.mention(message)
+    speaker.flush()
+    heard = asyncio.create_task(asyncio.to_thread(_all_of, there))
+    await asyncio.sleep(0.05)
+
+    speaker.mention(("last words",))
+    speaker.close(patience=5.0)
+
+    assert await heard == packed(said) + packed([("last words",)])
+
+
+def test_who_hangs_up_waits_no_longer_for_an_end_that_does_not_listen() -> None:
+    here, there = socket.socketpair()
+
+    async def speak() -> float:
+        speaker = Wire(here, lambda _: None, lambda: None)
+        speaker.say("much", b"x" * 3_000_000)
+        began = asyncio.get_running_loop().time()
+        speaker.close(patience=0.2)
+        return asyncio.get_running_loop().time() - began
+
+    assert 0.1 < asyncio.run(speak()) < 2.0
+    there.close()
+
+
+def _all_of(end: socket.socket) -> bytes:
+    """Read slowly, to the end."""
+    end.setblocking(True)
+    found = bytearray()
+    with end:
+        while octets := end.recv(1 << 16):
+            found += octets
+            time.sleep(0.002)
+    return bytes(found)
