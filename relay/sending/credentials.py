@@ -133,7 +133,7 @@ class Credentials:
 
     async def _look_once(self) -> None:
         try:
-            afresh = self._found is None or self._rejected is not None
+            afresh = isinstance(self._now, Unusable) or self._rejected is not None
             found, now = await asyncio.to_thread(self._walk_chain, None if afresh else self._found)
             if isinstance(now, Unusable) and isinstance(self._now, AccessKey) and not self._is_expired():
                 self._tell("warning", "credentials.not-renewed", why=now.why)

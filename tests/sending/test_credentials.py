@@ -198,6 +198,18 @@ async def test_a_rejected_key_is_looked_for_from_the_beginning(heard, monkeypatc
     assert credentials._look is None
 
 
+async def test_a_key_with_blanks_is_looked_for_from_the_beginning(heard, monkeypatch, tmp_path, impatient):
+    """The operator has taken a remark out of the file; nothing is restarted."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s # of the relay\n")
+    credentials = Credentials(heard)
+    odd = await credentials.get()
+    file.write_text("[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = s\n")
+
+    assert isinstance(odd, Unusable)
+    assert await credentials.get() == AccessKey("AKIAFILE", "s")
+
+
 async def test_a_key_rejected_again_and_again_is_looked_for_now_and_then(heard, container):
     """A key that AWS does not want costs one walk of the chain in a while, not one a message."""
     credentials = Credentials(heard)
