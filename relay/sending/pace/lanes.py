@@ -25,8 +25,9 @@ USED_UP: Final = Reply(454, (4, 7, 0), "Throttling failure: Daily message quota 
 AHEAD: Final = 0.2
 MOST_AHEAD: Final = 64
 PLENTY: Final = 10_000
-#: When to ask again whether the day has room.
+#: When to ask again whether the day has room, and for how long an answer counts where there is no other.
 ASK_AGAIN_SECONDS: Final = 60.0
+TOLD_SECONDS: Final = 900.0
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class PacedLane:
     line: Line[asyncio.Future[None]] = field(default_factory=Line)
     quota: SendQuota | None = None
     sent_since: int = 0
+    told_at: float = 0.0
     _timer: asyncio.TimerHandle | None = None
 
     def __post_init__(self) -> None:
@@ -103,12 +105,17 @@ class PacedLane:
 
     def learn(self, quota: SendQuota) -> None:
         """Take over what SES told now."""
-        self.quota, self.sent_since = quota, 0
+        self.quota, self.sent_since, self.told_at = quota, 0, self.clock()
         self.speed.told = quota.rate
         self.bucket.room = min(self.bucket.room, self._most(self.speed.tried(self.clock())))
         if self.supply is not None:
             self.supply.learned(quota.rate)
         self._serve()
+
+    def not_told(self) -> None:
+        """SES did not tell: its 24 hours roll on, and what it told long ago would keep a day full for ever."""
+        if self.clock() - self.told_at > TOLD_SECONDS:
+            self.quota = None
 
     def accepted(self, recipients: int) -> None:
         """SES took a message."""

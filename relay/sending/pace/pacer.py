@@ -6,6 +6,7 @@ from typing import Final
 
 from relay.observe.events import Noted, Observer, SendingPaced
 from relay.sending.answers import ACCESS_DENIED
+from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Outcome, Sent
 from relay.sending.pace.fleet import AskQuota, Fleet
 from relay.sending.pace.lanes import PacedLane
@@ -152,12 +153,19 @@ class Pacer:
         if isinstance(quota, SendQuota):
             self._unanswered.discard((account, region))
             lane.learn(quota)
-        elif (account, region) not in self._unanswered:
-            self._unanswered.add((account, region))
-            told = {"account": self._named(account), "region": region, "why": quota.why}
-            fix = {"fix": "allow ses:GetSendQuota"} if quota.code in ACCESS_DENIED else {}
-            self._observe(Noted("warning", "pace.quota-unknown", told | fix))
+        else:
+            lane.not_told()
+            self._tell_unknown(account, region, quota)
         self._tell(account, region, lane)
+
+    def _tell_unknown(self, account: str, region: str, why: Unusable) -> None:
+        """Tell once, until it is known again."""
+        if (account, region) in self._unanswered:
+            return
+        self._unanswered.add((account, region))
+        told = {"account": self._named(account), "region": region, "why": why.why}
+        fix = {"fix": "allow ses:GetSendQuota"} if why.code in ACCESS_DENIED else {}
+        self._observe(Noted("warning", "pace.quota-unknown", told | fix))
 
     def _tell(self, account: str, region: str, lane: PacedLane) -> None:
         rate = lane.rate if lane.speed.is_known else None

@@ -188,6 +188,25 @@ async def test_the_day_is_used_up_where_ses_says_so(stage):
     assert refused.seconds >= 60
 
 
+async def test_a_day_that_ses_tells_no_more_of_does_not_stay_full(stage):
+    """GetSendQuota is forbidden, or away, from now on; the day's 24 hours roll on all the same, and SES will say no."""
+    moment = 1000.0
+    pacer = Pacer(stage.ses, wanted=None, shares={}, observe=stage.events.append, clock=lambda: moment)
+    stage.ses.answer = SendQuota(10_000, 100, 99)
+    assert await pacer.take(turn(), patience=0) is None
+    await asyncio.sleep(0)
+    assert await pacer.take(turn(), patience=0) is None
+    stage.ses.answer = Unusable("GetSendQuota: HTTP status 403, AccessDenied", "AccessDenied")
+    answers = []
+    for seconds in (60, 900, 86_400):
+        moment += seconds
+        await pacer._learn(LANE.account, LANE.region)
+        answers.append(await pacer.take(turn(), patience=0))
+
+    assert [isinstance(answer, NotNow) for answer in answers] == [True, False, False]
+    await pacer.close()
+
+
 @pytest.mark.parametrize(
     ("outcome", "counts"), [(Sent("x"), True), (MAYBE, True), (NOT_SENT, False), (REFUSED, False), (THROTTLED, False)]
 )
