@@ -13,6 +13,8 @@ from relay.sending.signing import Seal, Target
 
 #: Less than this is no reason for a refused signature: SES takes 5 minutes on either side of its own clock.
 TOLERATED_SKEW: Final = timedelta(seconds=60)
+#: A date further away was not meant as one: by it the next would be past the end of the calendar.
+MOST_SKEW: Final = timedelta(days=100 * 365)
 #: Seals that are kept: one for each key and place, and what is sent; one more, and all are made anew.
 MOST_SEALS: Final = 256
 _SECOND: Final = timedelta(seconds=1)
@@ -73,12 +75,12 @@ class Signer:
 
 
 def _skew(date: str, now: datetime) -> timedelta:
-    """Return how far the peer's Date header is ahead of *now*; zero when it is near, or none."""
+    """Return how far the peer's Date header is ahead of *now*; zero when it is near, or none that can be."""
     try:
         theirs = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta(0)
     if theirs.tzinfo is None:
         theirs = theirs.replace(tzinfo=UTC)
     skew = theirs - now
-    return skew if abs(skew) > TOLERATED_SKEW else timedelta(0)
+    return skew if TOLERATED_SKEW < abs(skew) < MOST_SKEW else timedelta(0)
