@@ -90,6 +90,7 @@ class RedisSpool:
         self._wish = wish
         self._last_delegate = ""
         self._doubts: dict[str, _Doubt] = {}
+        self._undoing = asyncio.Lock()
         self._look_at_all_from = self._look_at_ours_from = float("-inf")
         self._unattended: dict[tuple[str, int], float] = {}
         self._removed: OrderedDict[str, None] = OrderedDict()
@@ -263,10 +264,17 @@ class RedisSpool:
 
     async def begin(self, entry: Entry, now: float) -> Entry | Unavailable | None:  # noqa: ARG002  # leases are in the server's time
         """Register an attempt: *sending*, ``attempts`` one more, ours until our lease ends."""
+        if entry.id not in self._doubts:
+            return await self._begin(entry)
+        async with self._undoing:  # or what undoes the attempt before would undo this one
+            return await self._begin(entry)
+
+    async def _begin(self, entry: Entry) -> Entry | Unavailable | None:
         begun = replace(entry, state=State.SENDING, attempts=entry.attempts + 1)
         began = time.monotonic()
         written = await self._rows.write(begun, _TO_BE_SENT, by=self.lease.holder, lease=self.lease.seconds)
         if isinstance(written, Entry):
+            self._doubts.pop(entry.id, None)
             self.lease.renewed_at(began)
         elif isinstance(written, Away) and written.maybe:
             waits = replace(begun, state=State.DUE, version=begun.version + 1)
@@ -358,9 +366,11 @@ class RedisSpool:
         self._doubts[entry.id] = _Doubt(time.monotonic() + DOUBT_SECONDS, undo)
 
     async def _settle_doubts(self) -> None:
-        for name, doubt in tuple(self._doubts.items()):
-            if await doubt.undo() or time.monotonic() > doubt.until:
-                self._doubts.pop(name, None)
+        for name in tuple(self._doubts):
+            async with self._undoing:
+                doubt = self._doubts.get(name)
+                if doubt is not None and (await doubt.undo() or time.monotonic() > doubt.until):
+                    self._doubts.pop(name, None)
 
     async def _whole(self, several: Coroutine[Any, Any, _T]) -> _T:
         """Do it to its end, whether or not who asked is cancelled."""

@@ -34,10 +34,11 @@ for _, key in ipairs(redis.call('KEYS', 'noted:*')) do redis.call('COPY', key, s
 
 
 class Wire:
-    """Carries to the server and back, but for answers to ``lose``: there the connection ends."""
+    """Carries to the server and back, but for answers to ``lose``: there the connection ends; at ``drop`` before that."""
 
     def __init__(self) -> None:
         self.lose: Script | None = None
+        self.drop: Script | None = None
 
     @asynccontextmanager
     async def up(self, folder: Path, server: RedisServer) -> AsyncIterator[str]:
@@ -45,9 +46,12 @@ class Wire:
             with suppress(OSError):
                 there = await asyncio.open_unix_connection(str(server.socket))
                 while asked := await reader.read(1 << 20):
+                    if _names(self.drop, asked):
+                        self.drop = None
+                        break
                     there[1].write(asked)
                     answer = await there[0].read(1 << 20)
-                    if self._is_lost(asked) and not answer.startswith(b"-NOSCRIPT"):
+                    if _names(self.lose, asked) and not answer.startswith(b"-NOSCRIPT"):
                         self.lose = None
                         break
                     writer.write(answer)
@@ -58,8 +62,9 @@ class Wire:
         yield f"unix://{folder / 'wire'}"
         listener.close()
 
-    def _is_lost(self, asked: bytes) -> bool:
-        return self.lose is not None and (self.lose.digest.encode() in asked or self.lose.text.encode() in asked)
+
+def _names(script: Script | None, asked: bytes) -> bool:
+    return script is not None and (script.digest.encode() in asked or script.text.encode() in asked)
 
 
 @pytest.fixture
@@ -119,6 +124,17 @@ async def test_begun_unheard_it_waits_again(behind_wire: RedisSpool, wire: Wire)
     assert isinstance(await behind_wire.begin(entry("a1"), NOON), Unavailable)
     await until(lambda: not behind_wire._doubts)
     assert (await one_of(behind_wire)).state is State.DUE
+
+
+async def test_what_was_not_begun_unheard_and_then_was_is_not_put_back(behind_wire: RedisSpool, wire: Wire):
+    """The first attempt never came to the server; the second is under way, and another relay must not make a third."""
+    await kept(behind_wire, entry("a1"))
+    wire.drop = scripts.WRITE
+    assert isinstance(await behind_wire.begin(entry("a1"), NOON), Unavailable)
+    await until(lambda: behind_wire._engine.state.is_up)
+    sending = await begun(behind_wire, entry("a1"))
+    await behind_wire._settle_doubts()
+    assert await one_of(behind_wire) == sending
 
 
 async def test_what_is_under_way_is_nobodys_to_pick_up(open_one: Open):
