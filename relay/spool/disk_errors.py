@@ -10,14 +10,14 @@ from relay.words.unavailable import Unavailable
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OF_THE_PROCESS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
 _OURS: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
-_PASSING: Final = frozenset(
-    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT}
-)
+_PASSING: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
+#: What SQLite raises; where it lacks memory that is Python's own word for it.
+SQLITE_ERRORS: Final = (sqlite3.Error, MemoryError)
 
 
 def is_of_the_disk(error: Exception) -> bool:
     """Tell it from a mistake of ours, which concerns one piece of work and is no answer to it."""
-    return isinstance(error, OSError | sqlite3.DatabaseError) and not isinstance(error, _OURS)
+    return isinstance(error, OSError | sqlite3.DatabaseError | MemoryError) and not isinstance(error, _OURS)
 
 
 def is_full(error: Exception) -> bool:
@@ -29,7 +29,7 @@ def is_full(error: Exception) -> bool:
 
 def lasts(error: Exception) -> bool:
     """Tell whether nothing new may be taken until the disk is seen to work: a failed sync, damage, a read-only disk."""
-    if not is_of_the_disk(error) or is_full(error):
+    if not is_of_the_disk(error) or is_full(error) or isinstance(error, MemoryError):
         return False
     if isinstance(error, OSError):
         return error.errno not in _OF_THE_PROCESS

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from relay.spool import rows, sqlite_queries, sqlite_rows, sqlite_schema
-from relay.spool.disk_errors import in_words, lasts, refusal
+from relay.spool.disk_errors import SQLITE_ERRORS, in_words, lasts, refusal
 from relay.spool.entries import Entry, State
 from relay.spool.message_files import file_name, is_id
 from relay.spool.ports import Census, Damaged, Full, Wanted
@@ -314,7 +314,7 @@ class SqliteSpool:
             return Unavailable("the spool: closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, query, self._reading)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             return Unavailable(refusal(error).why)
 
     async def _carried(self, carry: Callable[[], _T]) -> _T:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from relay.spool.disk_errors import is_full, is_of_the_disk, refusal
+from relay.spool.disk_errors import SQLITE_ERRORS, is_full, is_of_the_disk, refusal
 from relay.spool.ports import Full
 from relay.words.unavailable import Unavailable
 
@@ -196,7 +196,7 @@ class Writer:
             self._in_the_log = 0
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            except sqlite3.Error as error:  # nothing is lost: it stays in the log, which grows until this works
+            except SQLITE_ERRORS as error:  # nothing is lost: it stays in the log, which grows until this works
                 self._tell(error)
 
     def _tell(self, trouble: Exception | None) -> None:
@@ -206,7 +206,7 @@ class Writer:
     def _committed_alone(self, asked: _Asked, trouble: Exception) -> Outcome:
         """On a full disk: bring the log home, which frees it to be written again, and see what fits."""
         if is_full(trouble):
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*SQLITE_ERRORS):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (outcome,), _ = self._committed([asked])
         return outcome
@@ -222,7 +222,7 @@ class Writer:
             outcomes = self._done(group)
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whatever it is, who waits must hear that nothing was kept
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*SQLITE_ERRORS):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
             return [refusal(error) if is_of_the_disk(error) else error] * len(group), error

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import sqlite3
+import threading
+from typing import Any
 
 import pytest
 
@@ -132,6 +135,36 @@ async def test_a_promise_ends_with_its_commit(spool, raw):
             await committing
     await spool.close()
     assert spool._room.bound.promised_with(0) == nothing
+
+
+async def test_no_memory_is_temporary_and_ends_with_it(spool, monkeypatch):
+    """SQLite has none for a while, not even to roll back: everybody is answered, then as afterwards."""
+    assert await spool.commit(entry("n1"), RAW) is None
+    has_memory = threading.Event()
+
+    class Connection:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._connection, name)
+
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            if not has_memory.is_set() and not statement.startswith("BEGIN"):
+                raise MemoryError
+            return self._connection.execute(statement, *values)
+
+    monkeypatch.setattr(spool._writer, "_connection", Connection(spool._writer._connection))
+    monkeypatch.setattr(spool, "_reading", Connection(spool._reading))
+    asked = spool.commit(entry("n2"), RAW), spool.change(entry("n1")), spool.remove(entry("n1")), spool.census()
+    outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 30)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 4
+
+    has_memory.set()
+    await asyncio.wait_for(spool._writer.ask(lambda _: None), 30)  # which finds a transaction open, and ends it
+    await asyncio.wait_for(spool._writer.ask(lambda _: None), 30)
+    assert await asyncio.wait_for(spool.commit(entry("n3"), RAW), 30) is None
+    assert sorted(one.id for one in await spool.due(NOON, limit=9, per_delegate=9)) == ["n1", "n3"]
 
 
 async def test_a_promise_ends_where_nothing_is_written(spool, monkeypatch):
