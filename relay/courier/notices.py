@@ -92,9 +92,9 @@ class Postmaster:
     async def run(self) -> None:
         """Tell what is owed until cancelled."""
         while True:
-            await self._wait_for_debts()
-            self._has_debts.clear()
             try:
+                await self._wait_for_debts()
+                self._has_debts.clear()
                 all_told = await self.tell()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is owed on disk
                 self._observe(Incident("notices", "-", error))

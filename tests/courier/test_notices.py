@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.courier.notices import AT_ONCE, Letterhead, Postmaster
-from relay.observe.events import Event
+from relay.observe.events import Event, Incident
 from relay.spool.actions import Action, acted
 from relay.spool.details import NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
@@ -235,6 +235,27 @@ async def test_what_a_person_gives_up_in_another_process_is_told(monkeypatch):
     raw = await office.spool.body(notice)
     assert isinstance(raw, bytes)
     assert b"\r\nStatus: 5.3.0\r\nDiagnostic-Code: smtp; 5.3.0 given up by the operator of the relay\r\n" in raw
+
+
+async def test_a_mistake_while_nothing_is_owed_ends_nothing(monkeypatch):
+    monkeypatch.setattr("relay.courier.notices.GLANCE", 0.01)
+    monkeypatch.setattr("relay.courier.notices.ROUND_SECONDS", 0.01)
+    office = Office()
+    census = office.spool.census
+
+    async def mistaken() -> object:
+        office.spool.census = census  # type: ignore[method-assign]  # once
+        raise RuntimeError("a mistake")
+
+    running = asyncio.create_task(office.postmaster.run())
+    await asyncio.sleep(0.005)
+    office.spool.census = mistaken  # type: ignore[assignment,method-assign]
+    while not any(isinstance(event, Incident) for event in office.events):
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    await office.postmaster.owe(await office.failed("a1"), "refused")
+    await asyncio.wait_for(office.told.wait(), 10)
+    running.cancel()
 
 
 async def test_a_long_memory_of_failures_is_looked_through_once():
