@@ -23,6 +23,8 @@ AHEAD: Final = 15 * 60.0
 PAUSE: Final = 5.0
 #: For so long nobody asks again whether a key is about to expire: that takes botocore more than signing takes us.
 MOMENT: Final = 1.0
+#: The longest wait of a message for a key where there is none: a credential process may hang, STS be away for minutes.
+PATIENCE: Final = 30.0
 #: How often the background looks at the clock.
 GLANCE: Final = 30.0
 
@@ -57,7 +59,7 @@ class Credentials:
         self._observe = observe
         self._new_session = new_session
         self._found: Any = None  # botocore's credentials; they know when they expire, and how to renew themselves
-        self._now: AccessKey | Unusable = Unusable("not looked for yet")
+        self._now: AccessKey | Unusable = Unusable("not found yet")
         self._rejected: AccessKey | None = None
         self._look: asyncio.Task[None] | None = None
         self._looked_at: float | None = None
@@ -82,7 +84,7 @@ class Credentials:
         return self._now
 
     async def get(self) -> AccessKey | Unusable:
-        """Return the key to sign with, or why there is none. Waits only when there is none to begin with."""
+        """Return the key to sign with, or why there is none. Waits a while, only when there is none to begin with."""
         now = monotonic()
         if now < self._sure_until:
             return self._now
@@ -93,7 +95,7 @@ class Credentials:
             return state
         look = self._start_look()
         if isinstance(self.state, Unusable):
-            await asyncio.wait([look])  # neither end cancels the other
+            await asyncio.wait([look], timeout=PATIENCE)  # neither end cancels the other
         return self.state
 
     def reject(self, key: AccessKey) -> None:

@@ -252,6 +252,21 @@ async def test_closing_during_a_look_ends_the_wait_of_a_message(heard, container
     container.gate.set()
 
 
+async def test_a_look_that_hangs_holds_no_message_for_ever(heard, container, monkeypatch):
+    """What it finds at last is for those that come then."""
+    monkeypatch.setattr(room, "PATIENCE", 0.02)
+    credentials = Credentials(heard)
+    container.gate.clear()
+
+    none = await asyncio.wait_for(credentials.get(), 4)
+    container.gate.set()
+    await settled(credentials)
+
+    assert none == Unusable("not found yet")
+    assert isinstance(await credentials.get(), AccessKey)
+    assert container.sold == 1
+
+
 async def test_who_gives_up_waiting_does_not_stop_the_look(heard, container):
     credentials = Credentials(heard)
     container.gate.clear()
