@@ -82,7 +82,11 @@ class Lease:
             SpoolProblem: The server does not keep what is asked of it, or there is no spool.
         """
         if self._engine.state.is_up:
-            await self._settle_in()
+            try:
+                await self._settle_in()
+            except SpoolProblem:
+                if self._engine.state.is_up or not self.seconds:
+                    raise  # else it went away meanwhile
         if self.seconds:
             self._running = asyncio.create_task(self._run(), name="spool-lease")
 

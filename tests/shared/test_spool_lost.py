@@ -16,6 +16,7 @@ from relay.shared.scripts import Script
 from relay.shared.spool import RedisSpool
 from relay.spool.entries import Entry, State
 from relay.spool.ports import Full, Wanted
+from relay.spool.problems import SpoolProblem
 from relay.words.unavailable import Unavailable
 from tests.contracts.spool import begun, changed, due, found, ids, kept
 from tests.shared.servers import RedisServer
@@ -34,7 +35,7 @@ for _, key in ipairs(redis.call('KEYS', 'noted:*')) do redis.call('COPY', key, s
 
 
 class Wire:
-    """Carries to the server and back, but for answers to ``lose``: there the connection ends; at ``drop`` before that."""
+    """Carries to the server and back, but for answers to ``lose``: there it ends the connection; at ``drop`` before."""
 
     def __init__(self) -> None:
         self.lose: Script | None = None
@@ -116,6 +117,21 @@ async def test_taken_over_unheard_it_is_tried_again(
     await until(lambda: behind_wire._engine.state.is_up)
     assert await behind_wire.recover() == []
     assert await unattended(behind_wire) == ["a1"]
+
+
+async def test_a_server_that_goes_away_at_the_start_is_found_later(
+    open_one: Open, wire: Wire, server: RedisServer, tmp_path: Path
+):
+    """As one that was away before; a person beside the relays hears of it at once."""
+    async with wire.up(tmp_path, server) as url:
+        wire.drop = scripts.OPEN
+        with pytest.raises(SpoolProblem, match="the connection was lost"):
+            await open_one(url=url, visiting=True)
+        wire.drop = scripts.OPEN
+        spool = await open_one(url=url)
+        await until(lambda: spool.room(1) is None)
+        await kept(spool, entry("a1"))
+        await spool.close()
 
 
 async def test_begun_unheard_it_waits_again(behind_wire: RedisSpool, wire: Wire):
