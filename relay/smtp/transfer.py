@@ -135,7 +135,13 @@ class Transfer(Authentication):
             self._answer(refusal, counts=False)
 
     def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
-        """Take the message and hand it on (W1, W2, W22)."""
+        """
+        Take the message and hand it on (W1, W2, W22). Who did not wait for 354 is hung up on, whatever the answer is:
+        the lines of a message would be obeyed (W25).
+        """
+        if self._inflow.octets:
+            self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
+            self._dismiss(replies.OUT_OF_STEP)
         if arg:
             self._answer(replies.NO_ARGUMENT)
             return
@@ -146,9 +152,6 @@ class Transfer(Authentication):
         if not transaction.forward_paths:
             self._answer(replies.NO_VALID_RCPT if transaction.refusal else replies.NEED_RCPT)
             return
-        if self._inflow.octets:
-            self._end_transaction(replies.OUT_OF_STEP, Reason.NONE)
-            self._dismiss(replies.OUT_OF_STEP)
         if len(transaction.forward_paths) > self._limits.recipients:
             self._conclude(ending_of(replies.too_many(self._limits.recipients), Reason.RECIPIENTS))
         elif (full := self._premises.reception.room(transaction.declared)) is not None:

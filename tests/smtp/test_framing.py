@@ -111,6 +111,28 @@ async def test_w25_commands_whose_reply_matters_end_their_segment(authority, com
         assert ([("rejected", "none")] if command == "DATA" else []) == on.endings
 
 
+@pytest.mark.parametrize(
+    ("group", "answers"),
+    [
+        (b"MAIL FROM:<ceo@example.com>\r\nRCPT TO:<bob@rcpt.example>\r\nDATA\r\n", ["550", "503", "554"]),
+        (b"MAIL FROM:<app1@example.com>\r\nRCPT TO:<bad>\r\nDATA\r\n", ["250", "501", "554"]),
+        (b"MAIL FROM:<app1@example.com>\r\nRCPT TO:<bob@rcpt.example>\r\nDATA x\r\n", ["250", "250", "554"]),
+    ],
+)
+async def test_w25_a_message_behind_a_data_that_is_refused_is_no_commands(authority, group, answers):
+    """
+    A client that sends all in one go does not know that DATA was refused: who writes its text would write commands.
+    """
+    text = b"Subject: s\r\n\r\nRSET\r\nMAIL FROM:<app1@example.com>\r\nRCPT TO:<victim@rcpt.example>\r\nDATA\r\n"
+    async with stage(authority, PLAIN) as on:
+        client = await on.authenticated("plain")
+        await client.send(group + text)
+
+        assert answers == [(await client.reply())[:3] for _ in answers]
+        assert await client.is_closed()
+        assert len(on.endings) == 1
+
+
 async def test_w25_w26_honest_pipelining_is_answered_in_order(authority):
     async with stage(authority, PLAIN) as on:
         client = await on.authenticated("plain")
