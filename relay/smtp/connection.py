@@ -32,7 +32,8 @@ for _name in ("mail.log", "mail.debug"):
 
 #: Octets of replies that a client may leave unread before it is waited for.
 _REPLIES_HIGH: Final = 16 * 1024
-_TLS_HANDSHAKE: Final = b"\x16"
+#: By this octet TLS begins.
+TLS_HANDSHAKE: Final = b"\x16"
 
 
 class Dismissed(Interruption):
@@ -245,7 +246,7 @@ class Connection(SMTP):
             return
         inflow = self._inflow
         has_begun = inflow.expect()
-        if has_begun and inflow.pending[:1] == _TLS_HANDSHAKE:
+        if has_begun and inflow.pending[:1] == TLS_HANDSHAKE:
             self._dismiss(replies.NOT_SMTP)
         if not self._has_begun:
             self._deadline = self._now() + (self._limits.command_seconds if has_begun else idle)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from relay.smtp import replies
 from relay.smtp.behind_tls import BehindTls
-from relay.smtp.connection import prototype
+from relay.smtp.connection import TLS_HANDSHAKE, prototype
 from relay.smtp.conversation import HTTP_VERBS
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
@@ -54,6 +54,8 @@ class Dialogue(Transfer):
         self._verb = "other"
         words = _words(line)
         if words is None:
+            if line.startswith(TLS_HANDSHAKE):  # a ClientHello holds an LF, most often
+                self._dismiss(replies.NOT_SMTP)
             self._answer(replies.BAD_OCTETS)
             return
         verb, argument = words

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.smtp.stage import DEMO, MESSAGE, PLAIN, in_transaction, plain, stage
+from tests.smtp.test_departures import client_hello
 
 SMUGGLED = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r.\n", b"\n.\r", b"\r\n\0.\r\n"]
 SMUGGLED += [b"\r\n.\0\r\n", b"\r\n.\r\r\n", b"\r\r\n.\r\r\n", b"\r\n\r.\r\n", b"\n", b"\r", b"\0", b"\r\r\n"]
@@ -73,11 +74,15 @@ async def test_w25_a_browser_is_hung_up_on(authority, line):
         assert on.endings == []
 
 
-async def test_w25_tls_where_none_is_spoken_is_hung_up_on(authority):
+@pytest.mark.parametrize("octets", [11, None])
+async def test_w25_tls_where_none_is_spoken_is_hung_up_on(authority, octets):
+    """
+    The beginning of a ClientHello, and all of one: it holds an LF, in the number of the extension supported_groups.
+    """
     async with stage(authority, PLAIN) as on:
         client = await on.client("plain")
         await client.reply()
-        await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        await client.send(client_hello(authority.client)[:octets])
 
         assert (await client.reply()).startswith("521 5.5.1")
         assert await client.is_closed()
