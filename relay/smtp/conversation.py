@@ -113,6 +113,7 @@ class Conversation(Connection):
         try:
             line = self._inflow.line(self._limits.auth_line)
         except LineTooLong as too_long:
+            self._has_begun, self._deadline = False, None
             self._refuse_long_line(too_long.start)
             return True
         if line is None:

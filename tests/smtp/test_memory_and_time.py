@@ -109,6 +109,21 @@ async def test_w4_a_command_has_one_deadline_from_its_first_octet(authority):
         assert [event.why for event in on.of(SessionClosed)] == ["timeout"]
 
 
+@pytest.mark.parametrize("before", ["NOOP", "AUTH LOGIN"])
+async def test_w4_the_clock_of_a_line_that_is_too_long_ends_with_it(authority, before):
+    """
+    Behind it a client may be idle as long as behind any other.
+    """
+    async with stage(authority, PLAIN, auth_line=100, command_seconds=0.4, stranger_seconds=30) as on:
+        client = await on.greeted("plain")
+        await client.says(before)
+        await client.send(b"A" * 200)
+        await asyncio.sleep(0.1)
+        assert (await client.says("")).startswith("500")
+
+        assert await client.reply(1) == "TIMEOUT"
+
+
 async def test_w4_an_idle_stranger_is_sent_away(authority):
     async with stage(authority, PLAIN, stranger_seconds=0.1) as on:
         client = await on.client("plain")
