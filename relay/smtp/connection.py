@@ -31,7 +31,7 @@ for _name in ("mail.log", "mail.debug"):
     logging.getLogger(_name).disabled = True
 
 #: Octets of replies that a client may leave unread before it is waited for.
-_REPLIES_HIGH: Final = 16 * 1024
+REPLIES_HIGH: Final = 16 * 1024
 #: By this octet TLS begins.
 TLS_HANDSHAKE: Final = b"\x16"
 
@@ -122,7 +122,7 @@ class Connection(SMTP):
     def connection_made(self, transport: Any) -> None:
         """Begin the conversation, without the session, the envelope, the task and the log line of aiosmtpd."""
         self._outside = None
-        transport.set_write_buffer_limits(high=_REPLIES_HIGH)
+        transport.set_write_buffer_limits(high=REPLIES_HIGH)
         self._inflow.attach(transport)
         self._premises.observe(SessionOpened(self._listener.name, self._id, self._client_name))
         self.transport = transport

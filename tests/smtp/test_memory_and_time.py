@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from relay.observe.events import MessageEnded, SessionClosed
+from relay.smtp.connection import Connection
 from relay.smtp.content import Content
 from relay.words.endings import Outcome, Reason
 from tests.smtp.stage import IMPLICIT, KIBIBYTE, MESSAGE, PLAIN, QUICK, TRUSTED, Client, in_transaction, stage
@@ -199,6 +200,31 @@ async def test_w5_a_client_that_never_reads_is_cut(authority):
 
         await on.settled()
         assert on.of(SessionClosed)[0].why == "gone"
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("listener", ["plain", "starttls", "implicit"])
+def test_w5_replies_that_nobody_reads_are_few(authority, loop, listener):
+    """
+    However TLS began, the client is waited for when so much lies unread.
+    """
+
+    async def body() -> None:
+        async with stage(authority, junk_commands=10**9) as on:
+            client = await on.authenticated(listener)
+            (visitor,) = on.door._premises.visitors
+            assert isinstance(visitor, Connection)
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads, too
+            sending = asyncio.create_task(client.send(b"EHLO client.test\r\n" * 200_000))
+            async with asyncio.timeout(20):
+                while visitor._can_write:  # noqa: ASYNC110 - the door tells nobody
+                    await asyncio.sleep(0.01)
+            assert visitor.transport is not None
+            assert visitor.transport.get_write_buffer_size() < 20 * KIBIBYTE
+            sending.cancel()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(body())
 
 
 @pytest.mark.parametrize("part", [b"", MESSAGE, MESSAGE + b"."])
