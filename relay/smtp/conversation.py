@@ -134,6 +134,7 @@ class Conversation(Connection):
     def _part_if_due(self) -> None:
         """Part with a client that is here for too long, or that a drain left its open message."""
         if self._now() > self._life_ends:
+            self._verb = "other"  # the last command has its reply
             self._dismiss(replies.TOO_OLD, why="timeout")
         self._part_if_draining()
 

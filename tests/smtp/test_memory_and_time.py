@@ -366,3 +366,4 @@ async def test_a_connection_has_an_end(authority):
         await asyncio.sleep(0.7)
 
         assert (await client.says("NOOP")).startswith("421 4.4.2")
+        assert on.replies["other", 421] == 1
