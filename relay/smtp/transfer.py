@@ -43,7 +43,7 @@ class Transfer(Authentication):
         """Open a transaction. Whatever is answered, a message has been received."""
         transaction = self._new_transaction()
         ending = self._mail_refusal(transaction, arg)
-        self._was_refused = ending is not None and transaction.envelope is not None
+        self._was_refused = ending is not None and (transaction.envelope is not None or ending.reason is Reason.SIZE)
         if ending is not None:
             transaction.end(ending)
             self._answer(ending.reply, counts=not self._was_refused)

@@ -197,6 +197,20 @@ async def test_w9_a_verdict_on_a_message_is_no_error_of_the_dialogue(authority):
             assert (await client.says("MAIL FROM:<ceo@example.com>")).startswith("550 5.7.1")
 
 
+async def test_w9_a_size_that_is_too_much_is_a_verdict_on_a_message(authority):
+    """
+    Said at MAIL: the tenth hears that it is too long, too, and not 421, as if it might be taken another time; what is
+    pipelined behind it is no error either.
+    """
+    async with stage(authority, PLAIN) as on:
+        client = await on.authenticated("plain")
+        for _ in range(12):
+            await client.send(b"MAIL FROM:<app1@example.com> SIZE=99999999\r\nRCPT TO:<bob@rcpt.example>\r\nDATA\r\n")
+            assert [(await client.reply())[:9] for _ in range(3)] == ["552 5.3.4", "503 5.5.1", "503 5.5.1"]
+        assert (await client.hands_in()).startswith("250")
+        assert on.endings == [("rejected", "size")] * 12 + [("accepted", "none")]
+
+
 @pytest.mark.parametrize("command", ["NOOP", "RSET", "VRFY x", "HELP", "EHLO x", "HELO x"])
 async def test_w9_commands_that_lead_nowhere_end_somewhere(authority, command):
     async with stage(authority, PLAIN) as on:
