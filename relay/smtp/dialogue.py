@@ -97,7 +97,7 @@ class Dialogue(Transfer):
         if not name or len(name) > self._limits.helo_name:
             self._answer(replies.BAD_NAME)
             return False
-        self._was_refused = False
+        self._without_mail = None
         self._abandon_transaction()
         self._helo = _fit_for_received(name)
         self._extended = extended
@@ -151,7 +151,7 @@ class Dialogue(Transfer):
     def _forget(self) -> None:
         self._tls = True
         self._helo, self._extended, self._authenticated, self._session_view = "", False, False, None
-        self._delegate, self._was_refused = None, False
+        self._delegate, self._without_mail = None, None
         self._recognize()
 
     # Odds and ends
@@ -167,7 +167,7 @@ class Dialogue(Transfer):
         if arg:
             self._answer(replies.NO_ARGUMENT)
             return
-        self._was_refused = False
+        self._without_mail = None
         self._abandon_transaction()
         self._answer(replies.OK)
 

@@ -27,13 +27,15 @@ _GLANCE_SECONDS: Final = 0.05
 class Transfer(Authentication):
     """A connection on which messages are handed in."""
 
-    __slots__ = ("_helo", "_junk", "_was_refused")
+    __slots__ = ("_helo", "_junk", "_without_mail")
 
     def __init__(self, premises: Premises, listener: Listener, client: Peer) -> None:
         super().__init__(premises, listener, client)
         self._helo = ""
         self._junk = 0
-        self._was_refused = False  # the last MAIL, for what it said and not how
+        #: What RCPT and DATA hear that cannot know better: the last MAIL was refused, for what it said and not how, or
+        #: its transaction was lost by a mistake of ours.
+        self._without_mail: Reply | None = None
 
     @property
     def _tls_is_offered(self) -> bool:
@@ -43,10 +45,12 @@ class Transfer(Authentication):
         """Open a transaction. Whatever is answered, a message has been received."""
         transaction = self._new_transaction()
         ending = self._mail_refusal(transaction, arg)
-        self._was_refused = ending is not None and (transaction.envelope is not None or ending.reason is Reason.SIZE)
+        self._without_mail = None
         if ending is not None:
+            if transaction.envelope is not None or ending.reason is Reason.SIZE:
+                self._without_mail = replies.NEED_MAIL
             transaction.end(ending)
-            self._answer(ending.reply, counts=not self._was_refused)
+            self._answer(ending.reply, counts=self._without_mail is None)
             return
         self._transaction = transaction
         self._say(replies.SENDER_OK)
@@ -162,11 +166,18 @@ class Transfer(Authentication):
     def _refuse_without_mail(self) -> None:
         """
         Answer RCPT or DATA outside a transaction: an error, unless a pipelining client sent it together with a MAIL
-        that was refused (RFC 2920 section 3.1); it cannot have known.
+        that was refused (RFC 2920 section 3.1); it cannot have known. What we lost is temporary trouble to the end.
         """
-        if self._was_refused:
+        if self._without_mail is None:
+            self._answer(replies.NEED_MAIL if self._helo else replies.NEED_EHLO)
+        else:
             self._leads_nowhere()
-        self._answer(replies.NEED_MAIL if self._helo else replies.NEED_EHLO, counts=not self._was_refused)
+            self._answer(self._without_mail, counts=False)
+
+    def _excuse(self, error: Exception) -> None:
+        if self._transaction is not None:
+            self._without_mail = replies.LOST
+        super()._excuse(error)
 
     def _leads_nowhere(self) -> None:
         """Count a command that brings no message nearer; who sends nothing else is sent away."""

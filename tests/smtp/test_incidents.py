@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
+
 from relay.observe.events import Incident, MessageEnded
 from relay.words.endings import Outcome, Reason
 from relay.words.replies import Reply
 from relay.words.transactions import Ending
-from tests.smtp.stage import PLAIN, plain, stage
+from tests.smtp.stage import PLAIN, NothingKnown, plain, stage
 
 NASTY = RuntimeError("secret\r\n250 2.0.0 Ok \xff\u2028")
 
@@ -46,6 +48,30 @@ async def test_w6_an_exception_at_mail_is_a_temporary_failure(authority):
         assert (await client.says("MAIL FROM:<app1@example.com>")).startswith("451 4.3.0 Internal trouble, incident id")
         assert (await client.says("RCPT TO:<bob@rcpt.example>")).startswith("503")
         assert on.endings == [("deferred", "internal")]
+
+
+@pytest.mark.parametrize("again", ["MAIL FROM:<app1@example.com>", "RSET", "EHLO client.test"])
+async def test_w6_an_exception_at_rcpt_is_a_temporary_failure_of_the_whole_message(authority, again):
+    """
+    Were DATA, and each further RCPT, refused for want of MAIL, recipients taken before would be bounced.
+    """
+
+    class Broken(NothingKnown):
+        async def refusal(self, domain: str, patience: float) -> None:
+            if domain == "b.example":
+                await raising()
+
+    async with stage(authority, PLAIN, recipient_domains=Broken()) as on:
+        client = await on.authenticated("plain")
+        recipients = b"".join(b"RCPT TO:<x@%c.example>\r\n" % c for c in b"abc")
+        await client.send(b"MAIL FROM:<app1@example.com>\r\n" + recipients + b"DATA\r\n")
+
+        assert [(await client.reply())[:9] for _ in range(5)] == ["250 2.1.0", "250 2.1.5"] + ["451 4.3.0"] * 3
+        assert on.endings == [("deferred", "internal")]
+        assert (await client.says(again)).startswith("250")
+        assert (await client.says("DATA")).startswith("503 5.5.1")
+        assert (await client.says("RSET")).startswith("250")
+        assert (await client.hands_in(to="x@a.example")).startswith("250")
 
 
 async def test_w6_an_exception_at_auth_is_a_temporary_failure(authority, monkeypatch):
