@@ -10,6 +10,10 @@ from relay.mail.problems import Broken, broken_bound, broken_form
 from relay.mail.profile import Profile
 
 _PARAMETER = re.compile(rb'(?i);\s*boundary\s*=\s*(?:"((?>(?:[^"\\]|\\.)*))"|([^\s;"]+))')
+_PARAMETERS = re.compile(rb';\s*([^\s;="]+)\s*=\s*(?:"((?>(?:[^"\\]|\\.)*))"|([^\s;"]+))')
+#: A boundary in sections, or with a charset, percent-encoded (RFC 2231).
+_SECTION = re.compile(rb"boundary\*([0-9]{0,3})\*?")
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _QUOTED_PAIR = re.compile(rb"\\(.)")
 _COMMENT = re.compile(rb"\([^()]*+\)")
 _CONTENT_TYPE = re.compile(rb"\r\ncontent-type[ \t]*+:([^\r]*+(?>(?:\r\n[ \t][^\r]*+)*))")
@@ -78,9 +82,32 @@ def content_type(value: bytes) -> ContentType:
     kind = b"".join(before.split()).lower()
     if not kind.startswith(b"multipart/"):
         return ContentType(kind, b"")
-    found = _PARAMETER.search(unfolded(value))
-    boundary = b"" if found is None else found[2] or _QUOTED_PAIR.sub(rb"\1", found[1] or b"")
+    text = unfolded(value)
+    found = _PARAMETER.search(text)
+    if found is None:
+        boundary = _odd_boundary(_without_comments(text))
+    elif text.count(b";") > 1 and text.lower().count(b"boundary") > 1:
+        boundary = _odd_boundary(text)
+    else:
+        boundary = found[2] or _QUOTED_PAIR.sub(rb"\1", found[1] or b"")
     return ContentType(kind, boundary.rstrip())
+
+
+def _odd_boundary(text: bytes) -> bytes:
+    """Read a boundary of an unusual spelling: by RFC 2231, or behind a quoted string that holds what looks like one."""
+    found = reversed(_PARAMETERS.findall(text))  # of two that are alike the first counts
+    values = {name.lower(): bare or _QUOTED_PAIR.sub(rb"\1", quoted) for name, quoted, bare in found}
+    if b"boundary" in values:
+        return values[b"boundary"]
+    named = [(section, value) for name, value in values.items() if (section := _SECTION.fullmatch(name))]
+    sections = sorted((int(section[1] or 0), _section(section[0], value)) for section, value in named)
+    return b"".join(value for _, value in sections)
+
+
+def _section(name: bytes, value: bytes) -> bytes:
+    if not name.endswith(b"*"):
+        return value
+    return _PERCENT.sub(lambda octet: bytes.fromhex(octet[1].decode()), value.rpartition(b"'")[2])
 
 
 def _without_comments(value: bytes) -> bytes:

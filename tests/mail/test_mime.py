@@ -91,6 +91,29 @@ def test_partial_is_refused(kind: str):
 
 
 @pytest.mark.parametrize(
+    "parameters",
+    [
+        "boundary*=us-ascii''c-b",
+        "boundary*=us-ascii'en'c%2Db",
+        'boundary*0="c-"; boundary*1=b',
+        "BOUNDARY*1=b; boundary*0*=''c%2d",
+        'x="; boundary=q"; boundary=c-b',
+        'x="; boundary="; boundary="c-b"',
+        "boundary=c-b; boundary=q",
+        "boundary (x) = c-b",
+        "(x) boundary=c-b (y)",
+    ],
+)
+def test_partial_is_refused_however_the_boundary_before_it_is_spelt(parameters: str):
+    """As the whole says it, or a part of it."""
+    body = b"--c-b\r\nContent-Type: message/partial\r\n\r\nx\r\n--c-b--\r\n"
+    entity = f"Content-Type: multipart/mixed; {parameters}".encode() + b"\r\n\r\n" + body
+
+    assert rule_broken(message(entity)) == "550 5.7.1"
+    assert rule_broken(message(multipart("b", PLAIN, entity))) == "550 5.7.1"
+
+
+@pytest.mark.parametrize(
     "entity",
     [
         b"Content-Type: text/plain; name=message/partial\r\n\r\nx",
