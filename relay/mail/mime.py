@@ -170,13 +170,13 @@ class _Outline:
         end = self._raw.find(b"\r\n\r\n", start, limit + 2)
         header = self._raw[start : limit if end < 0 else end]
         spans = [match.span(1) for match in islice(_CONTENT_TYPE.finditer(header.lower()), _TYPES + 1)]
-        if len(spans) > _TYPES:
+        types = [content_type(header[first:last]) for first, last in spans[:_TYPES]] or [default]
+        for each in types:
+            _check_partial(each.kind)
+        if len(spans) > _TYPES or (len(spans) > 1 and any(map(has_parts, types))):
             raise broken_bound(
                 "P10", "A MIME part has many Content-Type fields: send one, mail programs choose differently"
             )
-        types = [content_type(header[first:last]) for first, last in spans] or [default]
-        for each in types:
-            _check_partial(each.kind)
         return types[0], -1 if end < 0 else end + 4
 
     def _push(self, entry: _Open, start: int) -> None:

@@ -155,6 +155,14 @@ def test_part_says_what_it_is_a_few_times_at_most():
     assert rule_broken(message(multipart("b", b"Content-Type: a/b\r\n" * 9 + b"\r\nx"))) == "554 5.6.0"
 
 
+@pytest.mark.parametrize("first", [b"text/plain", b"multipart/mixed; boundary=d"])
+def test_part_that_has_parts_for_some_is_refused(first: bytes):
+    """Who takes the last of two fields would find parts that nobody looked at."""
+    inner = multipart("c", b"Content-Type: message/partial\r\n\r\nx")
+
+    assert rule_broken(message(multipart("b", b"Content-Type: " + first + b"\r\n" + inner))) == "554 5.6.0"
+
+
 def test_flood_of_near_boundaries_is_refused():
     flood = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--bx\r\n" * 6000
 
