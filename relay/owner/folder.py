@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from relay.identities.files import PolicyFiles
+from relay.identities.names import is_ignored
 from relay.identities.scan import read_folder
 from relay.judgement.catalog import Catalog
 from relay.owner.catalogs import KeptText, identities_in
@@ -66,7 +67,7 @@ def texts_in(root: Path, identities: Iterable[str]) -> list[KeptText]:
 def _texts_of(root: Path, arn: str) -> Iterator[KeptText]:
     identity = parse_identity_arn(arn)
     folder = path_in(root, identity, "").parent
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(path for path in folder.glob("*.json") if not is_ignored(path.name)):
         try:
             data = path.read_bytes()
             yield KeptText(arn, path.stem, sha256(data).hexdigest(), data.decode())

@@ -308,6 +308,14 @@ def test_policies_that_lint_warns_of(scene):
     assert found.fix.endswith(f"ses-relay policy lint {scene.setup.policies}")
 
 
+def test_what_is_no_policy_by_its_name_is_not_linted(scene):
+    """The embedded SES keeps what it knows of an identity beside its policies, in a hidden file."""
+    in_folder(scene, '{"is_verified": true}', ".identity")
+    found = scene.found("policies.lint")
+
+    assert only(found, "policies.lint").status == "ok"
+
+
 def test_many_errors_are_told_in_number(scene):
     for number in range(6):
         in_folder(scene, "{", f"p{number}")
