@@ -55,6 +55,13 @@ def test_a_case_that_fails_is_explained(run, policies, tmp_path):
     assert "invoices*@example.com" in str(failure.text)
 
 
+def test_a_report_that_cannot_be_written(run, policies, cases):
+    result = run("policy", "test", cases, "--policies", policies, "--junit", "nowhere/out.xml")
+
+    assert result.exit_code == 2
+    assert "Error: --junit: nowhere/out.xml: No such file or directory" in result.stderr
+
+
 def test_delegates_of_the_settings(run, config, tmp_path):
     path = tmp_path / "cases.json"
     case = {"name": "news", "delegate": "newsletter", "from": "news@example.com", "recipients": "a@example.net"}

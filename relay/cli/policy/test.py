@@ -72,7 +72,7 @@ def command(
     results = list(check_all(cases, asked))
     seconds = time.perf_counter() - started
     if junit is not None:
-        junit.write_bytes(to_junit(results, [_explained(result, colour=False) for result in results], seconds))
+        _write(junit, to_junit(results, [_explained(result, colour=False) for result in results], seconds))
     _show(results, seconds, verbose=verbose, as_json=as_json)
     sys.exit(0 if all(result.passed for result in results) else 1)
 
@@ -97,6 +97,13 @@ def _bench(settings: Settings | None, folder: Path | None) -> Bench:
     found = folder_or_exit(folder, settings)
     rules = Rules() if settings is None else rules_of(settings)
     return bench(found.catalog, rules, delegates_of(settings), time.time())
+
+
+def _write(junit: Path, report: bytes) -> None:
+    try:
+        junit.write_bytes(report)
+    except OSError as error:
+        raise click.UsageError(f"--junit: {junit}: {error.strerror or type(error).__name__}") from None
 
 
 def _leave(problems: Sequence[object]) -> None:
