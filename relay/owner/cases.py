@@ -1,10 +1,12 @@
 """Expectations of policies as data, ``{name, delegate | principal, from, ..., expect: allow | deny}``, read closely."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, cast
 
+from relay.policy.principals import parse_caller
 from relay.policy.strict_json import is_text
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.values import dataclass
@@ -26,6 +28,8 @@ KEYS: Final = (
     "expect",
     "because",
 )
+
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 T = TypeVar("T")
 
@@ -111,7 +115,7 @@ class _Reader:
         # Read before it is asked for problems: all of them are told.
         found = (
             self._read("delegate", _text),
-            self._read("principal", _text),
+            self._read("principal", _principal),
             self._read("return_path", _reverse_path),
             self._read("recipients", _addresses) or (SOMEBODY,),
             self._read("identity", _text),
@@ -160,6 +164,14 @@ def _texts(value: object) -> tuple[str, ...]:
     if not values:
         raise ValueError("an empty list: leave the key out")
     return tuple(_text(one) for one in values)
+
+
+def _principal(value: object) -> str:
+    """Read who asks; of somebody who cannot be anybody each ``expect: deny`` would hold."""
+    caller = parse_caller(_text(value))
+    if caller.literal is None and (caller.account is None or _ACCOUNT.fullmatch(caller.account)):
+        return caller.text
+    raise ValueError(f"{caller.text!r} is nobody: write an ARN of IAM or STS, an account of 12 digits, or a service")
 
 
 def _flag(value: object) -> bool:

@@ -86,6 +86,12 @@ def test_a_time_is_utc_unless_it_says_otherwise(time):
         ),
         ({"name": 5}, "f: case 1: name: text is expected, not 5; in YAML, quotes make text of anything"),
         ({"from": "billing"}, "f: case 1 (it may): from: 'billing' is no address: an address is local@domain"),
+        ({"principal": "billing"}, "f: case 1 (it may): principal: 'billing' is nobody: write an ARN of IAM or STS"),
+        ({"principal": "11111111111"}, "f: case 1 (it may): principal: '11111111111' is nobody: "),
+        (
+            {"principal": "arn:aws:iam::11111111111:user/billing"},
+            "f: case 1 (it may): principal: 'arn:aws:iam::11111111111:user/billing' is nobody: ",
+        ),
         ({"expect": True}, "f: case 1 (it may): expect: allow or deny is expected, not True"),
         ({"expects": "allow"}, "f: case 1 (it may): expects: unknown; did you mean expect?"),
         ({"recipients": []}, "f: case 1 (it may): recipients: an empty list: leave the key out"),
