@@ -172,6 +172,7 @@ def test_a_reader_who_may_not_read_is_told_once(run, ses):
 
     assert result.exit_code == 1
     assert result.stderr.count("AccessDeniedException") == 1
+    assert "no identities" not in result.stderr
 
 
 def test_one_identity_that_may_not_be_read_is_passed_over(run, ses, monkeypatch):

@@ -47,7 +47,7 @@ def command(identity: str | None, *, owners: Owners, as_json: bool) -> None:
         click.echo(json.dumps([_json(each, policies) for each, policies in told], indent=2))
     elif told:
         click.echo("\n".join(table(_HEADER, [row for each, policies in told for row in _rows(each, policies)])))
-    else:
+    elif not problems:
         click.echo("no identities", err=True)
     for problem in problems:
         click.echo(printable(f"error: {problem}"), err=True)
