@@ -1,12 +1,11 @@
 """Expectations of policies as data, ``{name, delegate | principal, from, ..., expect: allow | deny}``, read closely."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, cast
 
-from relay.policy.principals import parse_caller
+from relay.policy.principals import is_mistyped, parse_caller
 from relay.policy.strict_json import is_text
 from relay.words.addresses import Address, AddressProblem, NullPath, ReversePath, parse_address
 from relay.words.values import dataclass
@@ -28,8 +27,6 @@ KEYS: Final = (
     "expect",
     "because",
 )
-
-_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 T = TypeVar("T")
 
@@ -169,7 +166,7 @@ def _texts(value: object) -> tuple[str, ...]:
 def _principal(value: object) -> str:
     """Read who asks; of somebody who cannot be anybody each ``expect: deny`` would hold."""
     caller = parse_caller(_text(value))
-    if caller.literal is None and (caller.account is None or _ACCOUNT.fullmatch(caller.account)):
+    if caller.literal is None and (caller.account is None or not is_mistyped(caller.account)):
         return caller.text
     raise ValueError(f"{caller.text!r} is nobody: write an ARN of IAM or STS, an account of 12 digits, or a service")
 

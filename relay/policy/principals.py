@@ -56,6 +56,11 @@ def read_principal_arn(text: str) -> PrincipalArn | None:
     return PrincipalArn(text, partition, account, is_session=kind == "assumed-role", role_name=role_name)
 
 
+def is_mistyped(account: str) -> bool:
+    """Whether *account*, of an ARN, can be none: nothing, or digits that are not 12. One with letters is opaque."""
+    return not account.strip("0123456789") and not _ACCOUNT.fullmatch(account)
+
+
 def parse_caller(text: str) -> Caller:
     """
     Who *text* is: a 12-digit account id (somebody of that account), the ARN of a root, user, role, role session or

@@ -8,7 +8,7 @@ from relay.policy.lint.findings import Remark
 from relay.policy.lint.views import PolicyView, Spelled, StatementView
 from relay.policy.lint.wording import did_you_mean, quoted
 from relay.policy.principal_block import UNIQUE_ID
-from relay.policy.principals import PrincipalArn, parse_caller, read_principal_arn
+from relay.policy.principals import PrincipalArn, is_mistyped, parse_caller, read_principal_arn
 from relay.policy.strict_json import step
 from relay.words.arns import IdentityArn
 
@@ -65,6 +65,8 @@ def _one(principal: Spelled, identity: IdentityArn | None) -> Iterator[Remark]:
 def _aws(text: str, path: str, identity: IdentityArn | None) -> Iterator[Remark]:
     arn = read_principal_arn(text)
     if arn is not None:
+        if is_mistyped(arn.account):
+            yield Remark("bad-principal", path, f"{quoted(text)} names nobody.", _better(arn.account))
         if identity is not None and arn.partition != identity.partition:
             message = f"{quoted(text)} is in the partition {arn.partition}, the identity in {identity.partition}."
             yield Remark("principal-partition", path, message)
