@@ -136,11 +136,16 @@ def _tls(settings: Settings) -> Iterator[Finding]:
             # the password is asked of nobody: a daemon has no terminal
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
         except (ssl.SSLError, ValueError, OSError) as error:
-            mismatch = "KEY_VALUES_MISMATCH" in str(error)
-            why = (
-                "belongs to another certificate" if mismatch else "certificate and key are not PEM without a passphrase"
-            )
-            yield Finding(("tls", "key"), why, reads=(("tls", "certificate"),))
+            yield Finding(("tls", "key"), _why_no_pair(error), reads=(("tls", "certificate"),))
+
+
+def _why_no_pair(error: Exception) -> str:
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    if reason == "KEY_VALUES_MISMATCH":
+        return "belongs to another certificate"
+    if not reason:  # OpenSSL could not read one of the files
+        return "certificate and key are not PEM without a passphrase"
+    return f"OpenSSL takes no such certificate and key: {reason.lower().replace('_', ' ')}"
 
 
 def _authorities(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """A folder with everything good settings name, and good settings to spoil."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def told(reading: Reading) -> list[str]:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two certificates and their keys, made once."""
+    """A folder with certificates and their keys, made once: two good ones, and one that no listener can show."""
     folder = tmp_path_factory.mktemp("certificates")
     authority = trustme.CA()
     for name in ("", "other-"):
@@ -44,6 +45,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         issued.private_key_pem.write_to_path(folder / f"{name}key.pem")
         issued.cert_chain_pems[0].write_to_path(folder / f"{name}certificate.pem")
         (folder / f"{name}key.pem").chmod(0o600)
+    weak = ["-newkey", "rsa:1024", "-noenc", "-keyout", "weak-key.pem", "-out", "weak-certificate.pem"]
+    subprocess.run(["openssl", "req", "-x509", "-subj", "/CN=weak", *weak], cwd=folder, check=True, capture_output=True)
+    (folder / "weak-key.pem").chmod(0o600)
     return folder
 
 

@@ -113,8 +113,11 @@ def _handshake(
 
 def _why(problem: Exception) -> str:
     if isinstance(problem, ssl.SSLError):
-        mismatch = "KEY_VALUES_MISMATCH" in str(problem)
-        return "the key belongs to another certificate" if mismatch else "not PEM without a passphrase"
+        if problem.reason == "KEY_VALUES_MISMATCH":
+            return "the key belongs to another certificate"
+        if not problem.reason:  # OpenSSL could not read one of the files
+            return "not PEM without a passphrase"
+        return f"OpenSSL takes no such certificate and key: {problem.reason.lower().replace('_', ' ')}"
     if isinstance(problem, OSError):
         return problem.strerror or type(problem).__name__
     return str(problem)

@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +91,15 @@ def test_files_that_make_no_certificate(tmp_path, break_it, why):
 
     assert found["tls.certificate"][0] == "failing"
     assert found["tls.certificate"][1].endswith(why)
+
+
+def test_a_key_that_is_too_small_is_called_so(tmp_path):
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    weak = ["-newkey", "rsa:1024", "-noenc", "-keyout", key, "-out", chain, "-subj", "/CN=relay.test"]
+    subprocess.run(["openssl", "req", "-x509", *weak], check=True, capture_output=True)
+    found = made(look_at_certificate(Certificate(chain, key), "relay.test", NOW.timestamp()))
+
+    assert found["tls.certificate"][1].endswith("OpenSSL takes no such certificate and key: ee key too small")
 
 
 def test_secret_files_by_their_modes(tmp_path):
