@@ -51,7 +51,7 @@ def configured_address(config: str | None) -> str | None:
         OSError: A file cannot be read.
         ValueError: The file is no TOML, or the address no text.
     """
-    given = os.environ.get(_VARIABLE)
+    given = os.environ.get(_VARIABLE) or None  # an empty variable counts as not set, as for every other setting
     if given is None and (file := os.environ.get(f"{_VARIABLE}_FILE")):
         given = Path(file).read_text("utf-8").strip()
     if given is not None or config is None:

@@ -88,6 +88,13 @@ async def test_the_environment_comes_before_the_file(relay, tmp_path):
     assert (await healthcheck("-c", str(config), SES_RELAY__ADMIN__ADDRESS=relay.address))[0] == 0
 
 
+async def test_an_empty_variable_counts_as_not_set(relay, tmp_path):
+    config = tmp_path / "relay.toml"
+    config.write_text(f'[admin]\naddress = "{relay.address}"\n')
+
+    assert (await healthcheck("-c", str(config), SES_RELAY__ADMIN__ADDRESS=""))[0] == 0
+
+
 async def test_a_wildcard_is_asked_on_loopback(relay):
     """
     A relay in a container is bound to every address.
