@@ -149,6 +149,8 @@ def _table(text: str) -> Any:
     if text.lstrip().startswith("{"):
         return _json(text)
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError("no table: write name=value, with commas between, or JSON")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

@@ -88,6 +88,11 @@ def test_the_environment_wins(folder):
         ("SES_RELAY__DELEGATE", "[]", "unknown: it names a table; write SES_RELAY__DELEGATE__KEY"),
         ("SES_RELAY__SERVER__HOSTNAME__X", "x", "unknown; did you mean SES_RELAY__SERVER__HOSTNAME?"),
         ("SES_RELAY__SES__EGRESS", "[1", "no JSON, though it begins like it"),
+        (
+            "SES_RELAY__AUTHORIZATION__CONTEXT",
+            "aws:PrincipalOrgID:o-exampleorg1",
+            "no table: write name=value, with commas between, or JSON",
+        ),
         ("SES_RELAY__LOG__LEVEL_FILE", "/nowhere/level", "the file it names cannot be read: No such file or directory"),
         ("SES_RELAY__LIMITS__RECIPIENTS", "many", "'many' is no whole number: write one, without quotes"),
         ("SES_RELAY__DELEGATE__PASSWORD_HASH", "canary", "no argon2 hash: make one with `ses-relay delegate hash`"),
