@@ -80,7 +80,7 @@ class Ledger:
         self.path = path
         self._lock = threading.Lock()
         if path is not None and must_exist and not path.exists():
-            raise LedgerProblem(f"{path} is not there: the relay makes it when it starts with feedback.path")
+            raise LedgerProblem(f"{path} is not there: a relay with feedback.path and a queue makes it as it starts")
         try:
             self._file = _opened(path)
         except (sqlite3.Error, OSError) as error:

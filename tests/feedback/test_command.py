@@ -136,7 +136,7 @@ def test_who_stands_well_needs_no_pardon(run):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("report",), 1, "is not there"),
+        (("report",), 1, "a relay with feedback.path and a queue makes it"),
         (("report", "--since", "yesterday"), 2, "no duration"),
         (("resume", "nobody"), 2, "no delegate is named nobody; there are: billing, newsletter"),
         (("resume", "billing"), 1, "is not there"),
