@@ -75,6 +75,8 @@ def command(  # noqa: PLR0913  one for each option
         sys.exit(explain_decision(decision, shelf, as_json=as_json))
     if len(files) != 1 or name is None:
         raise click.UsageError("give one MESSAGE and a --delegate, --decision ID, or --batch CASES")
+    if moment is not None:
+        raise click.UsageError("--at is for --decision: a MESSAGE is judged by the policies of now")
     message = click.File("rb").convert(files[0], None, click.get_current_context())
     settings = settings_or_exit(config)
     if folder is not None:

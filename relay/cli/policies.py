@@ -13,7 +13,7 @@ from relay.words.delegates import Delegate
 policies_option = click.option(
     "--policies",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     help="The policies: DIR/ACCOUNT/REGION/IDENTITY/NAME.json. Default: policies.directory of the settings.",
 )

@@ -154,6 +154,8 @@ def test_recipients_and_reverse_path_come_from_the_letter_by_default(demo: Demo,
         ["explain", "-", "--delegate", "billing", "--rcpt", "no address"],
         ["explain", "-", "--delegate", "billing", "--mail-from", "no address", "--rcpt", "a@b.example"],
         ["explain", "-", "--delegate", "billing", "-c", "not-there.toml"],
+        ["explain", "-", "--delegate", "billing", "--policies", "not-there"],
+        ["explain", "-", "--delegate", "billing", "--at", "now"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(wrong: list[str], demo: Demo) -> None:
