@@ -51,6 +51,8 @@ def _parse(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]] | Problem:
         return Problem(path.name, None, f"cannot be read: {error.strerror}")
     except ValueError as error:
         return Problem(path.name, None, f"no UTF-8 text: {getattr(error, 'reason', 'not a file name')}")
+    if text.startswith("\ufeff"):
+        return Problem(path.name, 1, "begins with a byte order mark: save it as UTF-8 without one")
     try:
         return tomllib.loads(text), lines_of(text)
     except RecursionError:

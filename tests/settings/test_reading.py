@@ -9,7 +9,7 @@ from relay.settings.forms import HostPort
 from relay.translation import limits_of
 from relay.words.addresses import Address
 from relay.words.apis import LARGEST
-from tests.settings.conftest import completed, good
+from tests.settings.conftest import completed, good, told
 
 
 @pytest.fixture
@@ -33,6 +33,16 @@ def test_values_are_plain(read, folder):
     assert settings.policies.directory == folder / "files" / "policies"
     assert settings.listener[0].address == HostPort("127.0.0.1", 2525)
     assert settings.delegate[0].password_file == folder / "files" / "password"
+
+
+def test_a_byte_order_mark_is_named(folder):
+    """Some editors write it; TOML has no word for it, and the line that it stands in shows nothing wrong."""
+    path = folder / "relay.toml"
+    path.write_text(completed(""), encoding="utf-8-sig")
+
+    assert told(read_settings(path, {})) == [
+        "relay.toml (line 1): begins with a byte order mark: save it as UTF-8 without one"
+    ]
 
 
 def test_unset_tls_follows_the_certificate(read):
