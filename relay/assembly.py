@@ -19,6 +19,7 @@ from relay.delegates.registry import Registry
 from relay.dispatch import Dispatch
 from relay.dns.recipient_domains import RecipientDomains
 from relay.feedback.feedback import Feedback
+from relay.identities.ports import Directory
 from relay.ids import new_id
 from relay.judgement.catalog import Catalog
 from relay.judgement.own_account import grants_of_account, living_in
@@ -354,19 +355,21 @@ class Relay:
         kept["admin"] = old.admin.model_copy(update=renewed)
         ignored = [name for name, value in kept.items() if getattr(settings, name) != value]
         self._settings = settings.model_copy(update=kept)
-        if settings.policies != old.policies:
-            await self._change_directory()
+        directory = await self._next_directory() if settings.policies != old.policies else self.directory
         self._watching.metrics.admit([each.name for each in settings.delegate])
         for gone in self._ses.roles.want(roles_of(self._settings)):
             self._gates.forget(gone.principal)
         await self._registry.reload(entries_of(settings, self._caller.arn), elsewhere_of(settings))
+        # At once, and workers hear of all together: between them an owner would have neither policies nor a seal.
+        before, self.directory, self._walk.directory = self.directory, directory, directory
         self._walk.house = self._house()
         self._pacer.shares.shares = shares_of(settings)
-        await self._feedback.renew(feedback_of(self._settings))
-        await self._hear_of_policies()
         self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
         await self._renew_workers()
+        await self._let_go(before)
+        await self._feedback.renew(feedback_of(self._settings))
+        await self._hear_of_policies()
         self._certificate.look_at(settings.tls.certificate)
         self._admin.renew(tokens, scoped)
         self._tell_who_is_observed()
@@ -387,17 +390,21 @@ class Relay:
         if self._policy_events is not None:
             await self._policy_events.renew(queues)
 
-    async def _change_directory(self) -> None:
+    async def _next_directory(self) -> Directory:
         """Read policies from where the settings now say; what is known already of the same owners stays known."""
-        before = self.directory
         share = self._sharing.policies
-        directory = directory_of(self._settings, self.observe, keeps=True, before=before, share=share)
+        directory = directory_of(self._settings, self.observe, keeps=True, before=self.directory, share=share)
         await self._sharing.begin(directory)
         await asyncio.to_thread(directory.refresh)
+        return directory
+
+    async def _let_go(self, before: Directory) -> None:
+        """End the directory of *before*, if there is another one now, which is kept fresh from now on."""
+        if before is self.directory:
+            return
         await call_off(self._refreshing)
-        self.directory = self._walk.directory = directory
         self._refreshing = self._keep_refreshing()
-        for source, place in before.sources.items() - directory.sources.items():
+        for source, place in before.sources.items() - self.directory.sources.items():
             self.observe(PoliciesForgotten(source, *place))
 
     def _keep_refreshing(self) -> asyncio.Task[None]:

@@ -45,6 +45,7 @@ class FarIdentities:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self._gathered = Gathered()
+        self._held: list[Piece] | None = None
         self._seen: dict[int, Sequence[Decision]] = {}
         self._seen_since = 0.0
 
@@ -55,7 +56,20 @@ class FarIdentities:
 
     def take(self, piece: Piece) -> None:
         """Take the next piece of what is told."""
-        self._gathered.take(piece)
+        if self._held is None:
+            self._gathered.take(piece)
+        else:
+            self._held.append(piece)
+
+    def hold(self) -> None:
+        """Let what is told from now on count together with the orders that come behind it."""
+        self._held = self._held or []
+
+    def release(self) -> None:
+        """Let it count."""
+        held, self._held = self._held, None
+        for piece in held or ():
+            self._gathered.take(piece)
 
     def invalidate(self, identity: IdentityArn | None = None) -> bool:
         """Have it read again."""

@@ -51,6 +51,7 @@ class WorkersHouse:
         Raises:
             ListenerProblem, OSError: A listener cannot open so, or the certificate cannot be read.
         """
+        self._identities = far.identities
         self._registry = Registry(orders.entries, orders.elsewhere, observe=_nobody)
         clocks = Clocks(time.time, time.monotonic)
         self._walk = Walk(self._rules(orders), far.identities, observe=far.observe, clocks=clocks)
@@ -106,6 +107,7 @@ class WorkersHouse:
         context = None if orders.tls is None else await asyncio.to_thread(orders.tls.context)
         await self._registry.reload(orders.entries, orders.elsewhere)
         self._walk.house = self._rules(orders)
+        self._identities.release()
         self._domains.renew(_ask_of(orders))
         self.door.renew(limits=orders.limits, tls_context=context)
         await self._registry.start()

@@ -121,11 +121,15 @@ class Workers:
         if self._orders is None:
             return
         self._orders = replace(orders, listeners=self._orders.listeners)
-        await self._mirror.look()
         told = [post for post in self._posts.values() if post.is_told]
         renewed = [self._expect(post.number, "renewed") for post in told]
         for post in told:
-            post.say("renew", pickled(self._orders))
+            post.say("hold")
+        try:
+            await self._mirror.look()
+        finally:
+            for post in told:
+                post.say("renew", pickled(self._orders))
         if renewed:
             await asyncio.wait(renewed, timeout=RENEWAL_PATIENCE)
         for post, answer in zip(told, renewed, strict=True):

@@ -64,6 +64,7 @@ class Worker:
         self._hears: dict[str, Callable[..., None]] = {
             "answer": self._asking.answered,
             "catalog": lambda piece: self._far.identities.take(unpickled(piece)),
+            "hold": self._far.identities.hold,
             "shut": self._take_shut,
             "barred": self._take_barred,
             "keys": self._take_keys,
@@ -166,6 +167,8 @@ class Worker:
             self._wire.say("renewed", f"{type(error).__name__}: {error}")
         else:
             self._wire.say("renewed", "")
+        finally:
+            self._far.identities.release()
 
     async def _drain(self, patience: float) -> None:
         is_quiet = self._house is None or await self._house.drain(patience)

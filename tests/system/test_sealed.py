@@ -1,9 +1,16 @@
 """A sealed owner in a running relay, and what the relay makes of SES's own refusals for want of authorization."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 
+from relay.assembly import Relay
+from relay.delegates.registry import Registry
+from relay.sending.keys import AccessKey
+from relay.settings.reading import read_settings
 from tests.system.houses import House
-from tests.system.relays import EmbeddedSes, RunningRelay, command
+from tests.system.relays import RELAY_KEY, EmbeddedSes, RunningRelay, command
 from tests.system.rows import DOMAIN, Row, secret_of
 
 pytestmark = pytest.mark.system
@@ -44,6 +51,37 @@ def test_ses_judges_what_is_named_and_nothing_is_counted_as_allowed(sealed: Hous
         assert relay.count("ses_relay_decisions_total", verdict="allowed") == 0
         assert relay.is_ready()
     assert [mail["from_arn"] for mail in ses.messages()] == [DOMAIN]
+
+
+async def test_an_owner_becomes_sealed_in_one_moment(
+    house: House, ses: EmbeddedSes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where anything is waited for, its policies are there and it is not sealed, or the other way round."""
+    as_caller(house)
+    before = read_settings(house.settings, {}).settings
+    house.edit('regions = ["us-east-1"]\n', 'regions = ["us-east-1"]\nsource = "sealed"\n')
+    after = read_settings(house.settings, {}).settings
+    assert before is not None
+    assert after is not None
+    relay = Relay(before, key=AccessKey(RELAY_KEY["AWS_ACCESS_KEY_ID"], RELAY_KEY["AWS_SECRET_ACCESS_KEY"]))
+    seen = []
+
+    def looking(really: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def look(*others: Any) -> None:
+            seen.append((bool(relay.directory.catalog.owners), bool(relay._walk.house.rules.sealed)))
+            assert relay._walk.directory is relay.directory
+            await really(*others)
+
+        return look
+
+    await relay.start()
+    try:
+        for room, name in ((Registry, "reload"), (Relay, "_renew_workers"), (Relay, "_let_go")):
+            monkeypatch.setattr(room, name, looking(getattr(room, name)))
+        await relay.reload(after)
+    finally:
+        await relay.stop()
+    assert seen == [(True, False), (False, True), (False, True)]
 
 
 def test_a_pin_is_a_name_and_is_counted_under_it(sealed: House, ses: EmbeddedSes) -> None:

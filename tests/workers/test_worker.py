@@ -6,12 +6,15 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from relay.judgement.catalog import Catalog, OwnedIdentities
 from relay.observe.log import Log, LogOptions
 from relay.settings.reading import read_settings
 from relay.staffing import orders_of
+from relay.workers.catalogs import differences
 from relay.workers.orders import Beginning, Orders
 from relay.workers.tables import Memory
 from relay.workers.wire import Message, Wire, pickled
@@ -77,6 +80,49 @@ async def test_orders_that_come_while_its_door_opens_count(orders: Orders) -> No
         house = worker._house
         assert house is not None
         assert house._registry.names == tuple(entry.name for entry in without.entries)
+
+
+async def test_policies_that_come_with_orders_count_with_them(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between them an owner who becomes sealed would have neither policies nor a seal, and mail would be refused."""
+    owner = ("888888888888", "us-east-1")
+    before, sealed = (
+        Catalog({owner: OwnedIdentities()}),
+        replace(orders, rules=replace(orders.rules, sealed=frozenset({owner}))),
+    )
+    async with beginning() as (first, supervisor, worker):
+        for piece in differences(Catalog(), before):
+            supervisor.wire.say("catalog", pickled(piece))
+        supervisor.wire.say("open", pickled(first), pickled(orders))
+        await supervisor.until(1)
+        house, seen = worker._house, []
+        assert house is not None
+        really = house._registry.reload
+
+        async def reload(*others: Any) -> None:
+            seen.append((owner in worker._far.identities.catalog.owners, house._walk.house.rules.sealed))
+            await really(*others)
+
+        monkeypatch.setattr(house._registry, "reload", reload)
+        supervisor.wire.say("hold")
+        for piece in differences(before, Catalog()):
+            supervisor.wire.say("catalog", pickled(piece))
+        supervisor.wire.say("renew", pickled(sealed))
+
+        assert await supervisor.until(2) == [("serving",), ("renewed", "")]
+        seen.append((owner in worker._far.identities.catalog.owners, house._walk.house.rules.sealed))
+        assert seen == [(True, frozenset()), (False, {owner})]
+
+
+async def test_policies_that_came_with_orders_count_also_where_those_cannot(orders: Orders) -> None:
+    async with beginning() as (first, supervisor, worker):
+        supervisor.wire.say("open", pickled(first), pickled(orders))
+        supervisor.wire.say("hold")
+        for piece in differences(Catalog(), Catalog({("888888888888", "us-east-1"): OwnedIdentities()})):
+            supervisor.wire.say("catalog", pickled(piece))
+        supervisor.wire.say("renew", pickled(replace(orders, entries=orders.entries * 2)))  # two of each name
+
+        assert (await supervisor.until(2))[1] != ("renewed", "")
+        assert worker._far.identities.catalog.owners
 
 
 def test_what_a_library_stumbled_over_is_the_end_of_its_trace() -> None:
