@@ -1,7 +1,12 @@
-"""What runs in the background, called off."""
+"""What runs in the background: tasks that are called off, and threads that nobody waits for."""
 
 import asyncio
-from typing import Any
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+_T = TypeVar("_T")
 
 
 async def call_off(*tasks: asyncio.Task[Any] | None) -> None:
@@ -20,3 +25,34 @@ async def call_off(*tasks: asyncio.Task[Any] | None) -> None:
     for task in there:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
+
+
+async def aside(call: Callable[[], _T], name: str) -> _T:
+    """
+    Make *call* in a thread of its own, called *name*; return or raise what it does.
+
+    The threads of :func:`asyncio.to_thread` are waited for when the process ends, and an AWS that does not answer, or a
+    program that hangs, would hold it up.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def land(result: _T | None, error: BaseException | None) -> None:
+        if done.done():
+            return  # whoever waited was cancelled
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast("_T", result))
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            failure = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(land, result, failure)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return await done

@@ -1,10 +1,13 @@
-"""What runs in the background is called off: all of it ends, and nobody's failure or cancellation gets lost."""
+"""What runs in the background ends: all that is called off, and a process whose threads hang."""
 
 import asyncio
+import subprocess
+import sys
+import threading
 
 import pytest
 
-from relay.background import call_off
+from relay.background import aside, call_off
 
 
 async def forever(ended: list[str], name: str = "one") -> None:
@@ -68,3 +71,29 @@ async def test_a_caller_that_is_cancelled_meanwhile_hears_so() -> None:
     may_end.set()
     await asyncio.wait([task])
     assert (ended, task.cancelled()) == (["slow"], True)
+
+
+async def test_a_call_aside_brings_back_what_it_returns_or_raises() -> None:
+    def fail() -> None:
+        raise SystemExit("a library wants to end the process")
+
+    assert await aside(lambda: threading.current_thread().name, "a name") == "a name"
+    with pytest.raises(SystemExit, match="a library"):
+        await aside(fail, "failing")
+
+
+async def test_what_comes_back_to_nobody_is_nothing() -> None:
+    may_end = threading.Event()
+    waiting = asyncio.create_task(aside(may_end.wait, "slow"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    may_end.set()
+    assert await aside(lambda: 1, "later") == 1
+    assert waiting.cancelled()
+
+
+def test_a_process_ends_though_a_call_aside_hangs() -> None:
+    hang = "asyncio.wait_for(aside(threading.Event().wait, 'hanging'), 0.1)"
+    program = f"import asyncio, threading; from relay.background import aside; asyncio.run({hang})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert "TimeoutError" in ended.stderr

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from relay.audit.book import ACTION, CHANGE, AuditBook, Entry
-from relay.identities.aside import aside
+from relay.background import aside
 from relay.judgement.catalog import Catalog
 from relay.judgement.rules import Rules
 from relay.observe.events import (

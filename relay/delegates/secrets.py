@@ -11,8 +11,10 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
+from relay.background import aside
 from relay.observe.events import Noted, Observer
 from relay.words.hashes import is_argon2
 from relay.words.unavailable import Unavailable
@@ -201,7 +203,7 @@ class SecretKeeper:
         known.looked_at = self._monotonic()
         known.due = known.looked_at + self._interval
         try:
-            known.hashes, changed = await asyncio.to_thread(self._fetch, secret_id, known.hashes or {})
+            known.hashes, changed = await aside(partial(self._fetch, secret_id, known.hashes or {}), "secrets")
         except Exception as error:  # noqa: BLE001 - whatever AWS or the network says, the others go on
             self._failed(secret_id, known, error)
             return

@@ -8,13 +8,12 @@ short and long polling", "Amazon SQS visibility timeout").
 import asyncio
 import random
 import re
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from relay.background import aside
 from relay.feedback.wrappings import Malformed
 from relay.identities.accounts import Access, Accounts, AwsProblem
 from relay.observe.events import Event, Noted, Observer, QueueRead
@@ -157,8 +156,8 @@ class QueueReader(Generic[_T]):
 
     async def _round(self) -> None:
         """Ask once, and take what comes: so many polls side by side as were full the last time."""
-        await aside(self._ready)
-        polls = [asyncio.create_task(aside(self._receive)) for _ in range(self._width)]
+        await aside(self._ready, "queue")
+        polls = [asyncio.create_task(aside(self._receive, "queue")) for _ in range(self._width)]
         try:
             answers = await asyncio.gather(*polls)
         except BaseException:
@@ -169,8 +168,8 @@ class QueueReader(Generic[_T]):
         letters = [letter for answer in answers for letter in answer]
         self._width = BUSY if all(len(answer) == MOST_LETTERS for answer in answers) else 1
         if letters:
-            self._told(await aside(lambda: self._take(letters)))
-            await asyncio.gather(*[aside(partial(self._delete, some)) for some in answers if some])
+            self._told(await aside(lambda: self._take(letters), "queue"))
+            await asyncio.gather(*[aside(partial(self._delete, some), "queue") for some in answers if some])
         self._observe(QueueRead(self._purpose, "ok"))
 
     def _receive(self) -> list[Letter]:
@@ -201,33 +200,3 @@ class QueueReader(Generic[_T]):
         if self.why:
             self.why = ""
             self._observe(Noted("info", "queue.back", {"queue": self.queue.url, "for": self._purpose}))
-
-
-async def aside(call: Callable[[], _T]) -> _T:
-    """
-    Return what *call* returns, in a thread that nobody waits for at the end of the process.
-
-    The threads of :func:`asyncio.to_thread` are waited for, and a poll takes twenty seconds.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_T] = loop.create_future()
-
-    def settle(result: _T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(cast("_T", result))
-        else:
-            future.set_exception(error)
-
-    def run() -> None:
-        result, raised = None, None
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            raised = error
-        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, raised)
-
-    threading.Thread(target=run, name="queue", daemon=True).start()
-    return await future

@@ -13,8 +13,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from relay.background import aside
 from relay.identities.accounts import Accounts
-from relay.identities.aside import aside
 from relay.identities.ports import Keeper, PlaceState
 from relay.identities.rounds import Look, Rounds, Wait
 from relay.identities.ses_answers import Clocks

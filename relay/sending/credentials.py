@@ -8,12 +8,13 @@ A message waits for it only while there is no key at all.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
 import botocore.session
 
-from relay.background import call_off
+from relay.background import aside, call_off
 from relay.observe.events import Noted, Observer
 from relay.sending.keys import AccessKey, Unusable, checked
 
@@ -136,7 +137,7 @@ class Credentials:
     async def _look_once(self) -> None:
         try:
             afresh = isinstance(self._now, Unusable) or self._rejected is not None
-            found, now = await asyncio.to_thread(self._walk_chain, None if afresh else self._found)
+            found, now = await aside(partial(self._walk_chain, None if afresh else self._found), "credentials")
             if isinstance(now, Unusable) and isinstance(self._now, AccessKey) and not self._is_expired():
                 self._tell("warning", "credentials.not-renewed", why=now.why)
                 return  # what there is still works; the next look may do better
