@@ -71,12 +71,6 @@ class Mirror:
                     self._told[what] = value
                     self._tell(what, pickled(value))
 
-    async def run(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY)
-            await self.look()
-
     async def _tell_catalog(self, old: Catalog, new: Catalog, say: Say) -> None:
         pieces = differences(old, new)
         if sum(len(owned.by_folded_name) for owned in new.owners.values()) >= MANY:

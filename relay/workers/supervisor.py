@@ -9,7 +9,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -23,7 +23,7 @@ from relay.words.values import dataclass
 from relay.workers.books import Books
 from relay.workers.crowd import StaffCrowd
 from relay.workers.desk import Desk, Rooms
-from relay.workers.mirror import Mirror, Sights
+from relay.workers.mirror import EVERY, Mirror, Sights
 from relay.workers.orders import Beginning, Orders
 from relay.workers.post import Post
 from relay.workers.tables import Memory
@@ -105,9 +105,12 @@ class Workers:
         numbers = range(self._staff.number)
         opened = [self._expect(number, "serving") for number in numbers]
         self._tasks = [asyncio.create_task(self._keep(number), name=f"worker {number}") for number in numbers]
-        self._tasks.append(asyncio.create_task(self._mirror.run(), name="mirror"))
-        self._tasks.append(asyncio.create_task(self._listen_for_silence(), name="silence"))
-        self._tasks.append(asyncio.create_task(self._keep_key(), name="key"))
+        for name, look, every in (
+            ("mirror", self._mirror.look, EVERY),
+            ("silence", self._listen_for_silence, 1.0),
+            ("key", self._look_at_key, 1.0),
+        ):
+            self._tasks.append(asyncio.create_task(self._look_again(name, look, every), name=name))
         try:
             async with asyncio.timeout(START_PATIENCE):
                 problems = await asyncio.gather(*opened)
@@ -294,20 +297,27 @@ class Workers:
     def _count(self, died: int = 0) -> None:
         self._observe(WorkersCounted(self.serving, died))
 
-    async def _listen_for_silence(self) -> None:
+    async def _look_again(self, name: str, look: Callable[[], Awaitable[None]], every: float) -> None:
+        """Look each so many seconds. A mistake of ours ends none of the later looks: no worker could do without."""
         while True:
-            await asyncio.sleep(1.0)  # counted, not timed: who was held up himself has heard nothing
-            for post in tuple(self._posts.values()):
-                post.silence += 1
-                if post.silence > (SILENCE if post.is_serving else START_PATIENCE):
-                    self._observe(Noted("error", "worker.silent", {"worker": post.number, "pid": post.pid}))
-                    post.kill()
+            try:
+                await look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next one may go well
+                self._observe(Incident(name, "-", error))
+                await asyncio.sleep(1.0)  # each is a trace in the log
+            await asyncio.sleep(every)
 
-    async def _keep_key(self) -> None:
+    async def _listen_for_silence(self) -> None:
+        """Seconds are counted, not timed: who was held up himself has heard nothing."""
+        for post in tuple(self._posts.values()):
+            post.silence += 1
+            if post.silence > (SILENCE if post.is_serving else START_PATIENCE):
+                self._observe(Noted("error", "worker.silent", {"worker": post.number, "pid": post.pid}))
+                post.kill()
+
+    async def _look_at_key(self) -> None:
         """Ask for the relay's own key as messages would: it is renewed, and looked for, when it is asked for."""
-        while True:
-            await self._rooms.key.get()
-            await asyncio.sleep(1.0)
+        await self._rooms.key.get()
 
     def _expect(self, number: int, what: str) -> "asyncio.Future[Any]":
         answer = asyncio.get_running_loop().create_future()

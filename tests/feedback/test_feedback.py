@@ -107,8 +107,8 @@ async def test_malformed_events_hold_up_nobody(sqs, run, seen):
     sqs.show_again_after(30)
     sqs.put(*bad[:25], *told("Send"), *bad[25:])
     await run(sqs)
-    # What was in an answer that is lost, as on a machine under load, is shown again after those 30 seconds; a letter whose
-    # deletion was lost is told of again.
+    # What was in an answer that is lost, as on a machine under load, is shown again after those 30 seconds; a letter
+    # whose deletion was lost is told of again.
     await until(lambda: len(heard(seen)) + len(named(malformed(seen))) == 51, "all", seconds=50)
     await until(lambda: sqs.waiting == 0, "an empty queue")
 

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,3 +118,21 @@ async def test_who_hangs_before_it_opens_its_door_is_killed(
     os.kill(second.pid, signal.SIGSTOP)
     await until(lambda: workers.serving and second not in workers._posts.values())
     assert "worker.silent" in [event.event for event in told if isinstance(event, Noted)]
+
+
+async def test_a_mistake_at_one_look_ends_none_of_the_later_ones(
+    workers: Workers, orders: Orders, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the workers would judge by the policies, and sign with the keys, of that moment for good."""
+    await workers.open(orders)
+    looks = iter(range(1_000_000))
+
+    def shut() -> dict[Any, Any]:
+        if next(looks) < 2:
+            raise RuntimeError("injected")
+        return {}
+
+    monkeypatch.setattr(workers._mirror, "_sights", replace(workers._mirror._sights, shut=shut))
+    await until(lambda: next(looks) > 5, 0.1)
+
+    assert {event.id for event in told if isinstance(event, Incident)} == {"mirror"}
