@@ -104,7 +104,7 @@ def _encoded(field: Field) -> Field:
     whole, name, value = field
     encode = phrases_encoded if name in _MAILBOXES else text_encoded if name in _TEXTS else None
     new = encode(unfolded(value)) if encode else None
-    return field if new is None else field_of(whole[: len(name)], name, new)
+    return field if new is None else _refolded(field_of(whole[: len(name)], name, new))  # it was unfolded
 
 
 def _refolded(field: Field) -> Field:

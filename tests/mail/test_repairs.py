@@ -168,6 +168,14 @@ def test_texts_and_lists_of_names():
     assert b", plain@x.example,Ann <a@x.example>," in raw
 
 
+def test_a_folded_list_that_holds_a_name_stays_folded():
+    """Or a message that passes as it came would be refused for its repair."""
+    addresses = [f"reader{number}@rcpt.example" for number in range(60)]
+    raw = only("8bit-names", letter(",\r\n ".join(["Cc: Zo\u00eb <z@x.example>", *addresses]).encode()))
+    read = email.message_from_bytes(raw, policy=email.policy.default)
+    assert [each.addr_spec for each in read["Cc"].addresses] == ["z@x.example", *addresses]
+
+
 @pytest.mark.parametrize(
     "author",
     [
