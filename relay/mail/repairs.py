@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from relay.mail.facts import MessageProblem
 from relay.mail.octets import check_octets
 from relay.mail.problems import Broken, offer_of
-from relay.mail.repairs_fields import fields_added, names_encoded
+from relay.mail.repairs_fields import fields_added, names_encoded, section_of
 from relay.mail.repairs_lines import line_feeds_paired, lines_shortened
 from relay.mail.repairs_withheld import Withheld
 from relay.words.delegates import Repair
@@ -95,6 +95,9 @@ class _Bench:
             return
         if len(mended) > self._plan.most:
             self.withheld[kind] = f"the message would be larger than {self._plan.most} octets"
+            return
+        if kind in _OF_FIELDS_AND_TEXT and section_of(mended) is None:  # they read one before
+            self.withheld[kind] = "the header section would be too large"
             return
         self.made.append(kind)
         self.raw = mended

@@ -314,6 +314,20 @@ def test_what_grows_too_large_is_withheld():
     assert "larger than" in repaired.withheld["long-lines"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [
+        ("8bit-names", letter(",\r\n ".join(["Cc: a@x.example", *["\u00d6" * 40 + " <b@x.example>"] * 499]).encode())),
+        ("missing-headers", letter(*["X-Field: x"] * 497)),
+    ],
+)
+def test_a_header_section_that_grows_too_large_is_withheld(kind: Repair, raw: bytes):
+    """Without the repair the message passes."""
+    repaired = repair(raw, plan(kind))
+    assert (repaired.raw, repaired.withheld) == (raw, {kind: "the header section would be too large"})
+    assert isinstance(read_facts(raw), MessageFacts)
+
+
 STUMBLING = [b"\r\n", b"=", b".", b" ", b"\t", b"a" * 500, b"\xc3\xa9", b"From ", b"\xff"]
 
 
