@@ -59,6 +59,8 @@ def test_no_software_answers_it():
 
 def test_it_answers_the_message_that_failed():
     assert parsed()["In-Reply-To"] == "<one@example.com>"
+    folded = RAW.replace(b"Message-ID: ", b"Message-ID:\r\n ")  # as many libraries fold a long one
+    assert parsed(replace(ONE, raw=folded))["In-Reply-To"] == "<one@example.com>"
     assert parsed(replace(ONE, raw=b"From: a@example.com\r\n\r\n"))["In-Reply-To"] is None
     assert parsed(replace(ONE, raw=b"Subject: x\r\n\r\nMessage-ID: <body@example.com>\r\n"))["In-Reply-To"] is None
 
