@@ -62,6 +62,7 @@ def notification(
         *([f"In-Reply-To: {original[1].decode('ascii')}"] if original else ()),
         "Auto-Submitted: auto-replied",
         "MIME-Version: 1.0",
+        "Content-Transfer-Encoding: 8bit",
         "Content-Type: multipart/report; report-type=delivery-status;",
         f' boundary="{boundary}"',
     ]

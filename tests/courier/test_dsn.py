@@ -53,6 +53,13 @@ def test_it_is_a_report_of_three_parts():
     assert kinds == ["text/plain", "message/delivery-status", "text/rfc822-headers"]
 
 
+def test_the_whole_says_that_a_part_is_8_bit():
+    """RFC 2045 section 6.4: else it may be taken for 7-bit on its way."""
+    message = parsed()
+    encodings = [part["Content-Transfer-Encoding"] for part in message.walk()]
+    assert (message["Content-Transfer-Encoding"], encodings[-1]) == ("8bit", "8bit")
+
+
 def test_no_software_answers_it():
     assert parsed()["Auto-Submitted"] == "auto-replied"
 
