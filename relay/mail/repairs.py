@@ -53,8 +53,8 @@ Step: TypeAlias = Callable[[bytes, Plan], bytes]
 #: In this order, behind bare-lf: each works on what those before it left.
 _OF_FIELDS_AND_TEXT: Final[Mapping[Repair, Step]] = {
     "8bit-names": lambda raw, _: names_encoded(raw),
-    "long-lines": lambda raw, _: lines_shortened(raw),
     "missing-headers": lambda raw, plan: fields_added(raw, plan.date, plan.message_id),
+    "long-lines": lambda raw, _: lines_shortened(raw),
 }
 
 

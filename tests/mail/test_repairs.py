@@ -400,6 +400,14 @@ def test_a_signed_header_section_gets_no_fields():
     assert isinstance(read_facts(raw), MessageFacts)
 
 
+def test_a_text_with_a_long_line_keeps_its_charset():
+    """Of what is encoded nobody could tell any more that it was UTF-8."""
+    text = "Gr\u00fc\u00dfe " * 200 + "\r\n"
+    raw = repair(letter(body=text.encode()), plan(*EVERY)).raw
+    assert body_of(raw) == text.encode()
+    assert email.message_from_bytes(raw, policy=email.policy.default).get_content() == text
+
+
 def test_nobody_is_made_an_author():
     repaired = repair(letter(author=None), plan(*EVERY))
     assert isinstance(read_facts(repaired.raw), MessageProblem)
@@ -416,7 +424,7 @@ def test_all_repairs_of_one_message():
         + b"\n"
     )
     repaired = repair(raw, plan(*EVERY))
-    assert repaired.made == EVERY
+    assert repaired.made == ("bare-lf", "8bit-names", "missing-headers", "long-lines")
     assert not repaired.withheld
     letter_read = email.message_from_bytes(repaired.raw, policy=email.policy.default)
     assert letter_read["From"].addresses[0].display_name == "Zo\u00eb"
