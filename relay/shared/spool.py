@@ -91,6 +91,7 @@ class RedisSpool:
         self._last_delegate = ""
         self._doubts: dict[str, _Doubt] = {}
         self._undoing = asyncio.Lock()
+        self._unacknowledged: set[str] = set()
         self._look_at_all_from = self._look_at_ours_from = float("-inf")
         self._unattended: dict[tuple[str, int], float] = {}
         self._removed: OrderedDict[str, None] = OrderedDict()
@@ -125,10 +126,13 @@ class RedisSpool:
         if (full := self._room.for_message(len(raw))) is not None:
             return full
         self._room.bound.promise(len(raw))
+        self._unacknowledged.add(entry.id)
         try:
             return await self._commit(entry, raw)
         finally:
             self._room.bound.fulfil(len(raw))
+            if entry.id not in self._doubts:
+                self._unacknowledged.discard(entry.id)
 
     async def _commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         digest = await _sha256(raw)
@@ -139,7 +143,8 @@ class RedisSpool:
                 return _refusal(found)
             brought, raw = found, b""
         pieces: tuple[Part, ...] = ("", 0) if brought is None else (brought.token, brought.number)
-        args = [entry.id, self._room.bound.max_bytes, BESIDE, self.lease.holder, *pieces, raw]
+        reserved = RESERVED_SECONDS if self._wish.replicas else 0  # others see it before a replica has it
+        args = [entry.id, self._room.bound.max_bytes, BESIDE, self.lease.holder, reserved, *pieces, raw]
         answer = await self._acknowledged(scripts.COMMIT, [*args, *scripts.fields_of(row_of(entry, digest))])
         if isinstance(answer, Away):
             if answer.maybe and entry.kind is Kind.MESSAGE:  # a notification is looked for by whoever writes it
@@ -249,7 +254,7 @@ class RedisSpool:
         if (problem := self._not_known_yet()) is not None:
             return problem
         asked = (repr(now), limit, per_delegate, self._last_delegate, self.lease.holder, RESERVED_SECONDS)
-        found = await self._run(scripts.DUE, *asked, *busy)
+        found = await self._run(scripts.DUE, *asked, *busy, *self._unacknowledged)
         if isinstance(found, Away):
             return _unavailable(found)
         self._last_delegate = found[0].decode(errors="surrogateescape")
@@ -371,6 +376,7 @@ class RedisSpool:
                 doubt = self._doubts.get(name)
                 if doubt is not None and (await doubt.undo() or time.monotonic() > doubt.until):
                     self._doubts.pop(name, None)
+                    self._unacknowledged.discard(name)
 
     async def _whole(self, several: Coroutine[Any, Any, _T]) -> _T:
         """Do it to its end, whether or not who asked is cancelled."""

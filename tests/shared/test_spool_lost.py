@@ -22,7 +22,7 @@ from tests.contracts.spool import begun, changed, due, found, ids, kept
 from tests.shared.servers import RedisServer
 from tests.shared.spools import Open, end_lease, vanish
 from tests.shared.waiting import until
-from tests.spool.building import NOON, entry
+from tests.spool.building import NOON, RAW, entry
 
 ROOT = "{ses-relay:spool}"
 LEASE = 0.8
@@ -132,6 +132,19 @@ async def test_a_server_that_goes_away_at_the_start_is_found_later(
         await until(lambda: spool.room(1) is None)
         await kept(spool, entry("a1"))
         await spool.close()
+
+
+async def test_kept_unheard_it_is_not_sent(behind_wire: RedisSpool, wire: Wire):
+    """The client heard 451 and sends it again."""
+    wire.lose = scripts.COMMIT
+    assert behind_wire.lease._running is not None
+    behind_wire.lease._running.cancel()
+    assert isinstance(await behind_wire.commit(entry("a1"), RAW), Unavailable)
+    await until(lambda: behind_wire._engine.state.is_up)
+    assert await found(behind_wire) == ["a1"]
+    assert await due(behind_wire) == []
+    await behind_wire._settle_doubts()
+    assert await found(behind_wire) == []
 
 
 async def test_begun_unheard_it_waits_again(behind_wire: RedisSpool, wire: Wire):

@@ -279,6 +279,21 @@ async def test_a_message_that_a_replica_has_survives_the_server(own_server: Make
     await alone.close()
 
 
+async def test_what_waits_for_a_replica_is_sent_by_nobody(own_server: Make, opened: Open):
+    """
+    The client hears 451 and sends it again: nobody is told of what was not acknowledged, while it is there.
+    """
+    server = own_server(DURABLE)
+    spool, other = await opened(server, parameters="?replicas=1"), await opened(server)
+    committing = asyncio.create_task(spool.commit(entry("alone"), RAW))
+    await until(lambda: server.ask("ZCARD", "{ses-relay:spool}:state:due") == b":1")
+    assert (await due(other), await due(spool)) == ([], [])
+    assert isinstance(await committing, Unavailable)
+    assert await due(spool) == []
+    await until(lambda: not spool._doubts)
+    assert await found(other) == []
+
+
 async def test_a_replica_is_not_written_to(own_server: Make, opened: Open):
     """
     A server that follows another since a failover says READONLY: nothing raises.
