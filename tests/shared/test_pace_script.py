@@ -276,3 +276,17 @@ def test_clocks_of_relays_do_not_matter_and_the_servers_may_step_back(server):
         begin = scene.now
         scene.run(1.0)
         assert asker.between(begin, scene.now) <= 100 * (1 + SAVED + AHEAD) + 2
+
+
+def test_when_the_servers_clock_steps_back_mail_goes_on(server):
+    """A replica that is promoted has a clock of its own, and a lane that was written by another."""
+    with Scene(server, told=100) as scene:
+        one, gone = scene.join(a=1000), scene.join(b=1000)
+        scene.run(2.0)
+        scene.ask(one, throttled=True)
+        scene.askers.remove(gone)
+        scene.now -= 3600
+        begin = scene.now
+        scene.run(30.0)
+        assert one.between(begin + 20.0, scene.now) == pytest.approx(980, rel=0.1)
+        assert scene.relays == 1

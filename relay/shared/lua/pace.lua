@@ -28,6 +28,10 @@ local raw = redis.call('HGETALL', KEYS[1])
 for place = 1, #raw, 2 do lane[raw[place]] = tonumber(raw[place + 1]) end
 if ARGV[2] ~= '' then lane.told = tonumber(ARGV[2]) end
 lane.wanted = tonumber(ARGV[3])
+-- Where the clock was set back, or another server leads now, nothing would go until it is again what it was.
+for _, name in ipairs({ 'at', 'divided', 'slowed_at', 'throttled_at' }) do
+  if lane[name] then lane[name] = math.min(lane[name], now) end
+end
 
 -- The speed.
 local limit = lane.told and math.max(LEAST, lane.told * HEADROOM) or UNTOLD
@@ -46,7 +50,7 @@ local function speed_now()
 end
 
 local slot = math.floor(now / SLOT)
-if not lane.slot then lane.slot = slot end
+lane.slot = math.min(lane.slot or slot, slot)
 if lane.slot < slot then
   local last = 0
   for place = 0, SLOTS - 1 do last = last + (lane['through' .. place] or 0) end
@@ -115,7 +119,7 @@ local function divide_among_all()
   local told = redis.call('HGETALL', KEYS[2])
   for place = 1, #told, 2 do
     local report = cmsgpack.unpack(told[place + 1])
-    if now - report.heard > SILENCE then
+    if math.abs(now - report.heard) > SILENCE then
       redis.call('HDEL', KEYS[2], told[place])
     else
       number = number + 1
