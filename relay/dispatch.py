@@ -78,7 +78,8 @@ class Dispatch:
         self._observe(Noted("info" if mode == options.mode else "warning", "delivery.mode", told))
         if self._spool is None:
             return None
-        self._chances = Chances(Steady(self._spool.wall, time.monotonic, self._observe).now, random.random)
+        clock = Steady(self._spool.wall, time.monotonic, self._observe, self._spool.knows_time)
+        self._chances = Chances(clock.now, random.random)
         self.desk = Desk(self._spool, now=self._chances.now, keep_failed=options.schedule.keep_failed)
         self._postmaster = postmaster = self._make_postmaster(self._spool)
         self._courier = self._make_courier(self._spool, postmaster)

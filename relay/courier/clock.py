@@ -14,13 +14,21 @@ class Steady:
     Tells the time in seconds since the epoch: the wall clock's at the start, carried on by the monotonic one.
 
     Where the wall clock jumps by a day or a year, messages grow no older by it and none is due earlier or later. Small
-    corrections are followed.
+    corrections are followed, and so is everything until ``is_known`` says that the wall clock tells the time.
     """
 
-    def __init__(self, wall: Callable[[], float], monotonic: Callable[[], float], observe: Observer) -> None:
+    def __init__(
+        self,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        observe: Observer,
+        is_known: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._wall = wall
         self._monotonic = monotonic
         self._observe = observe
+        self._is_known = is_known
+        self._was_known = is_known()
         self._offset = wall() - monotonic()
         self._jump = 0.0
 
@@ -28,7 +36,8 @@ class Steady:
         """Return the time."""
         steady = self._monotonic() + self._offset
         jump = self._wall() - steady
-        if abs(jump) <= SMALL:
+        if abs(jump) <= SMALL or not self._was_known:
+            self._was_known = self._was_known or self._is_known()
             self._offset += jump
             self._jump = 0.0
             return steady + jump

@@ -107,6 +107,10 @@ class RedisSpool:
         """Tell the time for stamps: the server's, so that relays whose clocks differ agree on what is due."""
         return self.lease.wall()
 
+    def knows_time(self) -> bool:
+        """Tell whether the server has told it; until then it is our own."""
+        return self.lease.knows_time
+
     # ---- what is kept ----
 
     def room(self, octets: int) -> Full | None:

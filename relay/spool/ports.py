@@ -79,6 +79,9 @@ class Spool(Intake, Protocol):
     def wall(self) -> float:
         """Tell the time for stamps, in seconds since the epoch, by the one clock of all who have this spool."""
 
+    def knows_time(self) -> bool:
+        """Tell whether that clock has been heard; before, the time is this machine's."""
+
     async def recover(self) -> Sequence[Entry] | Unavailable:
         """
         Take over what one process that is no more left *sending*: it stays *sending*, and is the caller's from now on.

@@ -81,6 +81,10 @@ class SqliteSpool:
         """Tell the time for stamps: this machine's."""
         return time.time()
 
+    def knows_time(self) -> bool:
+        """Say yes: the clock is this machine's."""
+        return True
+
     # ---- what is kept ----
 
     def room(self, octets: int) -> Full | None:

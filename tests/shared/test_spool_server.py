@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from relay.courier.clock import Steady
 from relay.observe.events import Event, Noted
 from relay.shared import spool_opening
 from relay.shared.answers import Away
@@ -230,6 +231,26 @@ async def test_a_server_that_is_away_at_the_start_is_found_when_it_comes(own_ser
     server.start()
     await until(lambda: spool.room(1) is None)
     await kept(spool, entry())
+
+
+async def test_stamps_follow_a_server_that_was_away_at_the_start(
+    own_server: Make, opened: Open, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    The clock of a relay that starts before its server, and before its clock was set, may be a year wrong.
+    """
+    server = own_server(DURABLE)
+    server.kill()
+    true, told = time.time(), list[Event]()
+    monkeypatch.setattr(time, "time", lambda: true + 31_536_000)
+    spool = await opened(server, lease=0.4)
+    clock = Steady(spool.wall, time.monotonic, told.append, spool.knows_time)
+    assert clock.now() > true + 31_000_000
+    monkeypatch.undo()
+    server.start()
+    await until(lambda: spool.room(1) is None)
+    assert abs(clock.now() - time.time()) < 2
+    assert told == []
 
 
 async def test_a_server_that_lost_everything_is_told_of(own_server: Make, opened: Open):

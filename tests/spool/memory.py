@@ -58,6 +58,9 @@ class MemorySpool:
     def wall(self) -> float:
         return time.time()
 
+    def knows_time(self) -> bool:
+        return True
+
     async def recover(self) -> Sequence[Entry] | Unavailable:
         if self.trouble or self._has_recovered:
             return self.trouble or ()
