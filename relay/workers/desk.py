@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
+from relay.courier.clock import SMALL
 from relay.identities.ports import Identities
 from relay.observe.events import Incident, Observer
 from relay.reception import Keeping
@@ -121,12 +122,15 @@ class Desk:
         await self._rooms.looked()
         return is_wiser
 
-    async def _commit(self, octets: bytes, raw: bytes) -> bytes | None:
-        """Keep a message. One whose call is running at the worker is the courier's to settle from this moment on."""
+    async def _commit(self, octets: bytes, raw: bytes, now: float) -> bytes | None:
+        """
+        Keep a message, stamped by a clock that says *now*. One whose call is running at the worker is the courier's to
+        settle from this moment on.
+        """
         keeping = self._rooms.keeping()
         if keeping is None:
             raise ValueError("nothing is kept in mode direct")
-        entry: Entry = unpickled(octets)
+        entry = _stamped(unpickled(octets), keeping.now() - now)
         problem = await keeping.spool.commit(entry, raw)
         if problem is not None:
             return pickled(problem)
@@ -184,6 +188,13 @@ class Desk:
     def _doubt(self, what: bytes) -> None:
         role, key = unpickled(what)
         self._rooms.roles.doubt(role, key)
+
+
+def _stamped(entry: Entry, behind: float) -> Entry:
+    """Return an entry with the times that the spool's clock has, where a worker's is *behind* by more than a moment."""
+    if abs(behind) <= SMALL:
+        return entry
+    return replace(entry, accepted_at=entry.accepted_at + behind, due_at=entry.due_at + behind)
 
 
 _SENT: Final = Sent("")

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 from relay.courier import schedule as schedules
@@ -269,11 +269,15 @@ async def _nobody_assumes(role: AssumedRole) -> Unusable:
 
 
 class FarSpool:
-    """The spool; a :class:`relay.spool.ports.Intake`. ``refused``: from which size on it has no room now, and why."""
+    """
+    The spool; a :class:`relay.spool.ports.Intake`. ``refused``: from which size on it has no room now, and why.
+    ``now``: the time that entries are stamped with here.
+    """
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self.refused: tuple[int, Full] | None = None
+        self.now: Callable[[], float] = time
 
     def room(self, octets: int) -> Full | None:
         """Tell whether there was room a moment ago, as far as is known."""
@@ -282,7 +286,7 @@ class FarSpool:
     async def commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         """Have it kept, and wait until it is."""
         try:
-            problem = await self._asking.ask("commit", pickled(entry), bytes(raw))
+            problem = await self._asking.ask("commit", pickled(entry), bytes(raw), self.now())
         except SupervisorGone:
             return Unavailable("the supervisor is gone")
         return None if problem is None else unpickled(problem)

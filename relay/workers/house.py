@@ -139,7 +139,7 @@ class WorkersHouse:
     def _keeping(self, orders: Orders, far: FarRooms) -> Keeping | None:
         if orders.keeping is None:
             return None
-        now = Steady(time.time, time.monotonic, _nobody).now
+        now = far.spool.now = Steady(time.time, time.monotonic, _nobody).now
         successor = FarSuccessor(far.asking, orders.keeping.schedule, now)
         return Keeping(orders.keeping.mode, far.spool, successor, now, orders.keeping.budget)
 
