@@ -290,3 +290,23 @@ def test_when_the_servers_clock_steps_back_mail_goes_on(server):
         scene.run(30.0)
         assert one.between(begin + 20.0, scene.now) == pytest.approx(980, rel=0.1)
         assert scene.relays == 1
+
+
+def test_when_the_servers_clock_steps_back_ses_is_asked_again(server):
+    """Or nobody would hear of another rate for as long."""
+    with Redis(unix_socket_path=str(server.socket), protocol=2) as redis:
+        redis.flushall()
+        quota = redis.register_script(script_of("quota").text)
+        assert quota(keys=["{x}:1", "{x}:2"], args=[50, 10]) == b"ask"
+        assert quota(keys=["{x}:1", "{x}:2"], args=[50, 10, 14, 200, 7]) == [b"14", b"200", b"7"]
+        for name in ("at", "asked"):
+            redis.hset("{x}:2", name, int(redis.time()[0]) + 3600)
+        assert quota(keys=["{x}:1", "{x}:2"], args=[50, 10]) == b"ask"
+        assert quota(keys=["{x}:1", "{x}:2"], args=[50, 10]) == b"wait"
+
+
+def test_when_the_servers_clock_steps_back_relays_that_are_gone_are_not_counted(server):
+    with Redis(unix_socket_path=str(server.socket), protocol=2) as redis:
+        redis.flushall()
+        redis.zadd("{x}:1", {"gone": int(redis.time()[0]) + 3600})
+        assert redis.register_script(script_of("relays").text)(keys=["{x}:1"], args=["here", 0]) == 1

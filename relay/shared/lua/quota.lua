@@ -10,9 +10,11 @@ if ARGV[3] then
   redis.call('EXPIRE', KEYS[2], 3600)
 end
 local told = redis.call('HMGET', KEYS[2], 'rate', 'most', 'sent', 'at', 'counted', 'asked')
-local is_told = told[1] and now - tonumber(told[4]) < 900
-if not is_told or now - tonumber(told[4]) >= tonumber(ARGV[1]) then
-  if now - tonumber(told[6] or 0) >= tonumber(ARGV[2]) then
+-- What lies ahead was written by a clock that was set back since: nobody knows how old it is.
+local age = math.abs(now - tonumber(told[4] or 0))
+local is_told = told[1] and age < 900
+if not is_told or age >= tonumber(ARGV[1]) then
+  if math.abs(now - tonumber(told[6] or 0)) >= tonumber(ARGV[2]) then
     redis.call('HSET', KEYS[2], 'asked', now)
     redis.call('EXPIRE', KEYS[2], 3600)
     return 'ask'

@@ -7,5 +7,6 @@ else
   redis.call('ZADD', KEYS[1], now, ARGV[1])
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 16)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + 16, '+inf') -- by a clock that was set back since
 redis.call('EXPIRE', KEYS[1], 60)
 return redis.call('ZCARD', KEYS[1])
