@@ -169,8 +169,15 @@ class Postmaster:
         if isinstance(raw, Damaged) or to is None:
             await self._note(entry, NOT_OWED)
             return True
+        if self._spool.is_shared and await self._is_settled(entry):
+            return True
         self._bucket.take(1)
         return await self._commit(entry, raw, self.letterhead.author, to)
+
+    async def _is_settled(self, entry: Entry) -> bool:
+        """Whether another relay has told of it since we looked: what it wrote may be sent and gone by now."""
+        found = await self._spool.find(Wanted(ids=(entry.id,)), limit=1)
+        return not isinstance(found, Unavailable) and not any(map(_is_owed, found))
 
     async def _commit(self, entry: Entry, raw: bytes, author: Address, to: Address) -> bool:
         when, name, hostname = datetime.fromtimestamp(self._now(), UTC), _name_of(entry), self.letterhead.hostname

@@ -12,7 +12,7 @@ from relay.observe.events import Event, Incident
 from relay.spool.actions import Action, acted
 from relay.spool.details import NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
-from relay.spool.ports import Full, Wanted
+from relay.spool.ports import Damaged, Full, Wanted
 from relay.words.addresses import Address, NullPath
 from relay.words.delegates import NOTIFICATIONS
 from relay.words.unavailable import Unavailable
@@ -78,6 +78,28 @@ async def test_a_failure_is_told_once_to_where_bounces_go():
     assert message.details[NOTICE] == notice.id
     assert message.state is State.FAILED
     assert office.woken == 1
+
+
+async def test_what_another_relay_tells_meanwhile_is_told_once():
+    """It has looked at the same page, and its notification is sent and gone by the time we come to that failure."""
+    office = Office()
+    office.spool.is_shared = True
+    other = Office(office.spool)
+    for name in ("a1", "b2"):
+        await office.failed(name)
+    read, is_first = office.spool.body, iter([True])
+
+    async def body(entry: Entry) -> bytes | Damaged | Unavailable:
+        if next(is_first, False):
+            assert await other.postmaster.tell()
+            for notice in await office.kept(Kind.NOTIFICATION):
+                await office.spool.remove(notice)
+        return await read(entry)
+
+    office.spool.body = body  # type: ignore[method-assign]  # what happens while it reads
+    assert await office.postmaster.tell()
+    assert (other.woken, office.woken) == (2, 0)
+    assert await office.kept(Kind.NOTIFICATION) == []
 
 
 async def test_about_a_notification_none_is_written():
