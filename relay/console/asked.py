@@ -42,6 +42,6 @@ def limit_of(value: str | None) -> int:
     """
     if value is None:
         return USUAL
-    if not (value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= MOST):
+    if not (value.isascii() and value.isdecimal() and len(value) < 10 and 1 <= int(value) <= MOST):
         raise ValueError(f"limit is a number from 1 to {MOST}")
     return int(value)
