@@ -288,6 +288,36 @@ async def test_malformed_requests_are_not_logged(caplog):
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        (b"Content-Length: 50\r\n", b'{"token":'),
+        (b"Transfer-Encoding: chunked\r\n", b"5\r\nabcde\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"5\r\nabcde\r\nzz\r\n"),
+        (b"Content-Encoding: gzip\r\nContent-Length: 7\r\n", b"garbage"),
+        (b"Content-Encoding: deflate\r\nContent-Length: 7\r\n", b"garbage"),
+    ],
+    ids=["cut", "cut-chunk", "no-chunk", "no-gzip", "no-deflate"],
+)
+async def test_a_body_that_breaks_off_is_no_fault_of_ours(caplog, fields, body):
+    """
+    Anybody can send those, too: 400 if somebody still listens, and nothing in the log.
+    """
+    head = b"POST /session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    async with running() as endpoint:
+        reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
+        writer.write(head + fields + b"Connection: close\r\n\r\n")
+        await asyncio.sleep(0.1)
+        writer.write(body)
+        await asyncio.sleep(0.1)
+        writer.write_eof()
+        got = await reader.read()
+        writer.close()
+
+    assert got[:12] in {b"", b"HTTP/1.1 400", b"HTTP/1.0 400"}
+    assert caplog.records == []
+
+
 async def test_answers_are_not_kept():
     """
     No cache holds a readiness of yesterday, no browser guesses types.

@@ -243,11 +243,14 @@ async def test_addresses_that_failed_are_forgotten_the_oldest_first(monkeypatch)
         (JSON, b'{"token": "\xc3\xbc"}', 403),
         (JSON, b'{"token": "\\ud800"}', 400),
         (JSON, json.dumps({"token": "x" * 5000}).encode(), 400),
+        (JSON, b'{"token": ' + b"1" * 5000 + b"}", 400),
     ],
 )
 async def test_no_other_page_signs_anybody_in(place, headers, body, status):
     """Nor is anything but a token one."""
-    assert (await place.ask("/session", "POST", data=body, headers=headers))[0] == status
+    got, text, _ = await place.ask("/session", "POST", data=body, headers=headers)
+
+    assert (got, "sys." in text) == (status, False)
 
 
 async def test_a_cookie_does_not_make_a_page_of_another_site_ours(place):
