@@ -5,7 +5,7 @@ import codecs
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message as Mail
 from email.parser import BytesParser
@@ -24,7 +24,7 @@ MOST_FIELDS: Final = 200
 LONGEST_TEXT: Final = 100_000
 LONGEST_FIELD: Final = 4096
 #: What the decoding of what strangers wrote raises.
-_UNREADABLE: Final = (ValueError, LookupError, HeaderParseError)
+_UNREADABLE: Final = (ValueError, LookupError, MessageError)
 #: Codecs of Python's that are no charsets of mail: for names, for source code, for tests.
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 

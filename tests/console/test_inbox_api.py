@@ -102,6 +102,7 @@ NESTED = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
         b"Subject: =?nonsense?B?////?=\r\n\r\n\xff\xfe",
         b"Subject: =?utf-8?B?!?=\r\n\r\n",
         b"Subject: =?utf-8?B?a?=\r\n\r\n",
+        b"Subject: =?\xff?B?YQ==?=\r\n\r\n",
         b"Subject: \xff\xfe\xed\xa0\x80\r\n\r\n",
         b"Content-Type: text/plain; charset=nonsense\r\n\r\n\xff",
         b"Content-Type: text/plain; charset*=x'y'%ff\r\n\r\n\xff",
