@@ -8,7 +8,7 @@ Amazon SES publishes to Amazon SNS", "Amazon SNS notification contents for Amazo
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from relay.feedback.wrappings import Malformed, opened
@@ -197,11 +197,11 @@ def _instant(table: Mapping[str, Any], name: str) -> float:
     text = _text(table, name, 40)
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if at.tzinfo is not None:
+            return at.astimezone(UTC).timestamp()  # raises for what no calendar could write again
+    except (ValueError, OverflowError):
         raise Malformed(f"{name} is no time") from None
-    if at.tzinfo is None:
-        raise Malformed(f"{name} is no time with its zone")
-    return at.timestamp()
+    raise Malformed(f"{name} is no time with its zone")
 
 
 def _addresses(table: Mapping[str, Any], name: str) -> Iterator[str]:

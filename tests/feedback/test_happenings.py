@@ -147,6 +147,8 @@ def changed(path: str, value: Any) -> str:
         (changed("mail.messageId", "a" * 257), "messageId is no text of up to 256 characters"),
         (changed("mail.timestamp", "yesterday"), "timestamp is no time"),
         (changed("mail.timestamp", "2026-01-01T00:00:00"), "timestamp is no time with its zone"),
+        (changed("bounce.timestamp", "0001-01-01T00:00:00+14:00"), "timestamp is no time"),
+        (changed("bounce.timestamp", "9999-12-31T23:59:59-14:00"), "timestamp is no time"),
         (changed("mail.tags", ["x"]), "mail.tags is no table of lists"),
         (changed("mail.tags", {"ses-relay-delegate": [7]}), "mail.tags is no table of lists"),
         (changed("bounce", ...), "bounce is no object"),
