@@ -100,11 +100,28 @@ def _decisions(file: sqlite3.Connection, span: Span, count: Count) -> Iterator[_
     last, before = 0, None
     while rows := shared(file.execute(_DECISIONS, (last, span.since, span.until, _SLICE))):
         for time, delegate, number, *pack in rows:
+            if before is None:
+                before = _number(file, "SELECT max(number) FROM decision WHERE number < ?", number)
             if before is not None and number != before + 1:
                 yield from _gap(file, before, number, time, count)
             before = last = number
             if span.delegate is None or delegate == span.delegate:
                 yield from _decision(number, time, partial(unpacking.text, number, *pack), span, count)
+    yield from _gap_at_the_end(file, before, span, count)
+
+
+def _gap_at_the_end(file: sqlite3.Connection, last: int | None, span: Span, count: Count) -> Iterator[_Timed]:
+    """What was taken out between two spans is in neither: look at what follows, whenever that ended."""
+    if last is None:
+        last = _number(file, "SELECT max(number) FROM decision WHERE time < ?", span.since)
+    following = _number(file, "SELECT min(number) FROM decision WHERE number > ?", last)
+    if last is not None and following is not None and following != last + 1:
+        yield from _gap(file, last, following, span.until, count)
+
+
+def _number(file: sqlite3.Connection, query: str, value: float | None) -> int | None:
+    (number,) = file.execute(query, (value,)).fetchone()
+    return None if number is None else int(number)
 
 
 def _gap(file: sqlite3.Connection, before: int, number: int, time: float, count: Count) -> Iterator[_Timed]:

@@ -122,6 +122,23 @@ def test_what_was_taken_out_of_the_middle_is_a_gap_and_what_the_ring_let_go_is_n
     assert gap == {"after": 3, "before": 6, "missing": 2, "why": "taken out of the journal"}
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "missing"),
+    [(1, 4, 2), (4, 6, 2), (5, 9, 2), (6, 9, 2), (1, 3, 0), (7, 9, 0), (1, 60, 2), (9, 60, 0), (0, 1, 0)],
+)
+def test_what_was_taken_out_where_spans_meet_is_a_gap_of_both(journal, since, until, missing):
+    """Whoever exports month by month misses nothing; nor where all of a span is gone."""
+    keep(journal, *(record(number, minute=number) for number in range(1, 9)))
+    alter(journal, "DELETE FROM decision WHERE number IN (4, 5)")
+    start = row_of(record(0))[1]
+
+    lines, count = exported(journal, Span(start + 60 * since, start + 60 * until))
+
+    told = {"after": 3, "before": 6, "missing": 2, "why": "taken out of the journal"}
+    assert [what for kind, what in lines if kind == "gap"] == [told] * (missing // 2)
+    assert count.missing == missing
+
+
 def test_what_somebody_changed_is_told(journal):
     keep_text(journal, TEXT.replace("[]", "[1]"))
     keep(journal, record(1))
