@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Coroutine
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from relay.audit.book import entries_between
 from relay.cli import main as ses_relay
+from relay.cli.spool import acting
+from relay.journal.files import open_to_read
+from relay.spool.desk import Desk
 from relay.spool.details import HOLD, NOT_OWED, NOTICE, OWED
 from relay.spool.entries import Batch, Entry, Kind, State
 from relay.spool.ports import Wanted
@@ -214,6 +219,28 @@ def test_what_cannot_be_done_is_said_for_each_and_the_rest_is_done(full):
     assert (result.exit_code, result.stdout) == (1, "hold: 1 message\n")
     assert result.stderr == "f1 is failed: nothing of it is sent, held or not\nh1 is held already\n"
     assert full.json("hold", "d1") == {"action": "hold", "done": [], "left": [{"id": "d1", "why": "is held already"}]}
+
+
+def test_what_was_done_before_an_interruption_is_kept_for_an_audit(full, monkeypatch):
+    """Whoever deletes and is quick with Ctrl-C leaves a trace, too."""
+    act = Desk.act
+
+    async def interrupted(desk: Desk, name: str, *more: Any) -> Any:
+        if name == "q1":
+            raise KeyboardInterrupt
+        return await act(desk, name, *more)
+
+    monkeypatch.setattr(Desk, "act", interrupted)
+    monkeypatch.setattr(acting, "_AT_ONCE", 1)
+    journal = full.folder / "journal.db"
+    full.write(f'[journal]\npath = "{journal}"\n')
+    assert full.type("delete", "d1", "f1", "q1", "--yes").exit_code == 1
+    assert sorted(full.entries()) == ["h1", "q1", "s1"]
+
+    with closing(open_to_read(journal)) as file:
+        (entry,) = entries_between(file, 0.0, 1e12)
+    assert entry.what["action"] == "spool.changed"
+    assert (entry.what["details"]["action"], entry.what["details"]["ids"]) == ("delete", ["d1", "f1"])
 
 
 def test_a_hold_of_what_is_being_sent_is_noted(full):

@@ -85,9 +85,12 @@ def act_on(settings: Settings, wish: Wish) -> None:
     ids = wish.ids or _chosen(settings, wish)
     if wish.ids and wish.asks and not wish.yes:
         click.confirm(wish.question.format(_these(len(ids))), abort=True, err=True)
-    tally = asyncio.run(_act(settings, wish, ids))
-    if tally.done:
-        keep_in_audit(settings, "spool.changed", {"action": wish.action.value, "ids": tally.done})
+    tally = Tally()
+    try:
+        asyncio.run(_act(settings, wish, ids, tally))
+    finally:  # also where somebody interrupts it: what was done is done
+        if tally.done:
+            keep_in_audit(settings, "spool.changed", {"action": wish.action.value, "ids": tally.done})
     if wish.as_json:
         left = [{"id": name, "why": why} for name, why in tally.left]
         click.echo(json.dumps({"action": wish.action.value, "done": tally.done, "left": left}, indent=2))
@@ -133,32 +136,24 @@ def _words(preview: Preview, wish: Wish) -> Iterator[str]:
         yield f"left as it is: {count(number)}, each {why}"
 
 
-async def _act(settings: Settings, wish: Wish, ids: Sequence[str]) -> Tally:
-    tally = Tally()
+async def _act(settings: Settings, wish: Wish, ids: Sequence[str], tally: Tally) -> None:
     async with desk_of(settings) as desk:
         with progress(wish.action, len(ids)) as advance:
             for start in range(0, len(ids), _AT_ONCE):
                 some = ids[start : start + _AT_ONCE]
-                ends = await asyncio.gather(*(_act_on_one(desk, wish, name) for name in some))
-                for name, why in zip(some, ends, strict=True):
-                    if why is None:
-                        tally.done.append(name)
-                    else:
-                        tally.left.append((name, why))
+                await asyncio.gather(*(_act_on_one(desk, wish, name, tally) for name in some))
                 advance(len(some))
-    return tally
 
 
-async def _act_on_one(desk: Desk, wish: Wish, name: str) -> str | None:
-    """Return why it was not done."""
+async def _act_on_one(desk: Desk, wish: Wish, name: str, tally: Tally) -> None:
     done = await desk.act(name, wish.action, wish.wanted)
     match done:
         case Done():
-            return None
+            tally.done.append(name)
         case Impossible(why) | Unavailable(why):
-            return why
+            tally.left.append((name, why))
         case None:
-            return "is not in the spool" if wish.ids else "is not among them any more"
+            tally.left.append((name, "is not in the spool" if wish.ids else "is not among them any more"))
 
 
 def _these(number: int) -> str:
