@@ -44,7 +44,7 @@ def report(config: Path | None, since: str, as_json: bool) -> None:
         raise click.UsageError(f"--since: {problem}") from None
     now = time.time()
     with _ledger(settings) as ledger:
-        told = report_of(ledger, [each.name for each in settings.delegate], now - seconds, now)
+        told = report_of(ledger, [each.name for each in settings.delegate], max(0.0, now - seconds), now)
     if as_json:
         click.echo(json.dumps(told, indent=2))
         return

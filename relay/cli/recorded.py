@@ -43,6 +43,6 @@ def moment_of(text: str, now: float) -> float:
         return now
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         raise click.UsageError(f"{text!r} is no time: write 2026-11-21T12:00Z, or now") from None

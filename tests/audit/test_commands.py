@@ -49,6 +49,12 @@ def test_into_a_pipe(journal):
     assert "5 lines, unbroken: 2026-01-01T00:00:00.000000Z to 2027-01-01T00:00:00.000000Z, sha256" in verified.stdout
 
 
+def test_everything_there_is(journal):
+    written = export(journal, since="9999999d", until="now")
+    assert written.exit_code == 0
+    assert json.loads(written.stdout.splitlines()[0])["from"] == "1970-01-01T00:00:00.000000Z"
+
+
 def test_nothing_happened(journal):
     written = export(journal, since="2025-01-01", until="2025-02-01")
     assert written.exit_code == 0
@@ -94,6 +100,7 @@ def test_with_a_key(journal, key, tmp_path):
     [
         (("--to", "2025-01-01"), "--from is not before --to"),
         (("--to", "yesterday"), "is no time"),
+        (("--to", "9999-12-31T23:59-14:00"), "is no time"),
         (("--json",), "--json tells about the file of --out"),
         (("--key-file", "none"), "No such file"),
         (("--key-file", "short"), "a key has at least 16 octets"),

@@ -102,6 +102,11 @@ def test_the_report_has_every_delegate_with_rates_and_standing(run):
 
 
 @pytest.mark.usefixtures("ledger")
+def test_the_report_of_longer_than_any_calendar(run):
+    assert json.loads(run("report", "--since", "9999999d", "--json").output)["from"] == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.usefixtures("ledger")
 def test_the_report_as_json_of_another_time(run):
     told = json.loads(run("report", "--since", "7d", "--json").output)
     billing, newsletter = told["delegates"]

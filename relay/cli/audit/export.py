@@ -102,7 +102,7 @@ def command(  # noqa: PLR0913  one for each option
 
 def _moment(text: str, now: float) -> float:
     with suppress(ValueError):
-        return now - read_duration(text)
+        return max(0.0, now - read_duration(text))  # no calendar has what is long enough ago
     return moment_of(text, now)
 
 
