@@ -5,7 +5,8 @@ Nothing here is on the way of a message but :meth:`Counting.restraint`, a look i
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -47,6 +48,7 @@ class Counting:
         self._readers: dict[Queue, tuple[QueueReader[list[Event]], asyncio.Task[None]]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._windows: dict[str, dict[str, Any]] = {}
+        self._unjudged: deque[str] = deque()
         self._why = ""
 
     async def start(self) -> None:
@@ -148,16 +150,23 @@ class Counting:
         now = self._clock()
         try:
             news = self._there().count(heard, now)
-            standings = self._standings
-            touched = {each.delegate for each, number in zip(heard, news, strict=True) if number}
-            changed = standings.look(touched, now) if standings is not None and touched else []
         except LedgerProblem as problem:
             raise Unready(str(problem)) from None
+        touched = {each.delegate for each, number in zip(heard, news, strict=True) if number}
+        changed = self._judged(touched, now) if touched else ()
         for each, number in zip(heard, news, strict=True):
             told.append(QueueRead(PURPOSE, "taken" if number else "known"))
             if number:
                 told.append(FeedbackHeard(each.delegate, each.happening.kind, number, _record(each.happening)))
         return [*told, *changed]
+
+    def _judged(self, delegates: Collection[str], now: float) -> Sequence[Event]:
+        """Judge *delegates*, and all who do not stand well; whom the ledger does not take now, the next look judges."""
+        try:
+            return () if self._standings is None else self._standings.look(delegates, now)
+        except LedgerProblem:
+            self._unjudged.extend(delegates)
+            return ()
 
     def _whose(self, happening: Happening) -> str:
         """The delegate that our own tag names, or that sent the message as far as we remember."""
@@ -189,7 +198,8 @@ class Counting:
         with suppress(LedgerProblem):  # the next look, or the next event, meets it again and tells
             resumed = await asyncio.to_thread(self._there().take_resumed)
             self._tell(await asyncio.to_thread(standings.resume, resumed, now))
-            self._tell(await asyncio.to_thread(standings.look, delegates, now))
+        late = [self._unjudged.popleft() for _ in range(len(self._unjudged))]
+        self._tell(await asyncio.to_thread(self._judged, {*delegates, *late}, now))
 
     def _restrained(self) -> Iterator[str]:
         for name in self._options.tolerances:

@@ -157,6 +157,22 @@ async def test_what_cannot_be_counted_stays_in_the_queue(sqs, run, seen, monkeyp
     assert feedback.troubles() == []
 
 
+async def test_what_was_counted_is_told_and_judged_whatever_the_ledger_takes_then(sqs, run, seen, monkeypatch):
+    """It is known when it comes again: whoever waited for that would wait for ever."""
+
+    def full(_self: Ledger, *_more: object) -> None:
+        raise LedgerProblem("disk is full")
+
+    with monkeypatch.context() as torn:
+        torn.setattr(Ledger, "keep", full)
+        feedback = await run(sqs)
+        sqs.put(*told(*["Send"] * 10), *told("Bounce"))
+        await until(lambda: sqs.waiting == 0, "an empty queue")
+        assert [kind for _, kind in heard(seen)].count("bounce") == 1
+        assert feedback.restraint("billing") is None
+    await until(lambda: standing(seen) == [Standing.SUSPENDED], "a standing")
+
+
 async def test_a_queue_that_is_away_is_told_once_and_read_when_it_is_back(sqs, run, seen):
     sqs.delete()
     feedback = await run(sqs)
