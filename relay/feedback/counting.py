@@ -49,6 +49,7 @@ class Counting:
         self._looking: asyncio.Task[None] | None = None
         self._windows: dict[str, dict[str, Any]] = {}
         self._unjudged: deque[str] = deque()
+        self._resumed: list[str] = []  # by words that were taken from the ledger, and are not kept there yet
         self._why = ""
 
     async def start(self) -> None:
@@ -196,8 +197,9 @@ class Counting:
         if standings is None:
             return
         with suppress(LedgerProblem):  # the next look, or the next event, meets it again and tells
-            resumed = await asyncio.to_thread(self._there().take_resumed)
-            self._tell(await asyncio.to_thread(standings.resume, resumed, now))
+            self._resumed += await asyncio.to_thread(self._there().take_resumed)
+            self._tell(await asyncio.to_thread(standings.resume, tuple(self._resumed), now))
+            self._resumed.clear()
         late = [self._unjudged.popleft() for _ in range(len(self._unjudged))]
         self._tell(await asyncio.to_thread(self._judged, {*delegates, *late}, now))
 

@@ -1,8 +1,9 @@
 """The whole of it, against SQS: what is in the queue is counted once, for its delegate, and told with what it means."""
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,18 +160,35 @@ async def test_what_cannot_be_counted_stays_in_the_queue(sqs, run, seen, monkeyp
 
 async def test_what_was_counted_is_told_and_judged_whatever_the_ledger_takes_then(sqs, run, seen, monkeypatch):
     """It is known when it comes again: whoever waited for that would wait for ever."""
-
-    def full(_self: Ledger, *_more: object) -> None:
-        raise LedgerProblem("disk is full")
-
     with monkeypatch.context() as torn:
-        torn.setattr(Ledger, "keep", full)
+        torn.setattr(Ledger, "keep", _full)
         feedback = await run(sqs)
         sqs.put(*told(*["Send"] * 10), *told("Bounce"))
         await until(lambda: sqs.waiting == 0, "an empty queue")
         assert [kind for _, kind in heard(seen)].count("bounce") == 1
         assert feedback.restraint("billing") is None
     await until(lambda: standing(seen) == [Standing.SUSPENDED], "a standing")
+
+
+async def test_the_word_of_an_operator_is_not_lost_with_a_disk_that_is_full(sqs, run, seen, monkeypatch, tmp_path):
+    """It was taken from the file; what came of it could not be written there."""
+    feedback = await run(sqs, tmp_path / "feedback.db")
+    sqs.put(*told(*["Send"] * 10), *told("Bounce"))
+    await until(lambda: standing(seen) == [Standing.SUSPENDED], "a suspension")
+    with monkeypatch.context() as torn:
+        torn.setattr(Ledger, "keep", _full)
+        Ledger(tmp_path / "feedback.db").ask_to_resume("billing", time.time())
+        await until(lambda: not words(tmp_path / "feedback.db"), "a word that is taken")
+    await until(lambda: feedback.restraint("billing") is None, "an end")
+
+
+def words(path: Path) -> list[Any]:
+    with closing(sqlite3.connect(path)) as file:
+        return file.execute("SELECT delegate FROM resumed").fetchall()
+
+
+def _full(_self: Ledger, *_more: object) -> None:
+    raise LedgerProblem("disk is full")
 
 
 async def test_a_queue_that_is_away_is_told_once_and_read_when_it_is_back(sqs, run, seen):
