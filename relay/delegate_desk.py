@@ -14,6 +14,7 @@ from relay.observe.traffic import SPANS, STEP, Traffic
 from relay.sending.pace.shares import Share
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome
+from relay.words.unavailable import Unavailable
 from relay.words.values import dataclass
 
 _FIELDS: Final = ("name", "limit", "after")
@@ -60,7 +61,7 @@ class DelegateDesk:
         standing: Callable[[Delegate], Standing],
         tally: Tally,
         traffic: Traffic,
-        resume: Callable[[str], Awaitable[bool]],
+        resume: Callable[[str], Awaitable[bool | Unavailable]],
         *,
         clock: Callable[[], float],
     ) -> None:
@@ -111,7 +112,10 @@ class DelegateDesk:
             return Declined("no feedback is read: nobody is slowed or suspended for it")
         if feedback["standing"] == _GOOD:
             return Declined(f"{name} stands well: there is nothing to do")
-        if not await self._resume(name):
+        done = await self._resume(name)
+        if isinstance(done, Unavailable):
+            return done
+        if not done:
             return _UNKNOWN
         return {"name": name, "standing": _GOOD}
 

@@ -88,7 +88,7 @@ TABLE: Final[tuple[Route, ...]] = (
         schemas.RESUMED,
         changes=True,
         body=schemas.EMPTY,
-        refusals=(404, 409),
+        refusals=(404, 409, 503),
     ),
     Route(
         "GET",

@@ -20,6 +20,7 @@ from relay.feedback.standings import Standings, instant
 from relay.observe.events import Event, FeedbackHeard, Noted, Observer, QueueRead
 from relay.observe.labels import OTHER
 from relay.sending.ports import Restraint
+from relay.words.unavailable import Unavailable
 
 PURPOSE: Final = "feedback"
 #: Seconds between two looks at who is suspended, two sums for people to see, and two clearings of the ledger.
@@ -91,12 +92,15 @@ class Counting:
             return None
         return {**standing_of(standings.record(delegate)), "windows": self._windows.get(delegate, {})}
 
-    async def resume(self, delegate: str) -> bool:
+    async def resume(self, delegate: str) -> bool | Unavailable:
         """Forgive *delegate* what its mail did; return whether there is such a delegate."""
         standings = self._standings
         if standings is None or delegate not in standings.tolerances:
             return False
-        self._tell(await asyncio.to_thread(standings.resume, [delegate], self._clock()))
+        try:
+            self._tell(await asyncio.to_thread(standings.resume, [delegate], self._clock()))
+        except LedgerProblem as problem:
+            return Unavailable(str(problem))
         return True
 
     async def _open(self) -> None:

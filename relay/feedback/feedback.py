@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from relay.feedback.options import FeedbackOptions
 from relay.observe.events import Observer
 from relay.sending.ports import NotNow, Restraint
+from relay.words.unavailable import Unavailable
 
 if TYPE_CHECKING:
     from relay.feedback.counting import Counting
@@ -100,6 +101,6 @@ class Feedback:
         """
         return None if self._counting is None else self._counting.told_of(delegate)
 
-    async def resume(self, delegate: str) -> bool:
+    async def resume(self, delegate: str) -> bool | Unavailable:
         """Forgive *delegate* what its mail did; return whether there is such a delegate, and feedback."""
         return self._counting is not None and await self._counting.resume(delegate)

@@ -21,6 +21,7 @@ from relay.words.certificates import read_certificate_name
 from relay.words.delegates import Delegate
 from relay.words.endings import Outcome, Reason
 from relay.words.roles import AssumedRole
+from relay.words.unavailable import Unavailable
 from tests.console.test_admin import Endpoint
 
 NOON = 1_800_000_000.0
@@ -61,6 +62,7 @@ class Place(Endpoint):
     tally: Tally
     traffic: Traffic
     resumed: list[str]
+    troubles: list[Unavailable]
 
     async def told(self, query: str = "") -> tuple[int, dict[str, Any]]:
         status, text, _ = await self.ask(f"/api/delegates{query}")
@@ -73,7 +75,11 @@ async def place() -> AsyncIterator[Place]:
     traffic = Traffic(lambda: NOON)
     resumed: list[str] = []
 
-    async def resume(name: str) -> bool:
+    troubles: list[Unavailable] = []
+
+    async def resume(name: str) -> bool | Unavailable:
+        if troubles:
+            return troubles[0]
         resumed.append(name)
         return True
 
@@ -83,7 +89,7 @@ async def place() -> AsyncIterator[Place]:
     _, number = await server.start("127.0.0.1", 0)
     async with aiohttp.ClientSession() as client:
         place = Place(f"http://127.0.0.1:{number}", client)
-        place.tally, place.traffic, place.resumed = tally, traffic, resumed
+        place.tally, place.traffic, place.resumed, place.troubles = tally, traffic, resumed, troubles
         yield place
     await server.stop()
 
@@ -193,3 +199,10 @@ async def test_a_delegate_is_resumed(place, name, body, status, says):
 
     assert (got, says in text) == (status, True), text
     assert place.resumed == (["news"] if status == 200 else [])
+
+
+async def test_what_cannot_be_kept_is_no_fault_of_ours(place):
+    place.troubles.append(Unavailable("feedback.db: database or disk is full"))
+    told = await place.ask("/api/delegates/news/resume", "POST", json={})
+
+    assert told[:2] == (503, '{"error": "feedback.db: database or disk is full"}')

@@ -19,6 +19,7 @@ from relay.feedback.standing import Tolerance
 from relay.observe.events import FeedbackHeard, Noted, QueueRead, StandingChanged
 from relay.words.endings import Reason
 from relay.words.standings import Standing, Thresholds
+from relay.words.unavailable import Unavailable
 from tests.feedback.conftest import Seen, Sqs, until
 from tests.feedback.telling import by_eventbridge, by_sns, event
 
@@ -179,6 +180,7 @@ async def test_the_word_of_an_operator_is_not_lost_with_a_disk_that_is_full(sqs,
         torn.setattr(Ledger, "keep", _full)
         Ledger(tmp_path / "feedback.db").ask_to_resume("billing", time.time())
         await until(lambda: not words(tmp_path / "feedback.db"), "a word that is taken")
+        assert await feedback.resume("billing") == Unavailable("disk is full")
     await until(lambda: feedback.restraint("billing") is None, "an end")
 
 
