@@ -9,6 +9,8 @@ from relay.words.values import dataclass
 
 _VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
 _DEPTH: Final = 20
+#: An argument of a service: in braces it may hold blanks (master(5)).
+_ARGUMENT: Final = re.compile(r"\{[^{}]*\}|\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +101,26 @@ def read_master_cf(text: str, name: str) -> tuple[list[Service], list[str]]:
         if len(words) < 8:
             problems.append(f"{place}: {len(words)} fields, where a service has 8")
             continue
-        options = _options(words[8:])
+        options, unclear = _options(_ARGUMENT.findall(line.split(None, 7)[7])[1:])
+        problems += [f"{place}: -o {option}: no NAME=VALUE" for option in unclear]
         services.append(Service(words[0], words[1], words[7], options, place))
     return services, problems
 
 
-def _options(words: Sequence[str]) -> dict[str, str]:
-    """Take ``-o name=value`` and ``-oname=value`` out of a service's arguments."""
-    options = {}
+def _options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Take ``-o name=value``, ``-oname=value`` and ``-o {name = value}`` out of arguments; and what is none of them."""
+    options, unclear = {}, []
     arguments = iter(words)
     for word in arguments:
+        if not word.startswith("-o"):
+            continue
         option = next(arguments, "") if word == "-o" else word.removeprefix("-o")
-        name, equals, value = option.partition("=")
-        if equals and word.startswith("-o"):
-            options[name] = value
-    return options
+        name, equals, value = option.strip("{}").partition("=")
+        if equals:
+            options[name.strip()] = value.strip()
+        else:
+            unclear.append(option)
+    return options, unclear
 
 
 def read_table(text: str, name: str) -> tuple[list[Entry], list[str]]:

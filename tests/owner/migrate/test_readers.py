@@ -249,6 +249,17 @@ class TestPostfix:
         ]
         assert (found.certificate, found.key) == ("/c.pem", "/k.pem")
 
+    def test_options_in_braces_hold_blanks(self, tmp_path):
+        option = "-o { smtpd_sender_restrictions = permit_mynetworks, reject_sender_login_mismatch }"
+        networks = of_postfix(postfix(tmp_path, master=f"2525 inet n - y - - smtpd -v\n  {option}\n")).clients[-1]
+
+        assert networks.not_as == ()
+
+    @pytest.mark.parametrize("option", ["-o {a = {b}}", "-o reject", "-o"])
+    def test_an_option_that_is_not_understood_is_named_with_its_line(self, tmp_path, option):
+        with pytest.raises(CannotMigrate, match=r"master\.cf:1: -o .*: no NAME=VALUE"):
+            of_postfix(postfix(tmp_path, master=f"2525 inet n - y - - smtpd {option}\n"))
+
     def test_the_region_may_stand_beside_the_smtp_password_which_is_told_nowhere(self, tmp_path):
         settings = postfix(tmp_path, "relayhost =\nsmtp_sasl_password_maps = hash:FOLDER/sasl\n")
         (settings / "sasl").write_text("[email-smtp.eu-west-1.amazonaws.com]:587 AKIAXX:smtp-secret\n")
