@@ -46,6 +46,11 @@ _ENFORCED: Final = {
     "reject_authenticated_sender_login_mismatch",
     "reject_known_sender_login_mismatch",
 }
+_HOLDING_NETWORKS: Final = {
+    "reject_sender_login_mismatch",
+    "reject_unauthenticated_sender_login_mismatch",
+    "reject_known_sender_login_mismatch",
+}
 _READ: Final = {
     *_DEFAULTS,
     *_RESTRICTIONS,
@@ -291,7 +296,7 @@ def _holds_networks(words: Sequence[str]) -> bool:
     for word in words:
         if word == "permit_mynetworks":
             return False
-        if word in {"reject_sender_login_mismatch", "reject_unauthenticated_sender_login_mismatch"}:
+        if word in _HOLDING_NETWORKS:
             return True
     return False
 

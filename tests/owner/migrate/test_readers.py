@@ -216,6 +216,13 @@ class TestPostfix:
 
         assert networks.not_as == ()
 
+    @pytest.mark.parametrize("kind", ["", "known_", "unauthenticated_"])
+    def test_each_restriction_that_holds_clients_without_auth_is_known(self, tmp_path, kind):
+        order = f"smtpd_sender_restrictions = reject_{kind}sender_login_mismatch permit_mynetworks\n"
+        networks = of_postfix(postfix(tmp_path, order)).clients[-1]
+
+        assert texts(networks.not_as) == ["*@example.com"]
+
     def test_owners_that_nothing_held_anybody_to_are_told(self, tmp_path):
         found = of_postfix(postfix(tmp_path, "smtpd_sender_restrictions =\n"))
 
