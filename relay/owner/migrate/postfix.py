@@ -51,6 +51,8 @@ _HOLDING_NETWORKS: Final = {
     "reject_unauthenticated_sender_login_mismatch",
     "reject_known_sender_login_mismatch",
 }
+#: What ends a list for mail that goes out, of clients that nothing before it let pass.
+_REFUSALS: Final = {"reject", "defer", "reject_unauth_destination", "defer_unauth_destination"}
 _READ: Final = {
     *_DEFAULTS,
     *_RESTRICTIONS,
@@ -158,12 +160,13 @@ def read_postfix(folder: Path, wishes: Wishes, read: Callable[[Path], str], pass
     notes += told
     clients, told = _clients(owners, hashes, views)
     notes += told
-    trusted, told = _trusted(owners, views, wishes)
+    open_views = [view for view in views if _lets_networks_relay(view)]
+    trusted, told = _trusted(owners, open_views, wishes)
     notes += [*told, *_left(main)]
     if not clients and not trusted:
         why = "nobody is told who might send: name those who log in, --passwords FILE of NAME:HASH lines"
         raise CannotMigrate([f"{folder / 'main.cf'}: {why}"])
-    doors, told = _doors(services, views, require_auth=not trusted)
+    doors, told = _doors(services, views)
     notes += [*told, *_always(main, clients, has_hashes=bool(hashes))]
     certificate, key = _certificate(main)
     has_tls = any(each.tls != "off" for each in doors)
@@ -273,8 +276,8 @@ def _clients(
 
 
 def _trusted(owners: _Owners, views: Sequence[MainCf], wishes: Wishes) -> tuple[list[Client], list[Note]]:
-    """Return the delegate of clients that need no AUTH, where there are such."""
-    if not any("permit_mynetworks" in view.words(name) for view in views for name in _RESTRICTIONS):
+    """Return the delegate of clients that need no AUTH, where *views* let such clients relay."""
+    if not views:
         return [], []
     main = views[0]
     place = main.place("mynetworks")
@@ -289,6 +292,21 @@ def _trusted(owners: _Owners, views: Sequence[MainCf], wishes: Wishes) -> tuple[
         why += "; addresses that logins own are denied to it, as reject_sender_login_mismatch did"
     client = Client(name, called=name, not_as=not_as, has_password=False, trusted_networks=networks)
     return [client], [Note(Kind.KEPT, "mynetworks", why, place)]
+
+
+def _lets_networks_relay(view: MainCf) -> bool:
+    """Whether clients of mynetworks need no AUTH: every list lets them pass, and one by permit_mynetworks."""
+    lists = [view.words(name) for name in _RESTRICTIONS]
+    return any("permit_mynetworks" in words for words in lists) and not any(map(_refuses_networks, lists))
+
+
+def _refuses_networks(words: Sequence[str]) -> bool:
+    for word in words:
+        if word in {"permit_mynetworks", "permit"}:
+            return False
+        if word in _REFUSALS:
+            return True
+    return False
 
 
 def _holds_networks(words: Sequence[str]) -> bool:
@@ -327,13 +345,11 @@ def read_passwords(file: Path, read: Callable[[Path], str]) -> tuple[dict[str, t
     return found, [Note(Kind.KEPT, str(file), why)]
 
 
-def _doors(
-    services: Sequence[Service], views: Sequence[MainCf], *, require_auth: bool
-) -> tuple[tuple[Door, ...], list[Note]]:
+def _doors(services: Sequence[Service], views: Sequence[MainCf]) -> tuple[tuple[Door, ...], list[Note]]:
     notes: list[Note] = []
     found: dict[Door, None] = {}
     for address, view in _addresses(services, views):
-        tls = _tls(view)
+        tls, require_auth = _tls(view), not _lets_networks_relay(view)
         made, told = door(address, tls, require_auth=require_auth)
         found[made] = None
         notes += told

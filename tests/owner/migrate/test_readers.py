@@ -223,6 +223,32 @@ class TestPostfix:
 
         assert texts(networks.not_as) == ["*@example.com"]
 
+    @pytest.mark.parametrize(
+        "lists",
+        [
+            "smtpd_helo_restrictions = permit_mynetworks\n"
+            "smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination\n",
+            "smtpd_client_restrictions = permit_sasl_authenticated, reject\n",
+            "smtpd_relay_restrictions = permit_sasl_authenticated, defer_unauth_destination, permit_mynetworks\n",
+        ],
+    )
+    def test_networks_that_some_list_refuses_need_auth(self, tmp_path, lists):
+        found = of_postfix(postfix(tmp_path, lists))
+
+        assert [each.trusted_networks for each in found.clients] == [(), ()]
+        assert all(door.require_auth for door in found.doors)
+
+    def test_a_service_that_wants_everybody_to_log_in_still_does(self, tmp_path):
+        master = (
+            "127.0.0.1:587 inet n - y - - smtpd\n"
+            "  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject -o mynetworks=10.9.0.0/16\n"
+            "127.0.0.1:25 inet n - y - - smtpd\n"
+        )
+        found = of_postfix(postfix(tmp_path, master=master))
+
+        assert [door.require_auth for door in found.doors] == [True, False]
+        assert found.clients[-1].trusted_networks == ("127.0.0.0/8", "10.1.0.0/16")
+
     def test_owners_that_nothing_held_anybody_to_are_told(self, tmp_path):
         found = of_postfix(postfix(tmp_path, "smtpd_sender_restrictions =\n"))
 
