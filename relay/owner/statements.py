@@ -61,6 +61,11 @@ def compare(key: str, patterns: Sequence[Pattern]) -> dict[str, Json]:
     return {"StringLike" if wild else "StringEquals": {key: _one_or_many(values)}}
 
 
+def compare_in_any_case(key: str, addresses: Sequence[Pattern]) -> dict[str, Json]:
+    """Return the condition that *key* is one of *addresses*, none of them wild, however its letters are written."""
+    return {"StringEqualsIgnoreCase": compare(key, addresses)["StringEquals"]}
+
+
 def compare_each(key: str, patterns: Sequence[Pattern]) -> dict[str, Json]:
     """
     Return the conditions that *key* is there and each of its values one of *patterns*.

@@ -73,12 +73,14 @@ def test_from_postfix(tmp_path: Path, ses: EmbeddedSes, certificate: tuple[Path,
     """Owners of addresses, single ones before their domain; networks that pass first; 250 once it is in the spool."""
     tls = "smtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\nsmtpd_tls_security_level = may\n".format(*certificate)
     passing = "smtpd_sender_restrictions = permit_mynetworks, reject_sender_login_mismatch\n"
-    settings = postfix(tmp_path, f"inet_interfaces = loopback-only\n{passing}{tls}")
+    settings = postfix(tmp_path, f"inet_interfaces = loopback-only\nrecipient_delimiter = +\n{passing}{tls}")
     with migrated(tmp_path, ses, "postfix", settings, "--passwords", settings / "users") as relay:
         assert send(relay, "app", "news@example.com").startswith("250 2.0.0 Ok queued as ")
         assert send(relay, "ceo", "ceo@example.com").startswith("250 2.0.0 Ok queued as ")
         assert send(relay, "", "robot@example.com").startswith("250 2.0.0 Ok queued as ")
-        assert send(relay, "app", "ceo@example.com").startswith(DENIED)
+        for spelt in ("ceo@example.com", "Ceo@EXAMPLE.com", "ceo+x@example.com"):  # to Postfix all the ceo's
+            assert send(relay, "app", spelt).startswith(DENIED)
+            assert send(relay, "app", "news@example.com", mail_from=spelt).startswith(DENIED)
         assert send(relay, "ceo", "news@example.com").startswith(DENIED)
         relay.wait_until(lambda: len(ses.messages()) == 3, "delivery")
     assert {mail["source"] for mail in ses.messages()} == {f"{name}@example.com" for name in ("news", "ceo", "robot")}

@@ -8,7 +8,17 @@ from typing import Final
 from relay.owner.grant import Grant, policy_of
 from relay.owner.migrate.model import CannotMigrate
 from relay.owner.migrate.settling import Delegated, Settled, may_cover
-from relay.owner.statements import ACTION, Json, Pattern, compare, compare_any, deny, fits, text_of
+from relay.owner.statements import (
+    ACTION,
+    Json,
+    Pattern,
+    compare,
+    compare_any,
+    compare_in_any_case,
+    deny,
+    fits,
+    text_of,
+)
 from relay.policy.lint import MOST_POLICIES, Finding, lint_policy
 from relay.words.arns import IdentityArn
 from relay.words.values import dataclass
@@ -85,9 +95,11 @@ def _policy(delegated: Delegated, grant: Grant) -> Json:
     conditions = []
     # of addresses under other identities those are asked: a message is judged for each of its addresses
     not_as = [pattern for pattern in client.not_as if may_cover(grant.identity, pattern)]
-    if not_as:
-        conditions += [(f"{sid}NotFrom", compare("ses:FromAddress", not_as))]
-        conditions += [(f"{sid}NotBouncesTo", compare("ses:FeedbackAddress", not_as))]
+    for what, key in (("From", "ses:FromAddress"), ("BouncesTo", "ses:FeedbackAddress")):
+        if addresses := [pattern for pattern in not_as if not pattern.is_wild]:
+            conditions += [(f"{sid}Not{what}", compare_in_any_case(key, addresses))]
+        if patterns := [pattern for pattern in not_as if pattern.is_wild]:
+            conditions += [(f"{sid}Not{what}Like", compare(key, patterns))]
     if client.not_to:
         conditions += [(f"{sid}NotTo", compare_any("ses:Recipients", client.not_to))]
     policy["Statement"] += [

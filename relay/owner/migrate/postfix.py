@@ -118,10 +118,14 @@ _YES: Final = "yes"
 
 @dataclass(frozen=True, slots=True)
 class _Owners:
-    """Who owns which address: logins by pattern. ``place``: where the tables are named."""
+    """
+    Who owns which address: logins by pattern. ``place``: where the tables are named. ``delimiters``: each sets an
+    extension off, and ``ann+x@`` is whose ``ann@`` is.
+    """
 
     logins: Mapping[Pattern, tuple[str, ...]] = field(default_factory=dict)
     place: str = ""
+    delimiters: str = ""
 
     def of(self, login: str) -> tuple[Pattern, ...]:
         """Return what the login owns."""
@@ -130,11 +134,22 @@ class _Owners:
     def not_of(self, login: str) -> tuple[Pattern, ...]:
         """Return the single addresses of other logins in the domains that the login owns: they go before the domain."""
         domains = {pattern.text.rpartition("@")[2] for pattern in self.of(login) if pattern.is_wild}
-        return tuple(
+        return self.extended(
             pattern
             for pattern, logins in self.logins.items()
             if login not in logins and not pattern.is_wild and pattern.text.rpartition("@")[2] in domains
         )
+
+    def extended(self, patterns: Iterable[Pattern]) -> tuple[Pattern, ...]:
+        """Return the patterns, and behind them those of their single addresses with extensions."""
+        found = tuple(patterns)
+        parts = [pattern.text.rpartition("@") for pattern in found if not pattern.is_wild]
+        extensions = (
+            Pattern(f"{local}{delimiter}*@{domain}", is_wild=True)
+            for local, _, domain in parts
+            for delimiter in self.delimiters
+        )
+        return shortest((*found, *extensions))
 
 
 def read_postfix(folder: Path, wishes: Wishes, read: Callable[[Path], str], passwords: Path | None = None) -> Found:
@@ -224,7 +239,7 @@ def _owners(views: Sequence[MainCf], read: Callable[[Path], str]) -> _Owners:
                 logins.setdefault(pattern, found)  # the first table that has it counts
     if problems:
         raise CannotMigrate(dict.fromkeys(problems))
-    return _Owners(logins, place)
+    return _Owners(logins, place, views[0].get("recipient_delimiter"))
 
 
 def _entries(name: str, place: str, read: Callable[[Path], str], problems: list[str]) -> list[Entry]:
@@ -285,7 +300,7 @@ def _trusted(owners: _Owners, views: Sequence[MainCf], wishes: Wishes) -> tuple[
     if any(network.endswith("/0") for network in networks):
         raise CannotMigrate([f"{place}: mynetworks is everybody: name the networks whose clients need no AUTH"])
     is_held = any(_holds_networks(view.words(name)) for view in views for name in _RESTRICTIONS)
-    not_as = shortest(owners.logins) if is_held else ()
+    not_as = owners.extended(owners.logins) if is_held else ()
     name = delegate_name(wishes.delegate or _NAMELESS)
     why = f"clients from {', '.join(networks)} are the delegate {name}, without AUTH"
     if not_as:

@@ -249,6 +249,17 @@ class TestPostfix:
         assert [door.require_auth for door in found.doors] == [True, False]
         assert found.clients[-1].trusted_networks == ("127.0.0.0/8", "10.1.0.0/16")
 
+    def test_an_address_with_an_extension_is_whose_the_address_is(self, tmp_path):
+        more = "recipient_delimiter = +-\n"
+        by_name = {
+            each.name: texts(each.not_as)
+            for each in of_postfix(postfix(tmp_path, more, login="@example.com app\nceo@example.com ceo\n")).clients
+        }
+
+        assert by_name["app"] == ["ceo@example.com", "ceo+*@example.com", "ceo-*@example.com"]
+        assert by_name["ceo"] == []
+        assert by_name["mynetworks"] == ["*@example.com"]
+
     def test_owners_that_nothing_held_anybody_to_are_told(self, tmp_path):
         found = of_postfix(postfix(tmp_path, "smtpd_sender_restrictions =\n"))
 
