@@ -177,7 +177,7 @@ def read_postfix(folder: Path, wishes: Wishes, read: Callable[[Path], str], pass
     notes += told
     open_views = [view for view in views if _lets_networks_relay(view)]
     trusted, told = _trusted(owners, open_views, wishes)
-    notes += [*told, *_left(main)]
+    notes += [*told, *_asked(views), *_left(main)]
     if not clients and not trusted:
         why = "nobody is told who might send: name those who log in, --passwords FILE of NAME:HASH lines"
         raise CannotMigrate([f"{folder / 'main.cf'}: {why}"])
@@ -435,6 +435,22 @@ def _lifetime(main: MainCf) -> str:
     seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600, "w": 7 * 86400}.get(match[2], 86400)
     seconds = min(max(seconds, 60), 30 * 86400)
     return f"{seconds // 86400}d" if seconds % 86400 == 0 else f"{seconds}s"
+
+
+def _asked(views: Sequence[MainCf]) -> Iterator[Note]:
+    """Tell which tables, policy servers and classes restrictions asked: what these refused is refused no longer."""
+    asked: dict[str, str] = {}
+    for view in views:
+        classes = view.words("smtpd_restriction_classes")
+        for name in _RESTRICTIONS:
+            words = view.words(name)
+            for word, what in zip(words, [*words, ""][1:], strict=True):
+                if word.startswith("check_"):
+                    asked[f"{word} {what}"] = view.place(name)
+                elif word in classes:
+                    asked[word] = view.place(name)
+    why = "is not asked any more: what it refused, policies or allowed_networks of delegates must refuse"
+    yield from (Note(Kind.TO_DO, subject, why, place) for subject, place in asked.items())
 
 
 def _left(main: MainCf) -> Iterator[Note]:

@@ -226,8 +226,7 @@ class TestPostfix:
     @pytest.mark.parametrize(
         "lists",
         [
-            "smtpd_helo_restrictions = permit_mynetworks\n"
-            "smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination\n",
+            "smtpd_helo_restrictions = permit_mynetworks\nsmtpd_relay_restrictions = defer_unauth_destination\n",
             "smtpd_client_restrictions = permit_sasl_authenticated, reject\n",
             "smtpd_relay_restrictions = permit_sasl_authenticated, defer_unauth_destination, permit_mynetworks\n",
         ],
@@ -265,6 +264,18 @@ class TestPostfix:
 
         assert "smtpd_sender_login_maps" in said(found, Kind.STRICTER)
         assert any("no restriction held anybody to it" in note.why for note in found.notes)
+
+    def test_what_restrictions_asked_is_to_be_looked_after(self, tmp_path):
+        more = (
+            "smtpd_restriction_classes = few\nfew = reject\n"
+            "smtpd_recipient_restrictions = few, check_sender_access hash:/etc/postfix/senders, permit_mynetworks,\n"
+            "  check_policy_service inet:127.0.0.1:10023\n"
+        )
+        found = of_postfix(postfix(tmp_path, more))
+
+        asked = {"few", "check_sender_access hash:/etc/postfix/senders", "check_policy_service inet:127.0.0.1:10023"}
+        assert asked <= said(found, Kind.TO_DO)
+        assert {note.place for note in found.notes if note.subject in asked} == {f"{tmp_path}/postfix/main.cf:10"}
 
     def test_names_without_a_domain_are_of_myorigin(self, tmp_path):
         found = of_postfix(postfix(tmp_path, "myorigin = $mydomain\nmydomain = example.com\n", login="ceo boss\n"))
