@@ -17,7 +17,11 @@ from relay.owner.dns_records import WantedRecord
 from relay.words.values import dataclass
 
 _QUOTES: Final = "\"'\u201c\u201d\u2018\u2019"
-_FEEDBACK_HOST = re.compile(r"feedback-smtp\.([a-z0-9-]+)\.amazonses\.com", re.ASCII)
+#: Of a name that a region may have: the guide's own "region" is often left standing in its place.
+_FEEDBACK_HOST = re.compile(
+    r"feedback-smtp\.([a-z]{2,4}(?:-[a-z]+)?-(?:central|(?:north|south)?(?:east|west)|north|south)-[0-9]+)\.amazonses\.com",
+    re.ASCII,
+)
 _IN_FRONT = re.compile(r"[0-9]+(?:\\032|\\ |\s|\.)+", re.ASCII)
 
 

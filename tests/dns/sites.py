@@ -46,6 +46,8 @@ many MX 10 {FEEDBACK}
 many MX 20 mail.wrong.test.
 region MX 10 feedback-smtp.eu-west-1.amazonses.com.
 foreign MX 10 mail.wrong.test.
+copied MX 10 feedback-smtp.region.amazonses.com.
+misspelt MX 10 feedback-smtp.us-esat-1.amazonses.com.
 revoked._domainkey TXT "v=DKIM1; p="
 armour._domainkey TXT "p=-----BEGIN PUBLIC KEY-----"
 different._domainkey TXT "p=AAAA"

@@ -75,6 +75,8 @@ MISTAKES = [
     (wanted("mail-from-mx", "priority.wrong.test", HOST), "the priority stands in the field of the host"),
     (wanted("mail-from-mx", "many.wrong.test", HOST), "2 MX records: SES wants its own to be the only one"),
     (wanted("mail-from-mx", "foreign.wrong.test", HOST), ""),
+    (wanted("mail-from-mx", "copied.wrong.test", HOST), ""),
+    (wanted("mail-from-mx", "misspelt.wrong.test", HOST), ""),
     (wanted("dkim-key", "revoked._domainkey.wrong.test", ""), "an empty one, which withdraws the key"),
     (wanted("dkim-key", "armour._domainkey.wrong.test", ""), "p= is not base64: the key goes in without armour"),
     (wanted("dkim-key", "different._domainkey.wrong.test", f"p={KEY}"), "it is another key"),
