@@ -91,18 +91,20 @@ def _mail_from_mx(record: WantedRecord, values: tuple[str, ...]) -> Fit:
 
 
 def _mail_from_spf(record: WantedRecord, values: tuple[str, ...]) -> Fit:
-    """RFC 7208 section 4.5: one record; and SES's servers in it before what ends it."""
+    """RFC 7208 section 4.5: one record, with SES's servers before "all"; a redirect is last wherever it stands."""
     records = [value for value in values if re.match(r"v=spf1(?: |$)", value, re.IGNORECASE)]
     if len(records) > 1:
         return _wrong(f"{len(records)} SPF records at one name are an error to receivers: join them into one")
     if not records:
         return _wrong(*(tuple(_text_mistakes(record.value, values)) or ("none of its TXT records is for SPF",)))
-    for term in records[0].lower().split()[1:]:
-        if term.lstrip("+") == "include:amazonses.com":
+    before = ""
+    for term in records[0].split()[1:]:
+        if term.lower().lstrip("+") == "include:amazonses.com":
             return _right()
-        if term.lstrip("+-~?") == "all" or term.startswith("redirect="):
+        if term.lower().lstrip("+-~?") == "all":
+            before = f" before {term}"
             break
-    return _wrong(f"it does not include SES: add include:amazonses.com before {_last(records[0])}")
+    return _wrong(f"it does not include SES: add include:amazonses.com{before}")
 
 
 def _any(record: WantedRecord, values: tuple[str, ...]) -> Fit:  # noqa: ARG001 - one signature; DMARC is read elsewhere
@@ -154,10 +156,6 @@ def _text_mistakes(wanted: str, values: tuple[str, ...]) -> Iterator[str]:
 def _key_in(text: str) -> str:
     tags = (part.partition("=") for part in text.split(";"))
     return next(("".join(value.split()) for name, _, value in tags if name.strip() == "p"), "")
-
-
-def _last(record: str) -> str:
-    return record.rsplit(maxsplit=1)[-1]
 
 
 def doubled(name: str, zone: str, domain: str) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ two TXT "{SPF}"
 two TXT "v=spf1 mx -all"
 without TXT "v=spf1 mx -all"
 behind TXT "v=spf1 -all include:amazonses.com"
+redirect TXT "v=spf1 redirect=wrong.test include:amazonses.com"
 elsewhere TXT "not for SPF"
 aliased CNAME somewhere.wrong.test.
 priority MX 10 10\032feedback-smtp.us-east-1.amazonses.com.

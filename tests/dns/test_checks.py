@@ -69,7 +69,7 @@ MISTAKES = [
     (token("broken.wrong.test"), "blanks stand inside the value"),
     (wanted("mail-from-spf", "two.wrong.test", SPF), "2 SPF records at one name"),
     (wanted("mail-from-spf", "without.wrong.test", SPF), "add include:amazonses.com before -all"),
-    (wanted("mail-from-spf", "behind.wrong.test", SPF), "it does not include SES"),
+    (wanted("mail-from-spf", "behind.wrong.test", SPF), "add include:amazonses.com before -all"),
     (wanted("mail-from-spf", "elsewhere.wrong.test", SPF), "none of its TXT records is for SPF"),
     (wanted("mail-from-mx", "aliased.wrong.test", HOST), "a CNAME to somewhere.wrong.test in place of the MX"),
     (wanted("mail-from-mx", "priority.wrong.test", HOST), "the priority stands in the field of the host"),
@@ -101,6 +101,13 @@ async def test_one_mx_serves_several_regions(lab):
 
     assert found.state is State.FOUND
     assert "it is the host of eu-west-1" in found.remarks[0]
+
+
+async def test_a_redirect_comes_last_wherever_it_stands(lab):
+    """RFC 7208 section 6.1."""
+    found = await checked(lab, wanted("mail-from-spf", "redirect.wrong.test", SPF))
+
+    assert found.state is State.FOUND
 
 
 async def test_a_token_at_the_bare_domain_will_do(lab):
