@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from relay.owner.grant import Grant, policy_of
-from relay.owner.migrate.model import CannotMigrate
+from relay.owner.migrate.model import CannotMigrate, Client
 from relay.owner.migrate.settling import Delegated, Settled, may_cover
 from relay.owner.statements import (
     ACTION,
@@ -67,13 +67,18 @@ def _of(delegated: Delegated, identity: IdentityArn, actions: Sequence[str]) -> 
     client, name = delegated.client, delegated.client.name
     envelope = client.addresses or ()
     authors = envelope if client.authors is None else client.authors
-    size = max(len(envelope), len(authors), 1)
+    # of addresses under other identities those are asked: a message is judged for each of its addresses
+    not_as = [pattern for pattern in client.not_as if may_cover(identity, pattern)]
+    size = max(len(envelope), len(authors), len(not_as), 1)
     while True:
-        policies = [
-            _policy(delegated, Grant(identity, delegated.principal, some, others, client.recipients, actions=actions))
+        denied, *more = _pieces(not_as, size)
+        grants = [
+            Grant(identity, delegated.principal, some, others, client.recipients, actions=actions)
             for some in _pieces(authors, size)
             for others in _pieces(envelope, size)
         ]
+        policies = [_policy(client, grant, denied) for grant in grants]
+        policies += [_without_grant(_policy(client, grants[0], part)) for part in more]
         if all(map(fits, policies)):
             break
         if size == 1:
@@ -88,13 +93,15 @@ def _pieces(patterns: Sequence[Pattern], size: int) -> list[Sequence[Pattern]]:
     return [patterns[start : start + size] for start in range(0, len(patterns), size)] or [()]
 
 
-def _policy(delegated: Delegated, grant: Grant) -> Json:
-    client = delegated.client
+def _without_grant(policy: Json) -> Json:
+    """Return what the policy denies: that counts in whichever policy it stands."""
+    return policy | {"Statement": policy["Statement"][1:]}
+
+
+def _policy(client: Client, grant: Grant, not_as: Sequence[Pattern]) -> Json:
     sid = "".join(character for character in client.name if character.isalnum()) or "Client"
     policy = policy_of(replace(grant, sid=sid))
     conditions = []
-    # of addresses under other identities those are asked: a message is judged for each of its addresses
-    not_as = [pattern for pattern in client.not_as if may_cover(grant.identity, pattern)]
     for what, key in (("From", "ses:FromAddress"), ("BouncesTo", "ses:FeedbackAddress")):
         if addresses := [pattern for pattern in not_as if not pattern.is_wild]:
             conditions += [(f"{sid}Not{what}", compare_in_any_case(key, addresses))]

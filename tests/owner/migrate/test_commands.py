@@ -178,6 +178,23 @@ def test_many_addresses_are_divided_among_policies(tmp_path):
     assert all(path.stat().st_size <= 4096 for path in files)
 
 
+def test_the_addresses_of_many_others_are_divided_among_policies(tmp_path):
+    """Each Deny stands in one of them, and lint has nothing to say."""
+    new, others = tmp_path / "new", [f"someone-else.of-many-{number}@example.com" for number in range(60)]
+    login = "@example.com app\n" + "".join(f"{other} other\n" for other in others)
+    settings = postfix(
+        tmp_path, "smtpd_sender_restrictions = permit_mynetworks, reject_sender_login_mismatch\n", login=login
+    )
+    result = run("migrate", "postfix", settings, "--to", new, "--account", ACCOUNT)
+
+    assert result.exit_code == 0, result.output
+    assert "clean" in run("policy", "lint", new / "policies").output
+    assert run("policy", "test", new / "cases.json", "-c", new / "relay.toml").exit_code == 0
+    texts = [path.read_text() for path in new.rglob("app-*.json")]
+    assert len(texts) > 1
+    assert all(sum(f'"{other}"' in text for text in texts) == 1 for other in others)
+
+
 def test_too_many_addresses_are_a_problem(tmp_path):
     addresses = ",".join(f"team-number-{number:04}@example.com" for number in range(1000))
     ini = decke(tmp_path, users=f"app {HASH} {addresses}\n")
