@@ -60,9 +60,7 @@ class Conversation:
         self._give_up()
 
     def must_wait(self, word: str) -> bool:
-        """Whether *word* is obeyed now, and its reply changes what the next octets mean."""
-        if word == "DATA":
-            return bool(self.recipients)
+        """Whether nothing may come behind *word* in its segment: its reply may change what the next octets mean."""
         return word != "STARTTLS" or (self.offers_tls and not self.tls and self.recipients is None)
 
     # Replies that count
@@ -141,14 +139,14 @@ class Conversation:
         """MAIL: whatever is answered, a message has been received; one that is refused has ended."""
         self.begun += 1
         self.mail_refused = False
-        wrong = self._mail_is_wrong(how)
+        wrong, verdict = self._mail_is_wrong(how), _VERDICTS.get(how)
         if wrong:
             self.ended.append("rejected")
             yield from self._wrong(wrong)
-        elif how == "denied":
+        elif verdict:
             self.ended.append("rejected")
             self.mail_refused = True
-            yield "550 5.7.1"
+            yield verdict
         else:
             self.recipients, self.rcpt_commands, self.rcpt_refused = [], 0, False
             yield "250 2.1.0"
@@ -158,7 +156,7 @@ class Conversation:
             return "503 5.5.1"
         if not self.known:
             return "530 5.7.0"
-        return how if how[:1] == "5" else ""
+        return how if how[:1] == "5" and how not in _VERDICTS else ""
 
     def rcpt(self, how: str) -> Iterator[str]:
         """RCPT; ``how`` is the address, or the reply to a bad one."""
@@ -190,16 +188,16 @@ class Conversation:
 
     def data(self, how: str) -> Iterator[str]:
         """DATA; ``how`` says what follows the 354, or that nothing may."""
-        if how == "argument":
+        if how == "hurried":
+            self.ended += ["rejected"] * (self.recipients is not None)
+            self.recipients = None
+            yield from self._goodbye("554 5.5.1")
+        elif how == "argument":
             yield from self._wrong("501 5.5.4")
         elif self.recipients is None:
             yield from self._without_mail()
         elif not self.recipients:
             yield from self._wrong("554 5.5.1" if self.rcpt_refused else "503 5.5.1")
-        elif how == "hurried":
-            self.recipients = None
-            self.ended.append("rejected")
-            yield from self._goodbye("554 5.5.1")
         else:
             yield "354"
 
@@ -258,6 +256,8 @@ class Conversation:
         yield from self._goodbye("554 5.5.1")
 
 
+#: What is said of a message at MAIL, and no error of the dialogue: not permitted, or too large.
+_VERDICTS: Final = {"denied": "550 5.7.1", "552 5.3.4": "552 5.3.4"}
 _HEARD: Final = {
     "auth": Conversation.auth,
     "content": Conversation.content,

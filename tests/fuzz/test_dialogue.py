@@ -65,7 +65,6 @@ PIPELINED = [
     *known("rcpt", "501 5.1.3", "RCPT TO:a@b.example", "RCPT TO:<a@b>"),
     *known("rcpt", "553 5.1.3", 'RCPT TO:<"a b"@c.example>', "RCPT TO:<>"),
     *known("rcpt", "555 5.5.4", "RCPT TO:<a@b.example> NOTIFY=NEVER"),
-    *known("data", "argument", "DATA now"),
 ]
 HONEST = [
     command for command in PIPELINED if command.how[:1] != "5" and command.verb in ("mail", "rcpt", "rset", "idle")
@@ -82,6 +81,7 @@ LAST = [
     *known("auth", "501 5.5.4", f"AUTH PLAIN {RIGHT} {RIGHT}", "AUTH"),
     *known("auth", "504 5.5.4", "AUTH CRAM-MD5", "AUTH x y"),
     *known("starttls", "argument", "STARTTLS now"),
+    *known("data", "argument", "DATA now"),
 ]  # fmt: skip
 #: Messages as they follow 354, and the reply to each.
 LETTERS = [
