@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
 from relay.localses.keys import UNKNOWN_PRINCIPAL, Key
 from relay.localses.refusals import Refused
 from relay.localses.wire import Wire
+from relay.words.dates import http_date
 from relay.words.values import dataclass
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
@@ -133,14 +133,10 @@ def _stamp(wire: Wire) -> datetime:
     try:
         return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
     except ValueError:
-        pass
-    try:
-        parsed = parsedate_to_datetime(text)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Refused(
-            "IncompleteSignature", "Date must be in ISO-8601 'basic format', such as 20261120T120000Z."
-        ) from None
+        stamp = http_date(text)
+    if stamp is None:
+        raise Refused("IncompleteSignature", "Date must be in ISO-8601 'basic format', such as 20261120T120000Z.")
+    return stamp
 
 
 def _check_time(stamp: datetime, now: datetime) -> None:

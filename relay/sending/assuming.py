@@ -1,13 +1,13 @@
 """The question to STS for a session of a role, and what it answers (STS API Reference, "AssumeRole")."""
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlencode
 
 from relay.sending.documents import read_fields
 from relay.sending.http_answers import Answer
 from relay.sending.keys import AccessKey, Unusable, checked
+from relay.words.dates import http_date
 from relay.words.roles import AssumedRole
 from relay.words.values import dataclass
 
@@ -66,7 +66,7 @@ def session_of(answer: Answer, role: AssumedRole, now: datetime) -> Session | Un
     key = checked(AccessKey(*told))
     if isinstance(key, Unusable):
         return key
-    seconds = min(LONGEST, _seconds(fields.get("Credentials/Expiration", ""), _date(answer.date) or now))
+    seconds = min(LONGEST, _seconds(fields.get("Credentials/Expiration", ""), http_date(answer.date) or now))
     return Session(key, seconds) if seconds > 0 else Unusable("STS gave a session that is over", "Expired")
 
 
@@ -76,11 +76,3 @@ def _seconds(expiration: str, now: datetime) -> float:
     except ValueError:
         return 0.0
     return ((end if end.tzinfo else end.replace(tzinfo=UTC)) - now).total_seconds()
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,8 +1,7 @@
 """Signs by a clock that is set by AWS's own where ours is wrong; the keys that AWS refuses are looked for again."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from relay.observe.events import Noted, Observer
@@ -10,6 +9,7 @@ from relay.sending.answers import CLOCK_OR_KEY, STALE_KEY
 from relay.sending.encoding import FORM
 from relay.sending.keys import AccessKey, KeySource
 from relay.sending.signing import Seal, Target
+from relay.words.dates import http_date
 
 #: Less than this is no reason for a refused signature: SES takes 5 minutes on either side of its own clock.
 TOLERATED_SKEW: Final = timedelta(seconds=60)
@@ -76,11 +76,6 @@ class Signer:
 
 def _skew(date: str, now: datetime) -> timedelta:
     """Return how far the peer's Date header is ahead of *now*; zero when it is near, or none that can be."""
-    try:
-        theirs = parsedate_to_datetime(date)
-    except (ValueError, OverflowError):
-        return timedelta(0)
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    skew = theirs - now
+    theirs = http_date(date)
+    skew = theirs - now if theirs else timedelta(0)
     return skew if TOLERATED_SKEW < abs(skew) < MOST_SKEW else timedelta(0)

@@ -1,12 +1,12 @@
 """Whose credentials these are, where they were found, and whether this machine's clock lets AWS take them."""
 
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from relay.identities.accounts import Away, AwsProblem
 from relay.owner.doctor.findings import Finding, Look, failing, not_checked, ok, warning
 from relay.owner.doctor.setup import Caller, Means
+from relay.words.dates import http_date
 
 #: Seconds by which clocks may differ unnoticed, and until AWS refuses (SigV4: five minutes).
 NOTICED: Final = 60.0
@@ -76,11 +76,10 @@ def _whose(caller: Caller, origin: str) -> Finding:
 
 def _clock(date: str, now: float) -> Finding:
     """Compare *now*, the middle of the call, with AWS's ``Date``, which is cut to the second."""
-    try:
-        theirs = parsedate_to_datetime(date).timestamp() + 0.5
-    except ValueError:
+    theirs = http_date(date)
+    if theirs is None:
         return not_checked("clock", "AWS told no time")
-    apart = now - theirs
+    apart = now - theirs.timestamp() - 0.5
     told = f"{abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} AWS"
     if abs(apart) > REFUSED:
         return failing("clock", told, "")

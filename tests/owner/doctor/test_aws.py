@@ -78,6 +78,16 @@ def test_a_clock_by_which_aws_refuses(scene, clock):
     assert only(found, "credentials").fix.startswith("Set the clock first")
 
 
+@pytest.mark.parametrize("date", ["", "noon", "Sat, 99999999999999999999 Nov 2026 12:00:00 GMT"])
+def test_a_time_that_is_none(scene, date):
+    """A proxy between us and AWS may write anything there: the other findings are still told."""
+    scene.answers = {"sts.get_caller_identity": Refused("sts get_caller_identity", "InvalidClientTokenId", "no", date)}
+    found = scene.found("credentials", "clock")
+
+    assert only(found, "clock").status == "not-checked"
+    assert failing(found) == ["credentials"]
+
+
 def test_a_region_and_its_account(scene):
     found = scene.found("region", "sandbox", "sending", "quota")
 
