@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from relay.background import aside
 from relay.observe.events import Noted, Observer
 from relay.words.hashes import is_argon2
+from relay.words.throttling import is_passing
 from relay.words.unavailable import Unavailable
 from relay.words.values import dataclass
 
@@ -27,7 +28,6 @@ _AT_ONCE: Final = 4
 _LONGEST: Final = 4096
 #: What Secrets Manager says of a secret that is not there, or waits for its deletion.
 _GONE: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-_THROTTLED: Final = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException"})
 
 
 class SecretProblem(Exception):
@@ -84,8 +84,9 @@ class AwsSecrets:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            is_away = code in _THROTTLED or status >= 500
-            raise SecretProblem(code or "ClientError", is_gone=code in _GONE, is_away=is_away) from None
+            raise SecretProblem(
+                code or "ClientError", is_gone=code in _GONE, is_away=is_passing(code, status)
+            ) from None
         return password_in(answer.get("SecretString")), answer["CreatedDate"]
 
     def _client(self, secret_id: str) -> Any:

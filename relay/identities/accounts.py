@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from relay.words.throttling import THROTTLED, is_passing
 from relay.words.values import dataclass
 
 #: Attempts at one call, the first included, and the seconds before the second; each later wait is twice as long.
@@ -17,18 +18,6 @@ TRIES: Final = 6
 WAIT: Final = 1.0
 LONGEST_WAIT: Final = 16.0
 
-_THROTTLED: Final = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-    }
-)
 #: The services that ses.endpoint_url stands for, and those whose calls are counted.
 _AT_ENDPOINT: Final = frozenset({"ses", "sesv2", "sts"})
 _SES: Final = frozenset({"ses", "sesv2"})
@@ -69,7 +58,7 @@ class Away(AwsProblem):
     @property
     def is_throttled(self) -> bool:
         """Whether there were too many calls, by whomever."""
-        return self.code in _THROTTLED
+        return self.code in THROTTLED
 
 
 class Pace(Protocol):
@@ -277,12 +266,11 @@ def problem_of(error: Exception, call: str) -> AwsProblem:
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
         code, status = str(said.get("Code", "")), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        is_away = code in _THROTTLED or status >= 500 or status == 429
         operation = error.operation_name
         if operation == "AssumeRole":
             call = f"{call}, by sts AssumeRole"
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        kind = Away if is_away else Refused
+        kind = Away if is_passing(code, status) else Refused
         return kind(call, code or "Unknown", str(said.get("Message", "")), str(headers.get("date", "")))
     if isinstance(error, ParamValidationError):
         return Refused(call, "ParamValidation", str(error))

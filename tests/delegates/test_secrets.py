@@ -149,7 +149,8 @@ async def test_the_previous_password_is_right_for_a_day(aws):
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [("ThrottlingException", 400), ("InternalServiceError", 500), ("Unheard", 503)]
+    ("code", "status"),
+    [("ThrottlingException", 400), ("RequestLimitExceeded", 400), ("Unheard", 429), ("InternalServiceError", 500)],
 )
 async def test_a_version_that_aws_cannot_tell_of_now_keeps_what_was_known(aws, bench, code, status):
     """The previous password stays right: its applications must not hear that it is wrong."""
