@@ -1,7 +1,7 @@
 """Postfix with SES as its relayhost: listeners, who may log in, and who owns which address."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from pathlib import Path
 from typing import Final
@@ -53,6 +53,8 @@ _HOLDING_NETWORKS: Final = {
 }
 #: What ends a list for mail that goes out, of clients that nothing before it let pass.
 _REFUSALS: Final = {"reject", "defer", "reject_unauth_destination", "defer_unauth_destination"}
+#: What lets clients of mynetworks pass.
+_PASSES: Final = {"permit_mynetworks", "permit"}
 _READ: Final = {
     *_DEFAULTS,
     *_RESTRICTIONS,
@@ -299,7 +301,8 @@ def _trusted(owners: _Owners, views: Sequence[MainCf], wishes: Wishes) -> tuple[
     networks = read_networks(main.words("mynetworks") or ["127.0.0.0/8", "::1"], f"{place}: mynetworks")
     if any(network.endswith("/0") for network in networks):
         raise CannotMigrate([f"{place}: mynetworks is everybody: name the networks whose clients need no AUTH"])
-    is_held = any(_holds_networks(view.words(name)) for view in views for name in _RESTRICTIONS)
+    lists = [view.words(name) for view in views for name in _RESTRICTIONS]
+    is_held = any(_meets_networks(_HOLDING_NETWORKS, lists))
     not_as = owners.extended(owners.logins) if is_held else ()
     name = delegate_name(wishes.delegate or _NAMELESS)
     why = f"clients from {', '.join(networks)} are the delegate {name}, without AUTH"
@@ -312,26 +315,14 @@ def _trusted(owners: _Owners, views: Sequence[MainCf], wishes: Wishes) -> tuple[
 def _lets_networks_relay(view: MainCf) -> bool:
     """Whether clients of mynetworks need no AUTH: every list lets them pass, and one by permit_mynetworks."""
     lists = [view.words(name) for name in _RESTRICTIONS]
-    return any("permit_mynetworks" in words for words in lists) and not any(map(_refuses_networks, lists))
+    return any("permit_mynetworks" in words for words in lists) and not any(_meets_networks(_REFUSALS, lists))
 
 
-def _refuses_networks(words: Sequence[str]) -> bool:
-    for word in words:
-        if word in {"permit_mynetworks", "permit"}:
-            return False
-        if word in _REFUSALS:
-            return True
-    return False
-
-
-def _holds_networks(words: Sequence[str]) -> bool:
-    """Whether clients without AUTH are kept from addresses that logins own, before their network lets them pass."""
-    for word in words:
-        if word == "permit_mynetworks":
-            return False
-        if word in _HOLDING_NETWORKS:
-            return True
-    return False
+def _meets_networks(restrictions: Set[str], lists: Iterable[Sequence[str]]) -> Iterator[bool]:
+    """Whether each of *lists* has one of *restrictions* before it lets clients of mynetworks pass."""
+    for words in lists:
+        first = next((word for word in words if word in restrictions or word in _PASSES), None)
+        yield first in restrictions
 
 
 def read_passwords(file: Path, read: Callable[[Path], str]) -> tuple[dict[str, tuple[str, ...]], list[Note]]:

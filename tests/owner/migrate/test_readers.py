@@ -210,8 +210,9 @@ class TestPostfix:
         assert texts(by_name["mynetworks"].not_as) == ["*@example.com"]
         assert "header_checks" in said(found, Kind.LEFT)
 
-    def test_networks_that_pass_first_are_not_held_to_owners(self, tmp_path):
-        order = "smtpd_sender_restrictions = permit_mynetworks reject_sender_login_mismatch\n"
+    @pytest.mark.parametrize("passing", ["permit_mynetworks", "permit"])
+    def test_networks_that_pass_first_are_not_held_to_owners(self, tmp_path, passing):
+        order = f"smtpd_sender_restrictions = {passing} reject_sender_login_mismatch\n"
         networks = of_postfix(postfix(tmp_path, order)).clients[-1]
 
         assert networks.not_as == ()
