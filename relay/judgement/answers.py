@@ -124,9 +124,8 @@ def missed(miss: Miss, *, full: bool) -> str:
     at = f" in {trace.statement}" if full else ""
     if miss.denies:
         keys, why = _hangs_on(trace)
-        return (
-            f"an explicit Deny applies{at}, unless {keys} spares it, {why}" if keys else f"an explicit Deny applies{at}"
-        )
+        unless = f", unless {keys} spares it, {why}" if keys else ""
+        return f"an explicit Deny applies{at}{unless}"
     if miss.by_account:
         return f"only the delegate's whole account is granted{at}, which does not count without account_grant or a role"
     if trace.unknown:
