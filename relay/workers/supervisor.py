@@ -247,8 +247,9 @@ class Workers:
         self.crowd.gone(post.number)
         sessions, messages = post.books.close()
         for what, value in (("serving", f"worker {post.number} ended with {code}"), ("drained", ""), ("renewed", "")):
-            while self._answered(post.number, what, value):
-                pass
+            for answer in self._answers.pop((post.number, what), ()):
+                if not answer.done():
+                    answer.set_result(value)
         if not self._closing.is_set():
             told = {"worker": post.number, "pid": post.pid, "code": code, "was_serving": was_serving}
             told |= {"sessions": sessions, "messages": messages}
