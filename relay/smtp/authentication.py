@@ -300,7 +300,6 @@ class Authentication(Conversation):
         try:
             line = await self._read_line(idle=self._limits.command_seconds)
         except LineTooLong:
-            self._has_begun, self._deadline = False, None
             raise SaslProblem(replies.AUTH_TOO_LONG, "form") from None
         if not line.endswith(b"\r\n"):
             raise SaslProblem(replies.BAD_OCTETS, "form")

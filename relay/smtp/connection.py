@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP
 from relay.observe.events import SessionClosed, SessionOpened
 from relay.smtp import replies
 from relay.smtp.budgets import Peer
-from relay.smtp.inflow import MANY_AT_ONCE, Inflow, Interruption
+from relay.smtp.inflow import MANY_AT_ONCE, Inflow, Interruption, LineTooLong
 from relay.smtp.listeners import Listener
 from relay.smtp.premises import Premises
 from relay.smtp.replies import WRITTEN, on_the_wire
@@ -31,7 +31,7 @@ for _name in ("mail.log", "mail.debug"):
     logging.getLogger(_name).disabled = True
 
 #: Octets of replies that a client may leave unread before it is waited for.
-REPLIES_HIGH: Final = 16 * 1024
+_REPLIES_HIGH: Final = 16 * 1024
 #: By this octet TLS begins.
 TLS_HANDSHAKE: Final = b"\x16"
 
@@ -122,11 +122,14 @@ class Connection(SMTP):
     def connection_made(self, transport: Any) -> None:
         """Begin the conversation, without the session, the envelope, the task and the log line of aiosmtpd."""
         self._outside = None
-        transport.set_write_buffer_limits(high=REPLIES_HIGH)
-        self._inflow.attach(transport)
+        self._speak_by(transport)
         self._premises.observe(SessionOpened(self._listener.name, self._id, self._client_name))
-        self.transport = transport
         self._begin()
+
+    def _speak_by(self, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(high=_REPLIES_HIGH)  # that of TLS would hold half a MiB of its own
+        self._inflow.attach(transport)
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Obey what came, or keep it until there is time."""
@@ -259,12 +262,16 @@ class Connection(SMTP):
         Raises:
             LineTooLong: All of the line is gone.
         """
-        while (line := self._inflow.line(self._limits.auth_line)) is None:
-            self._await_line(idle)
-            if self._can_write:
-                await self._inflow.more()
-            else:
-                await self._flush()
+        try:
+            while (line := self._inflow.line(self._limits.auth_line)) is None:
+                self._await_line(idle)
+                if self._can_write:
+                    await self._inflow.more()
+                else:
+                    await self._flush()
+        except LineTooLong:
+            self._has_begun, self._deadline = False, None
+            raise
         self._has_begun, self._deadline = False, None
         return line
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from relay.smtp import replies
 from relay.smtp.behind_tls import BehindTls
-from relay.smtp.connection import REPLIES_HIGH, TLS_HANDSHAKE, prototype
+from relay.smtp.connection import TLS_HANDSHAKE, prototype
 from relay.smtp.conversation import HTTP_VERBS
 from relay.smtp.inflow import Interruption
 from relay.smtp.transfer import Transfer
@@ -143,9 +143,7 @@ class Dialogue(Transfer):
             transport.abort()
             self.connection_lost(None)
             raise Interruption("tls")
-        secured.set_write_buffer_limits(high=REPLIES_HIGH)  # of its own it holds half a MiB
-        self.transport = secured
-        self._inflow.attach(secured)
+        self._speak_by(secured)
         self._forget()
 
     def _forget(self) -> None:
