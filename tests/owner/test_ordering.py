@@ -133,7 +133,7 @@ def written(state: Mapping[IdentityArn, Mapping[str, Any]]) -> State:
     }
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(STATES, STATES)
 def test_no_moment_allows_what_neither_end_allows(before, after):
     before, after = written(before), written(after)

@@ -1,15 +1,11 @@
 """What a 250 means in each mode, whatever SES does: real relays before an SES that fails on demand."""
 
 import asyncio
-import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from relay.spool.sqlite import open_spool
 from tests.spool.building import entry
 from tests.system.houses import House
 from tests.system.recording_ses import RecordingSes
-from tests.system.relays import Client, EmbeddedSes, RunningRelay, command, spawn
+from tests.system.relays import EmbeddedSes, RunningRelay, command, spawn
 
 pytestmark = pytest.mark.system
 
@@ -294,79 +290,8 @@ def recording() -> Iterator[RecordingSes]:
         yield ses
 
 
-@contextmanager
-def load(relay: RunningRelay, names: Iterator[str], accepted: dict[str, str]) -> Iterator[None]:
-    """Hand messages over from several clients until the block ends; note every 250 by its subject."""
-    ending = threading.Event()
-    lock = threading.Lock()
-
-    def hand_over_many() -> None:
-        with Client(relay.smtp) as client:
-            client.command("EHLO client.test")
-            client.log_in("billing", "demo-billing-secret")
-            while not ending.is_set() and client.heard[-1] != "CLOSED":
-                with lock:
-                    name = next(names)
-                reply = client.hand_over("billing@example.com", ["ann@example.net"], message(name))
-                if reply.startswith("250"):
-                    accepted[name] = reply
-
-    threads = [threading.Thread(target=hand_over_many) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        ending.set()
-        for thread in threads:
-            thread.join()
-
-
-@pytest.mark.parametrize("mode", ["fallback", "spool"])
-def test_kill_9_under_load_loses_nothing(house: House, ses: EmbeddedSes, mode: str) -> None:
-    """
-    Every message that got 250 is at SES in the end; twice only as often as an attempt had no end or was ambiguous.
-    """
-    house.keep(mode)
-    accepted: dict[str, str] = {}
-    names = (f"m{number}" for number in range(100_000))
-    kills, found = 3, 0
-    for number in range(kills):
-        relay = start(house, f"relay{number}.log")
-        try:
-            ses.suffer({"code": "Throttling", "times": 5}, {"delay": "50ms", "times": 10}, {"drop": "after"})
-            with load(relay, names, accepted):
-                relay.wait_until(partial(has_grown, accepted, len(accepted) + 25), "load")
-                os.kill(relay.process.pid, signal.SIGKILL)
-        finally:
-            relay.process.kill()
-            relay.process.wait()
-        found += unsettled(relay)
-    ses.forget_faults()
-    with house.serve(log="last.log") as relay:
-        relay.wait_until(lambda: is_empty(relay), "empty spool")
-        found += unsettled(relay)
-
-    at_ses = subjects(ses)
-    duplicated = len(at_ses) - len(set(at_ses))
-    assert len(accepted) >= 25 * kills
-    assert set(accepted) <= set(at_ses)
-    assert duplicated <= found + kills
-
-
-def has_grown(accepted: dict[str, str], number: int) -> bool:
-    return len(accepted) >= number
-
-
 def start(house: House, log: str) -> RunningRelay:
     """Start a relay that nobody ends in good order."""
     relay = RunningRelay(spawn(["serve", "-c", str(house.settings)], house.folder / log), house.folder / log)
     relay.addresses = relay.wait_for("relay.ready")
     return relay
-
-
-def unsettled(relay: RunningRelay) -> int:
-    """Attempts of which the relay does not know the end: found at its start, or ambiguous while it ran."""
-    told: int = sum(line["count"] for line in relay.lines("spool.attempts-found"))
-    told += deliveries(relay).count("ambiguous")
-    return told + sum("NoAnswer" in (line.get("ses_error") or "") for line in relay.lines("message"))

@@ -246,5 +246,5 @@ def peak_of(number: int) -> int:
 
 
 def test_a_batch_takes_the_same_memory_however_long_it_is() -> None:
-    """20,000 cases of some megabytes: what is kept of one is forgotten with it."""
-    assert peak_of(20_000) - peak_of(200) < 6 * 1024
+    """10,000 cases of some megabytes: what is kept of one is forgotten with it."""
+    assert peak_of(10_000) - peak_of(200) < 3 * 1024

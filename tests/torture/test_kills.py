@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(0 if FULL else 300)]
 
 #: Throttling, failures, connections cut before and after SES took the message, slow answers: all at once, by chance.
 STORM = {"throttle": 0.03, "broken": 0.02, "before": 0.02, "after": 0.01, "slow": 0.03}
-KILLS = 55 if FULL else 6
+KILLS = 55 if FULL else 4
 MESSAGES = 5200 if FULL else 0
 
 
