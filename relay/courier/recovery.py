@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from relay.courier.schedule import Schedule
+from relay.courier.schedule import Schedule, spread
 from relay.spool.details import ALONE
 from relay.spool.entries import Entry, State
 from relay.words.endings import Reason
@@ -32,7 +32,7 @@ def after_crash(found: Sequence[Entry], schedule: Schedule, now: float, chance: 
 
 def after_loss(found: Sequence[Entry], schedule: Schedule, now: float, chance: float) -> tuple[Entry, ...]:
     """Return entries *found* in the state *sending*, whose end the spool lost, as they go on: nobody died of them."""
-    due_at = now + schedule.unsure * (0.75 + chance / 2)
+    due_at = now + spread(schedule.unsure, chance)
     return tuple(
         replace(one, state=State.DUE, due_at=due_at, maybe=one.maybe + 1, reason=Reason.INTERNAL, last=LOST)
         for one in found
@@ -45,6 +45,6 @@ def _after_crash(entry: Entry, schedule: Schedule, now: float, chance: float, *,
     if crashes >= MOST_CRASHES:
         return replace(told, state=State.QUARANTINED, last=POISON)
     wait = max(schedule.unsure, min(schedule.unsure * LONGER**crashes, schedule.longest))
-    due_at = now + wait * (0.75 + chance / 2)
+    due_at = now + spread(wait, chance)
     details = {**entry.details, ALONE: "yes"}
     return replace(told, state=State.DUE, due_at=due_at, last=UNSETTLED, details=details)

@@ -37,10 +37,15 @@ def next_pause(schedule: Schedule, before: float, chance: float) -> float:
     return min(schedule.longest, schedule.first + chance * (top - schedule.first))
 
 
+def spread(least: float, chance: float) -> float:
+    """Return a wait of *least* seconds, or up to half as long again: what is known together is not tried together."""
+    return least * (1 + chance / 2)
+
+
 def put_off(entry: Entry, schedule: Schedule, now: float, chance: float, *, unsure: bool = False) -> Entry:
     """Return *entry* as it waits for its next attempt."""
     pause = next_pause(schedule, pause_of(entry, schedule), chance)
-    wait = max(pause, schedule.unsure * (0.75 + chance / 2)) if unsure else pause
+    wait = max(pause, spread(schedule.unsure, chance)) if unsure else pause
     details = {**_tried(entry), PAUSE: f"{pause:.3f}"}
     return replace(entry, state=State.DUE, due_at=now + wait, details=details)
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from relay.courier.recovery import MOST_CRASHES, POISON, after_crash
+from relay.courier.recovery import MOST_CRASHES, POISON, after_crash, after_loss
 from relay.courier.schedule import Schedule
 from relay.observe.events import AttemptsFound
 from relay.sending.outcomes import Mail, Outcome
@@ -182,12 +182,24 @@ def test_after_each_death_alone_it_waits_longer() -> None:
     schedule = Schedule(unsure=30, longest=900)
 
     def wait(crashes: int) -> float:
-        (after,) = after_crash((entry("a", state=State.SENDING, crashes=crashes),), schedule, NOON, 0.5)
+        (after,) = after_crash((entry("a", state=State.SENDING, crashes=crashes),), schedule, NOON, 0)
         return after.due_at - NOON
 
     assert [wait(crashes) for crashes in range(MOST_CRASHES - 1)] == [120, 480]
-    several = after_crash([entry(name, state=State.SENDING) for name in "ab"], schedule, NOON, 0.5)
+    several = after_crash([entry(name, state=State.SENDING) for name in "ab"], schedule, NOON, 0)
     assert [each.due_at - NOON for each in several] == [30, 30]
+
+
+@pytest.mark.parametrize("chance", [0, 0.5, 0.999])
+@pytest.mark.parametrize("found", [after_crash, after_loss])
+def test_what_ses_may_have_waits_for_spool_retry_unsure_at_least(
+    found: Callable[[Sequence[Entry], Schedule, float, float], tuple[Entry, ...]], chance: float
+) -> None:
+    """
+    Whatever is drawn, after a death and after what the spool lost alike.
+    """
+    for after in found([entry(name, state=State.SENDING) for name in "ab"], Schedule(unsure=30), NOON, chance):
+        assert 30 <= after.due_at - NOON <= 45
 
 
 def test_a_damaged_message_is_reported_and_never_sent(policies: Path) -> None:
