@@ -338,7 +338,7 @@ LABELS: Final = {
     "`bare-lf`, `8bit-names`, `long-lines`, `missing-headers`; `ses_relay_feedback_total`: `send`, `delivery`, "
     "`delivery-delay`, `bounce` (for good), `transient-bounce`, `complaint`, `reject`, `rendering-failure`",
     "queue": "`feedback`, `policies`",
-    "mechanism": "`PLAIN`, `LOGIN`, `other`",
+    "mechanism": "`PLAIN`, `LOGIN`, `EXTERNAL`, `OAUTHBEARER`, `XOAUTH2`, `other`",
     "command": "an SMTP verb, `connect`, `data-end`, `other`",
     "code": "a reply code that SMTP knows, `other`",
     "use": "`shared` (`shared.url`), `spool` (`spool.url`)",

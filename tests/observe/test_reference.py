@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from relay.observe import labels
 from relay.observe.reference import metrics_reference
 from relay.observe.table import LABELS, ROWS
 from tests.observe.givens import SCHEMA, assert_valid
@@ -36,6 +38,27 @@ def test_every_label_is_explained():
     No label without a word on what it may hold, and no word on a label that is not there.
     """
     assert {label for row in ROWS for label in row.labels} == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("mechanism", labels.MECHANISMS),
+        ("check", labels.CHECKS),
+        ("state", labels.STATES),
+        ("queue", labels.QUEUES),
+        ("use", labels.USES),
+        ("verdict", labels.VERDICTS),
+        ("kind", labels.DISAGREEMENTS | labels.POLICY_CHANGES | labels.REPAIRS | labels.FEEDBACK),
+        ("result", labels.SES_RESULTS | labels.RECIPIENT_DOMAINS | labels.DELIVERIES | labels.NOTICES),
+        ("result", labels.AUTH_RESULTS | labels.REFRESHES | {*labels.POLLS, *labels.LETTERS}),
+    ],
+)
+def test_every_word_of_a_closed_set_is_named(label: str, words: Iterable[str]):
+    """
+    Whoever writes a query finds on the page each word that a series may have.
+    """
+    assert set(words) <= set(re.findall(r"`([\w-]+)`", LABELS[label]))
 
 
 def test_the_example_record_is_valid():
