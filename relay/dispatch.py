@@ -135,7 +135,8 @@ class Dispatch:
             return ()
         problem = self._upkeep.problem
         # Or one Redis would take every relay of a fleet out of service, though SES takes nearly all their mail at once.
-        goes_on = self._spool.is_shared and self._options.mode != "spool"
+        mode = self._options.mode
+        goes_on = mode == "direct" or (self._spool.is_shared and mode != "spool")
         return (Check("spool", problem is None or goes_on, problem or self._spool.promise),)
 
     async def _opened(self) -> Spool | None:

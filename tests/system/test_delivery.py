@@ -198,6 +198,22 @@ def test_a_full_spool_is_said_before_the_message_is_sent(house: House, ses: Embe
         assert reply.startswith("452 4.3.1 No room to keep a message, try again later (decision ")
 
 
+def test_in_mode_direct_a_full_spool_is_told_and_the_relay_is_ready(house: House, ses: EmbeddedSes) -> None:
+    """
+    Nothing is put there, so mail goes as ever; in mode spool none does.
+    """
+    with house.keep("spool", max_bytes="1MiB", retry_first="15m").serve() as relay:
+        ses.suffer({"code": "Throttling", "times": 1})
+        assert QUEUED.fullmatch(hand_over(relay, body=("x" * 70 + "\r\n") * 14510))
+        relay.wait_until(lambda: "not ok spool: spool.max_bytes" in relay.readiness(), "a full spool")
+        assert not relay.is_ready()
+    house.edit('mode = "spool"', 'mode = "direct"')
+    with house.serve(log="second.log") as relay:
+        assert "\nok spool: spool.max_bytes" in relay.readiness()
+        assert relay.is_ready()
+        assert hand_over(relay, "after").startswith("250 2.0.0 Ok 0")
+
+
 def test_the_relay_without_a_place_for_a_spool_says_so(house: House) -> None:
     """
     A spool that was asked for and cannot be had is no start; one that nobody asked for is direct, and a line says so.
