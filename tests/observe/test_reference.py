@@ -61,6 +61,17 @@ def test_every_word_of_a_closed_set_is_named(label: str, words: Iterable[str]):
     assert set(words) <= set(re.findall(r"`([\w-]+)`", LABELS[label]))
 
 
+def test_every_check_of_readiness_is_explained():
+    """
+    Whoever reads a line of /readyz?verbose finds what it means.
+    """
+    page = (PAGES / "admin.md").read_text("utf-8")
+    [table] = re.findall(r"\| check \| fails when \|\n(.*?)\n\n", page, re.DOTALL)
+    named = [name for row in table.splitlines() for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])]
+
+    assert set(named) >= labels.CHECKS
+
+
 def test_the_example_record_is_valid():
     """
     The example of the page is a record.
