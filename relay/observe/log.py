@@ -48,7 +48,7 @@ class Log:
     An observer that writes. Every message is one line ``message`` with its whole decision record.
 
     ``write`` takes one line with its line feed and returns how many were lost before it (``Lines.write``); ``key`` is
-    the deployment's own, for ``addresses = "hash"``; ``clock`` tells seconds since the epoch. ``records`` tells records
+    this run's own, for ``addresses = "hash"``; ``clock`` tells seconds since the epoch. ``records`` tells records
     as this log does.
     """
 
