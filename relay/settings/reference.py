@@ -28,9 +28,9 @@ Settings are read from a TOML file (`ses-relay serve -c relay.toml`) and from th
 - **Paths**: a relative path in a file starts at the folder of that file, in the environment at the working directory.
 - **Secrets** (hashes, tokens, the contents of files, URLs with passwords) are never printed. A secret file that every
   user of the machine can read is a warning.
-- **Reload**: on `SIGHUP` a file that has a problem keeps the old settings.
-- **Not built yet**: such a key is a warning where its value is the default or its absence harms nobody, and a problem
-  where mail would be allowed, refused or kept otherwise than it says.
+- **Reload**: `SIGHUP` takes over `[[delegate]]`, `[delegates]`, `[policies]`, `[authorization]`, `[limits]`, `[dns]`,
+  `[feedback]`, `[tls]` and the tokens of `[admin]`. The rest is read at the start only: what of it differs is named in
+  the log's `relay.reloaded`, as `needs_restart`. A file that has a problem keeps the old settings.
 """
 
 

@@ -27,7 +27,7 @@ GROUPS: Final[dict[str, tuple[Check, ...]]] = {
         Check(
             "settings",
             "the settings, as `ses-relay check` does",
-            "a key that is for later, or means nothing",
+            "a key that means nothing there, or less than it looks like",
             "any problem; nothing else is checked then",
             "Correct the line that is named; `ses-relay check` tells all of them.",
         ),
