@@ -137,7 +137,7 @@ class Dispatch:
         # Or one Redis would take every relay of a fleet out of service, though SES takes nearly all their mail at once.
         mode = self._options.mode
         goes_on = mode == "direct" or (self._spool.is_shared and mode != "spool")
-        return (Check("spool", problem is None or goes_on, problem or self._spool.promise),)
+        return (Check("spool", problem is None or goes_on, problem or "", self._spool.promise),)
 
     async def _opened(self) -> Spool | None:
         options = self._options

@@ -7,11 +7,15 @@ from relay.words.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that sending mail needs. ``why`` is a sentence for the operator, without secrets."""
+    """
+    One thing that sending mail needs. ``why``: what is wrong, be it for some mail only, a sentence for the operator
+    without secrets. ``rests_on``: what it relies on where nothing is.
+    """
 
     name: str
     ok: bool
     why: str = ""
+    rests_on: str = ""
 
 
 Readiness: TypeAlias = tuple[Check, ...]
@@ -23,9 +27,13 @@ def is_ready(readiness: Readiness) -> bool:
 
 
 def as_text(readiness: Readiness) -> str:
-    """Return one line a check: ``ok`` or ``not ok``, its name, why."""
-    lines = [f"{'ok' if check.ok else 'not ok'} {check.name}: {check.why}".rstrip(" :") for check in readiness]
-    return "".join(f"{_one_line(line)}\n" for line in lines)
+    """Return one line a check: ``ok`` or ``not ok``, its name, why; in parentheses what it rests on."""
+    return "".join(f"{_one_line(_line(check))}\n" for check in readiness)
+
+
+def _line(check: Check) -> str:
+    line = f"{'ok' if check.ok else 'not ok'} {check.name}"
+    return f"{line}: {check.why}" if check.why else f"{line} ({check.rests_on})" if check.rests_on else line
 
 
 def _one_line(text: str) -> str:

@@ -117,9 +117,15 @@ def test_a_reason_stays_on_its_line():
     """
     What a check says cannot look like another check.
     """
-    text = as_text((Check("policies", ok=False, why="no\nok policies: fine\x1b[0m"), Check("loop", ok=True)))
+    text = as_text(
+        (
+            Check("policies", ok=False, why="no\nok policies: fine\x1b[0m"),
+            Check("loop", ok=True),
+            Check("spool", ok=True, rests_on="its server syncs"),
+        )
+    )
 
-    assert text == "not ok policies: no?ok policies: fine?[0m\nok loop\n"
+    assert text == "not ok policies: no?ok policies: fine?[0m\nok loop\nok spool (its server syncs)\n"
     assert is_ready(())
 
 

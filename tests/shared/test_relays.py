@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from relay.owner.doctor.doors import look_at_admin
 from tests.shared.servers import RedisServer
+from tests.shared.spools import DURABLE
 from tests.system.houses import House
 from tests.system.relays import RunningRelay, started_ses
 from tests.system.rows import PERMITTED, secret_of
@@ -32,6 +34,27 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 def send(relay: RunningRelay) -> str:
     with relay.client(ROW.delegate, secret_of(ROW.delegate)) as client:
         return client.hand_over(ROW.mail_from, ROW.recipients, ROW.raw)
+
+
+def test_what_a_spool_at_redis_promises_is_no_trouble(
+    own_server: Callable[..., RedisServer], tmp_path: Path, certificate: tuple[Path, Path]
+):
+    """
+    It stands in the readiness; neither the metric that an alert is made of nor the doctor takes it for something wrong.
+    """
+    server = own_server(DURABLE)
+    with started_ses(tmp_path) as ses:
+        house = House(tmp_path / "one", certificate, ses=ses.url).keep("fallback", url=server.url)
+        with house.serve() as relay:
+            relay.wait_until(lambda: "\nok spool (its server writes each message" in relay.readiness(), "the promise")
+            relay.wait_until(lambda: relay.count("ses_relay_ready") == 1, "the metric of readiness")
+            assert relay.count("ses_relay_trouble", check="spool") == 0
+            host, _, port = str(relay.addresses["admin"]).rpartition(":")
+            found = [str(each) for each in look_at_admin(host, int(port)).work()]
+            server.kill()
+            relay.wait_until(lambda: relay.count("ses_relay_trouble", check="spool") == 1, "a trouble")
+    assert found
+    assert not any("spool" in each for each in found)
 
 
 def test_two_relays_are_one_to_a_delegate_with_and_without_redis(

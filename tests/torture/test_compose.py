@@ -81,7 +81,7 @@ def test_what_compose_starts_is_one_fleet(
             reply = client.hand_over("billing@example.com", ["ann@example.net"], PERMITTED % name.encode())
         assert reply.startswith("250 2.0.0 Ok"), reply
         running.counts(1, "ses_relay_shared_up", use="shared")
-        assert "ok spool: its server writes each message to the disk" in running.readiness()
+        assert "ok spool (its server writes each message to the disk" in running.readiness()
 
     arrived = json.loads(http("GET", f"http://{places['ses'].address}:8579/_local/messages"))
     assert len(arrived) == len(relays) == 3

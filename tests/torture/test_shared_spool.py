@@ -160,7 +160,7 @@ def test_without_redis_mail_still_goes_direct(make_field: MakeField, server: Red
             server.start()
             field.ses.be(throttle=1.0)
             for relay, name in ((old, "old"), (young, "young")):
-                relay.wait_until(lambda: "ok spool: its server writes" in relay.readiness(), "a spool", 20)  # noqa: B023
+                relay.wait_until(lambda: "ok spool (its server writes" in relay.readiness(), "a spool", 20)  # noqa: B023
                 assert hand_over(relay.smtp, f"{name}-kept-small", answers=answers)[0].startswith("250 2.0.0 Ok queued")
             field.ses.be()
             young.wait_until(lambda: is_drained(server), "delivery", 30)

@@ -46,7 +46,7 @@ export async function readiness(signal) {
   try {
     const answer = await fetch("/readyz?verbose", { signal, cache: "no-store" });
     const lines = (await answer.text()).trimEnd().split("\n");
-    const checks = lines.slice(0, -1).map((line) => /^(ok|not ok) ([^:]*)(?:: (.*))?$/.exec(line)).filter(Boolean);
+    const checks = lines.slice(0, -1).map((line) => /^(ok|not ok) ([\w-]+)(?:: (.*))?/.exec(line)).filter(Boolean);
     return { ready: answer.status === 200, checks: checks.map(([, state, name, why]) => ({ ok: state === "ok", name, why: why ?? "" })) };
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;

@@ -3,6 +3,7 @@
 import errno
 import http.client
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -45,7 +46,7 @@ def _admin(host: str, port: int) -> Iterator[Finding]:
         yield failing("admin", f"another program answers at {where}", "Stop it, or choose another admin.address.")
         return
     wrong = [line.removeprefix("not ok ") for line in answer.lines if line.startswith("not ok ")]
-    notes = [line.removeprefix("ok ") for line in answer.lines if line.startswith("ok ") and ": " in line]
+    notes = [line.removeprefix("ok ") for line in answer.lines if re.match(r"ok [\w-]+: ", line)]
     if answer.status == 200 and not wrong:
         yield ok("admin", f"the relay at {where} is ready")
     elif not wrong:
