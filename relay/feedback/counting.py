@@ -60,9 +60,11 @@ class Counting:
 
     async def renew(self, options: FeedbackOptions) -> None:
         """Take over other options with the same ledger; queues that stay are read on."""
+        new = options.tolerances.keys() - self._options.tolerances.keys()
         self._options = options
         if self._standings is not None:
             self._standings.tolerances = options.tolerances
+            self._tell(self._standings.as_kept(sorted(new)))
             await self._look(options.tolerances)
         await self._stop_reading([queue for queue in self._readers if queue not in options.queues])
         self._read()
@@ -112,7 +114,7 @@ class Counting:
             self._observe(Noted("error", "feedback.ledger", {"why": str(problem), "instead": "counted in memory"}))
             self._ledger = Ledger(None)
             self._standings = Standings(self._ledger, self._options.tolerances)
-        self._tell(self._standings.at_start())
+        self._tell(self._standings.as_kept(self._options.tolerances))
         self._looking = asyncio.create_task(self._keep_looking(), name="standings")
 
     async def _shut(self) -> None:

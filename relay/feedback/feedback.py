@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from relay.feedback.options import FeedbackOptions
-from relay.observe.events import Observer
+from relay.observe.events import Observer, StandingChanged
 from relay.sending.ports import NotNow, Restraint
+from relay.words.standings import Standing
 from relay.words.unavailable import Unavailable
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Feedback:
     async def renew(self, options: FeedbackOptions) -> None:
         """Take over other options; queues that stay are read on."""
         before, self._options = self._options, options
+        for name in sorted(before.tolerances.keys() - options.tolerances.keys()):  # it costs them nothing any more
+            self._observe(StandingChanged(name, Standing.GOOD, None, "", is_news=False))
         if (options.path, bool(options.queues)) != (before.path, bool(before.queues)):
             await self.close()
             await self.start()

@@ -30,9 +30,9 @@ class Standings:
         self._records = ledger.records()
         self._looking = threading.Lock()
 
-    def at_start(self) -> list[StandingChanged]:
-        """Tell how delegates stood when the ledger was written."""
-        return [_changed(name, self.record(name), is_news=False) for name in self.tolerances]
+    def as_kept(self, delegates: Iterable[str]) -> list[StandingChanged]:
+        """Tell how *delegates* stood when the ledger was written."""
+        return [_changed(name, self.record(name), is_news=False) for name in delegates]
 
     def record(self, delegate: str) -> Record:
         """Return how *delegate* stands."""

@@ -249,7 +249,8 @@ class FeedbackHeard:
 @dataclass(frozen=True, slots=True)
 class StandingChanged:
     """
-    A delegate's bounces and complaints made it stand otherwise, or it was found so at start (``is_news`` False).
+    A delegate's bounces and complaints made it stand otherwise, or (``is_news`` False) it was found so at start, or is
+    judged again or no more since a reload.
 
     ``until``: the end of a suspension, in seconds since the epoch; ``why``: a sentence.
     """

@@ -289,6 +289,24 @@ async def test_other_thresholds_and_queues_are_taken_over(sqs, run, seen, moto):
     assert heard(seen).count(("billing", "reject")) == 2
 
 
+async def test_the_standing_of_who_is_judged_no_more_is_told_as_good(sqs, run, seen):
+    """And as it was kept, once it is judged again; none of it is news."""
+    feedback = await run(sqs)
+    sqs.put(*told(*["Send"] * 20), *told(*["Complaint"] * 2))
+    await until(lambda: feedback.barred("billing"))
+    queues = (Queue(sqs.url),)
+    seen.clear()
+
+    await feedback.renew(FeedbackOptions(queues, None, {"news": TOLERANCE}))
+    await feedback.renew(FeedbackOptions(queues, None, TOLERANCES))
+    await feedback.renew(FeedbackOptions(queues, None, TOLERANCES))
+    assert feedback.barred("billing") is not None
+    await feedback.renew(FeedbackOptions())
+    changes = [(each.delegate, each.standing, each.is_news) for each in seen.of(StandingChanged)]
+    suspended, good = ("billing", Standing.SUSPENDED, False), ("billing", Standing.GOOD, False)
+    assert changes == [good, suspended, good, ("news", Standing.GOOD, False)]
+
+
 async def test_a_file_that_cannot_be_used_is_told_and_counts_are_in_memory(sqs, run, seen, tmp_path):
     path = tmp_path / "feedback.db"
     path.write_bytes(b"no database" * 1000)
