@@ -370,7 +370,8 @@ class Relay:
         await self._let_go(before)
         await self._feedback.renew(feedback_of(self._settings))
         await self._hear_of_policies()
-        self._certificate.look_at(settings.tls.certificate)
+        if context is not None:  # else listeners that have TLS show the old one on
+            self._certificate.look_at(settings.tls.certificate)
         self._admin.renew(tokens, scoped)
         self._tell_who_is_observed()
         self.observe(StalenessBounded(self._walk.house.rules.max_stale))

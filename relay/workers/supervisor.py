@@ -123,7 +123,8 @@ class Workers:
         """Tell all of other settings; return when they count at each. What one cannot take over is told."""
         if self._orders is None:
             return
-        self._orders = replace(orders, listeners=self._orders.listeners)
+        before = self._orders  # who is started later opens the same doors, and needs what they show
+        self._orders = replace(orders, listeners=before.listeners, tls=orders.tls or before.tls)
         told = [post for post in self._posts.values() if post.is_told]
         renewed = [self._expect(post.number, "renewed") for post in told]
         for post in told:
@@ -132,7 +133,7 @@ class Workers:
             await self._mirror.look()
         finally:
             for post in told:
-                post.say("renew", pickled(self._orders))
+                post.say("renew", pickled(orders))
         if renewed:
             await asyncio.wait(renewed, timeout=RENEWAL_PATIENCE)
         for post, answer in zip(told, renewed, strict=True):

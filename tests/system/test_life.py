@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 
 from relay.localses.keys import DEMO_KEYS
 from tests.system.conftest import MakeCertificate
-from tests.system.houses import House
+from tests.system.houses import IMPLICIT, House
 from tests.system.relays import NO_KEY, Client, EmbeddedSes, Running, RunningRelay, command, plain_response, spawn
 from tests.system.rows import FORBIDDEN, PERMITTED, Row, secret_of
 
@@ -167,6 +167,10 @@ def test_the_end_of_a_certificate_is_seen_coming(house: House, the_authority: tr
         assert "\nok certificate: expires in 9 days\n" in relay.readiness()
         assert relay.is_ready()
         assert relay.wait_for("tls.certificate-expires")["level"] == "warning"
+        house.edit('tls = "starttls"', 'tls = "off"')
+        house.edit(f'{IMPLICIT}certificate = "certificate.pem"\nkey = "key.pem"\n', "")
+        assert relay.reload()["needs_restart"] == ["listener"]
+        assert "\nok certificate: expires in 9 days\n" in relay.readiness(), "it is shown until a restart"
 
 
 def test_many_reloads_drop_nobody(house: House) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.houses import House
+from tests.system.houses import IMPLICIT, House
 from tests.system.relays import Client, EmbeddedSes, RunningRelay, command
 from tests.system.rows import secret_of
 from tests.workers.staff import MINE, hand_over, of_each, send, with_workers, workers_of
@@ -169,3 +169,17 @@ def test_a_worker_that_cannot_open_its_door_tries_again(house: House) -> None:
         assert send(relay).startswith("250")
         key.write_text(whole)
         relay.wait_until(lambda: relay.count("ses_relay_workers") == 2, "both")
+
+
+def test_a_worker_is_started_again_after_a_reload_without_tls(house: House) -> None:
+    """Listeners are read at the start only, and so they show their certificate until the next one."""
+    with with_workers(house).serve() as relay:
+        last = relay.wait_for("worker.serving", after=1)
+        relay.wait_for("caller.known")
+        house.edit('tls = "starttls"', 'tls = "off"')
+        house.edit(f'{IMPLICIT}certificate = "certificate.pem"\nkey = "key.pem"\n', "")
+        assert relay.reload()["needs_restart"] == ["listener"]
+        os.kill(last["pid"], signal.SIGKILL)
+        relay.wait_for("worker.serving", after=2)
+        with of_each(relay) as clients:
+            assert all(hand_over(client).startswith("250") for client in clients)
