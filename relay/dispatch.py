@@ -98,11 +98,11 @@ class Dispatch:
         ]
         if mode == "direct":
             return None
-        now, budget = self._chances.now, options.budget
+        now, budget, longest = self._chances.now, options.budget, options.schedule.longest
         if mode == "spool" and not self._spool.is_shared:  # or a relay could send what was taken over from it
             intake = PromptIntake(self._spool, self._courier)
-            return Keeping(mode, intake, intake, now, budget, is_prompt=True)
-        return Keeping(mode, self._spool, self._courier, now, budget)
+            return Keeping(mode, intake, intake, now, budget, longest, is_prompt=True)
+        return Keeping(mode, self._spool, self._courier, now, budget, longest)
 
     def halt(self) -> None:
         """Take nothing more from the spool."""

@@ -68,8 +68,9 @@ class Keeping:
     What the modes ``fallback`` and ``spool`` need.
 
     ``now`` tells the time for stamps, in seconds since the epoch. ``budget``: seconds that a client waits for SES in
-    ``fallback`` before its message goes into the spool while the call runs on. ``is_prompt``: what is kept may be sent
-    at once, and is handed in as it is kept then, *sending*; the intake makes *due* what has to wait.
+    ``fallback`` before its message goes into the spool while the call runs on. ``longest``: seconds for which a message
+    waits there at most before it is tried. ``is_prompt``: what is kept may be sent at once, and is handed in as it is
+    kept then, *sending*; the intake makes *due* what has to wait.
     """
 
     mode: Literal["fallback", "spool"]
@@ -77,6 +78,7 @@ class Keeping:
     successor: Successor
     now: Callable[[], float]
     budget: float
+    longest: float
     is_prompt: bool = False
 
 
@@ -203,7 +205,8 @@ class Reception:
         not_now = await self._pace.take(message.turn, patience=keeping.budget / 2)
         if not_now is not None:
             self._gates.leave(lane)
-            entry = _entry(message, keeping, reason=not_now.reason, pause=not_now.seconds)
+            pause = min(not_now.seconds, keeping.longest)
+            entry = _entry(message, keeping, reason=not_now.reason, pause=pause)
             return await self._keep(entry, message, _postponed(not_now))
         call = asyncio.create_task(self._call(message.prepared, message.turn), name=f"send {message.envelope.id}")
         await asyncio.wait((call,), timeout=until - self._walk.clocks.monotonic())

@@ -137,11 +137,12 @@ class WorkersHouse:
         return delegate.principal if delegate else None
 
     def _keeping(self, orders: Orders, far: FarRooms) -> Keeping | None:
-        if orders.keeping is None:
+        keeping = orders.keeping
+        if keeping is None:
             return None
         now = far.spool.now = Steady(time.time, time.monotonic, _nobody).now
-        successor = FarSuccessor(far.asking, orders.keeping.schedule, now)
-        return Keeping(orders.keeping.mode, far.spool, successor, now, orders.keeping.budget)
+        successor = FarSuccessor(far.asking, keeping.schedule, now)
+        return Keeping(keeping.mode, far.spool, successor, now, keeping.budget, keeping.schedule.longest)
 
 
 def _ask_of(orders: Orders) -> Ask | None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import pytest
 
+from relay.courier.schedule import Schedule, is_far
 from relay.reception import Keeping, Reception
 from relay.sending.outcomes import Mail, Outcome, Sent
 from relay.sending.ports import NotNow, Turn
@@ -75,16 +76,19 @@ async def house(
         reception = Reception(one.walk, one.ses, gates=one.gates, pace=pace)
         if mode is not None:
             now = asyncio.get_running_loop().time
-            reception.keeping = Keeping(mode, one.spool, one.courier, lambda: NOON + now(), 8.0)
+            reception.keeping = Keeping(mode, one.spool, one.courier, lambda: NOON + now(), 8.0, 900.0)
         yield House(reception, one)
 
 
 class Stubborn:
-    """A pace that gives nobody a turn."""
+    """A pace that gives nobody a turn, for so many seconds."""
+
+    def __init__(self, seconds: float = 120.0) -> None:
+        self.seconds = seconds
 
     async def take(self, turn: Turn, *, patience: float) -> NotNow | None:
         await asyncio.sleep(patience)
-        return NotNow(120.0, Reply(454, (4, 7, 0), "Throttling failure"), Reason.RATE)
+        return NotNow(self.seconds, Reply(454, (4, 7, 0), "Throttling failure"), Reason.RATE)
 
     def told(self, turn: Turn, outcome: Outcome) -> None:
         raise AssertionError("nothing was sent")
@@ -352,6 +356,21 @@ def test_without_a_turn_the_message_is_kept_or_the_clients(policies: Path) -> No
             assert one.kept["a1"].due_at == pytest.approx(NOON + began + waited + 120)
             assert one.kept["a1"].attempts == 0
             assert one.scene.gates.admit(lane_of(one.kept["a1"].details)), "the turn that was not had is no probe"
+
+    clockwork(story())
+
+
+def test_who_is_over_its_day_asks_again_before_its_end(policies: Path) -> None:
+    """
+    A reload may lift its limit; and what is due so far away looks as if a clock had been wrong.
+    """
+
+    async def story() -> None:
+        async with house(policies, mode="fallback", pace=Stubborn(86_000.0)) as one:
+            await one.receive()
+            now = NOON + asyncio.get_running_loop().time()
+            assert one.kept["a1"].due_at == pytest.approx(now + 900.0)
+            assert not is_far(one.kept["a1"], Schedule(), now)
 
     clockwork(story())
 
