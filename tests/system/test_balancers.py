@@ -56,7 +56,7 @@ def test_haproxy_brings_the_client(
     with logged_in(balancer.addresses[version, kind], kind, source) as client:
         assert client.hand_over(MINE.mail_from, MINE.recipients, MINE.raw).startswith("250")
     assert f"[{source}]".encode() in ses.taken[-1].head.partition(b"\r\nFrom")[0]
-    assert [line["client"] for line in relay.wait_for_messages(1)][-1] == source
+    relay.wait_until(lambda: source in [line["client"] for line in relay.lines("message")], source)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
