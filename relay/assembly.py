@@ -61,6 +61,7 @@ from relay.translation import (
     listeners_of,
     observed_of,
     pacer_of,
+    pinned_of,
     policy_queues_of,
     postmaster_of,
     roles_of,
@@ -356,7 +357,7 @@ class Relay:
         ignored = [name for name, value in kept.items() if getattr(settings, name) != value]
         self._settings = settings.model_copy(update=kept)
         directory = await self._next_directory() if settings.policies != old.policies else self.directory
-        self._watching.metrics.admit([each.name for each in settings.delegate])
+        self._watching.metrics.admit([each.name for each in settings.delegate], pinned_of(settings))
         for gone in self._ses.roles.want(roles_of(self._settings)):
             self._gates.forget(gone.principal)
         await self._registry.reload(entries_of(settings, self._caller.arn), elsewhere_of(settings))

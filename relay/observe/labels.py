@@ -162,8 +162,8 @@ class IdentityNames:
     The label ``identity``: at most *most* identities by name, all others together as ``other``.
 
     Only identities that a policy source has listed, or the configuration names (``always``), have a name here, whatever
-    a client writes into its headers. The
-    first that mail asks for keep theirs until the end of the process: a series that has been shown costs for as long.
+    a client writes into its headers. The first that mail asks for keep theirs until the end of the process: a series
+    that has been shown costs for as long.
     """
 
     def __init__(self, most: int, always: Iterable[str] = ()) -> None:
@@ -175,6 +175,11 @@ class IdentityNames:
     def list_all(self, identities: Iterable[str]) -> None:
         """Take *identities* (ARNs), and those that are always there, for all that there are."""
         self._listed = self._always.union(identities)
+
+    def admit(self, identities: Iterable[str]) -> None:
+        """Let *identities* of the configuration through from now on."""
+        self._always = self._always.union(identities)
+        self._listed = self._listed | self._always
 
     def label(self, identity: str) -> str:
         """Return *identity*, ``-`` for none, or ``other``."""

@@ -52,7 +52,7 @@ class Metrics:
             regions=FirstNames(labels.MOST_REGIONS),
         )
         series = Series(self.registry)
-        self._delegates = names.delegates
+        self._delegates, self._identities = names.delegates, names.identities
         self._mail = MailMetrics(series, names, known_listeners)
         self._policies = PolicyMetrics(series, names, clock=clock)
         self._sending = SendingMetrics(series, names, clock=clock)
@@ -72,8 +72,12 @@ class Metrics:
         """Return what counts events of *kind*."""
         return self._count.get(kind)
 
-    def admit(self, delegates: Iterable[str]) -> None:
-        """Give *delegates* labels of their own from now on; those that had one keep it, their series stay."""
+    def admit(self, delegates: Iterable[str], identities: Iterable[str] = ()) -> None:
+        """
+        Give *delegates*, and *identities* whatever the sources say of them, labels of their own from now on; those that
+        had one keep it, their series stay.
+        """
+        self._identities.admit(identities)
         self._show(self._delegates.admit(delegates))
 
     def _show(self, delegates: Sequence[str]) -> None:

@@ -625,14 +625,16 @@ def test_what_is_told_with_how_often_counts_so_often():
 
 def test_an_identity_of_the_configuration_has_a_label_whatever_the_sources_list():
     """
-    Nobody lists what a sealed owner has; what delegates are pinned to is known.
+    Nobody lists what a sealed owner has; what delegates are pinned to is known, since the start or since a reload.
     """
-    metrics = make(identities=[IDENTITY])
+    metrics, pinned = make(identities=[IDENTITY]), [IDENTITY, "arn:aws:ses:us-east-1:1:identity/reload.example"]
+    metrics.admit([], pinned)
     metrics(PoliciesRefreshed("ok", {"arn:aws:ses:us-east-1:1:identity/else.example": 1.0}))
-    metrics(Judged("billing", IDENTITY, "from", "sealed", "enforce"))
+    for identity in pinned:
+        metrics(Judged("billing", identity, "from", "sealed", "enforce"))
 
-    labels_of_it = {"delegate": "billing", "identity": IDENTITY, "role": "from", "verdict": "sealed", "mode": "enforce"}
-    assert value(metrics, "ses_relay_decisions_total", **labels_of_it) == 1
+        asked = {"delegate": "billing", "identity": identity, "role": "from", "verdict": "sealed", "mode": "enforce"}
+        assert value(metrics, "ses_relay_decisions_total", **asked) == 1
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -85,8 +85,10 @@ async def test_an_owner_becomes_sealed_in_one_moment(
 
 
 def test_a_pin_is_a_name_and_is_counted_under_it(sealed: House, ses: EmbeddedSes) -> None:
-    sealed.edit('name = "billing"\n', f'name = "billing"\nallow_source_arns = ["{DOMAIN}"]\n')
+    """Also one of a reload."""
     with sealed.serve() as relay:
+        sealed.edit('name = "billing"\n', f'name = "billing"\nallow_source_arns = ["{DOMAIN}"]\n')
+        assert relay.reload()["event"] == "relay.reloaded"
         assert send(relay, MINE).startswith("250 2.0.0 Ok ")
         assert relay.count("ses_relay_decisions_total", identity=DOMAIN, verdict="sealed") == 2
     assert len(ses.messages()) == 1
