@@ -43,6 +43,7 @@ from relay.sending.pace.quota import SendQuota
 from relay.sending.pace.shares import Share
 from relay.sending.troubles import OWN
 from relay.settings.aws import DEFAULT_SPOOL, QueueSettings
+from relay.settings.door import RECIPIENTS_WITH_SPOOL
 from relay.settings.model import Settings
 from relay.settings.people import OauthSettings
 from relay.smtp.limits import Limits
@@ -348,10 +349,12 @@ def postmaster_of(settings: Settings, caller: str | None) -> Delegate | None:
 
 def limits_of(settings: Settings, *, keeps: bool = True) -> Limits:
     """Return the bounds of the street door; *keeps*: there is a spool, so that messages can be divided."""
-    limits = settings.limits
+    limits, recipients = settings.limits, settings.limits.recipients
+    if "recipients" not in limits.model_fields_set and settings.delivery.mode != "direct":
+        recipients = RECIPIENTS_WITH_SPOOL  # the mode is that of the start, and the file may name another since
     return Limits(
         message_bytes=largest_of(settings),
-        recipients=limits.recipients if keeps else min(limits.recipients, MOST_RECIPIENTS),
+        recipients=recipients if keeps else min(recipients, MOST_RECIPIENTS),
         over_recipients=limits.over_recipients,
         inflight_bytes=limits.inflight_bytes,
         errors=limits.errors_per_session,

@@ -134,6 +134,15 @@ def test_a_reload_says_what_only_a_restart_changes(house: House) -> None:
             assert client.greeting == "220 relay.demo.example ESMTP"
 
 
+def test_recipients_are_as_many_as_the_mode_bears_that_is_kept(house: House) -> None:
+    """The default is another one without a spool; the mode is read at the start only."""
+    with house.keep("fallback").serve() as relay:
+        house.edit('mode = "fallback"', 'mode = "direct"')
+        assert relay.reload()["needs_restart"] == ["delivery"]
+        with Client(relay.smtp) as client:
+            assert "250-LIMITS RCPTMAX=1000 " in client.command("EHLO client.test")
+
+
 def test_a_new_certificate_is_shown_to_new_sessions_only(house: House, make_certificate: MakeCertificate) -> None:
     """A session that began with the old one goes on; a broken certificate changes nothing."""
     with house.serve() as relay, relay.client("billing", secret_of("billing")) as old:
