@@ -114,18 +114,18 @@ def _content(path: str) -> str:
 def _value(field: FieldInfo, text: str) -> Any:
     """Read a text as the TOML value that the key wants; a text that is none is left for the key itself to refuse."""
     form = form_of(field)
-    annotation = field.annotation
-    if get_origin(annotation) is tuple:
+    if get_origin(field.annotation) is tuple:
         return _list(text)
-    if get_origin(annotation) is dict:
+    if form.text.startswith("a table"):
         return _table(text)
+    if form.text.endswith("or a list") and text.lstrip().startswith("["):
+        return _json(text)
     if form.kind == "path":
         return str(Path(text).absolute())
     if form.text == "true or false":
         return {"true": True, "false": False}.get(text.lower(), text)
-    if form.text == "a whole number" or form.kind == "size" or "a number" in form.text:
-        return _number(text)
-    return text
+    is_number = form.text == "a whole number" or form.kind == "size" or "a number" in form.text
+    return _number(text) if is_number else text
 
 
 def _number(text: str) -> int | float | str:

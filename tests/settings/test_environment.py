@@ -1,12 +1,22 @@
 """The environment goes over the file, and can do without one."""
 
+import json
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
 from relay.settings import read_settings
+from relay.settings.environment import overlay
+from relay.settings.example import sample_of
+from relay.settings.keys import form_of
+from relay.settings.problems import Written
 from tests.settings.conftest import completed, good, told
+from tests.settings.test_example import KEYS
 
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$iW+5yYp4aBXXGiD9GZYBUw$1m0MRTIPS5NbMqRLAVmyV3xAOAvtDc1Hk1R1C8RCxMY"
+#: Keys of which the example shows a value.
+SHOWN = [path for path, field in KEYS.items() if sample_of(".".join(path), field) is not None]
 
 
 @pytest.fixture
@@ -60,6 +70,13 @@ def test_a_value_from_a_file(sidecar, folder):
         ("SES__EGRESS", '["203.0.113.7"]', lambda s: s.ses.egress, ("203.0.113.7",)),
         ("DELEGATE__PRINCIPAL_TAGS", "team=billing,stage=live", lambda s: len(s.delegate[0].principal_tags), 2),
         ("AUTHORIZATION__CONTEXT", '{"aws:k": ["a", "b"]}', lambda s: s.authorization.context, {"aws:k": ("a", "b")}),
+        ("DELEGATE__BOUNCE_RATE", "warn=0.05, slow=0.1", lambda s: s.delegate[0].bounce_rate["slow"], 0.1),
+        (
+            "DELEGATE__PASSWORD_HASH",
+            f'["{HASH}", "{HASH}"]',
+            lambda s: len(s.delegate[0].password_hash),
+            2 * len(HASH) + 1,
+        ),
         ("POLICIES__OWNER__ACCOUNT", "888888888888", lambda s: s.policies.owner[0].account, "888888888888"),
         ("SERVER__HOSTNAME", "", lambda s: s.server.hostname, None),
     ],
@@ -67,6 +84,22 @@ def test_a_value_from_a_file(sidecar, folder):
 def test_texts_become_values(variable, text, of, value, sidecar):
     """A variable is read as its key wants it: numbers, flags, lists, tables; an empty one is not set."""
     assert value == of(good(read_settings(None, sidecar | {f"SES_RELAY__{variable}": text})))
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=".".join)
+def test_every_key_is_a_variable(path):
+    """What the example shows of a key means the same as a variable: texts as they are, all else as JSON."""
+    field = KEYS[path]
+    value = sample_of(".".join(path), field)
+    written = Written()
+    overlay(written, {f"SES_RELAY__{'__'.join(path).upper()}": value if isinstance(value, str) else json.dumps(value)})
+
+    said = written.values
+    for name in path:
+        said = said[0] if isinstance(said, list) else said
+        said = said[name]
+    assert written.findings == []
+    assert said == (str(Path(value).absolute()) if form_of(field).kind == "path" else value)
 
 
 def test_the_environment_wins(folder):
