@@ -23,9 +23,12 @@ def observing(index: int, delegate: DelegateSettings, settings: Settings) -> Ite
 
 
 def observing_all(settings: Settings) -> Iterator[Finding]:
-    """Find the same for all delegates together."""
+    """Find the same for all delegates together: it is also the end for those that are observed and name none."""
     authorization = settings.authorization
-    yield from _ends(("authorization", "observe_until"), authorization.observe_until, authorization.mode, (_MODE,))
+    led = (each.mode for each in settings.delegate if each.observe_until is None)
+    mode = "observe" if "observe" in led else authorization.mode
+    reads: tuple[KeyPath, ...] = (_MODE, *(("delegate", index, "mode") for index in range(len(settings.delegate))))
+    yield from _ends(("authorization", "observe_until"), authorization.observe_until, mode, reads)
 
 
 def _ends(path: KeyPath, until: float | None, mode: str, reads: tuple[KeyPath, ...]) -> Iterator[Finding]:

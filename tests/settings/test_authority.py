@@ -55,6 +55,7 @@ def test_an_end_of_observing_is_a_point_in_time_however_it_is_written(read, writ
         ("", 'mode = "observe"', ALWAYS),
         ("", 'mode = "observe"\nobserve_until = "2127-02-01T00:00:00Z"', FEBRUARY),
         ('mode = "observe"', 'observe_until = "2127-02-01T00:00:00Z"', FEBRUARY),
+        ('observe_until = "2127-02-01T00:00:00Z"', 'mode = "observe"', FEBRUARY),
         (
             'mode = "observe"\nobserve_until = "2128-01-01T00:00:00Z"',
             'mode = "observe"\nobserve_until = "2127-02-01T00:00:00Z"',
@@ -66,6 +67,14 @@ def test_a_delegates_own_mode_and_end_go_before_those_of_all(read, everybody, bi
     settings = good(read(f"[authorization]\n{everybody}\n\n{BILLING}{billing}\n"))
 
     assert observed_of(settings) == ({} if until == NEVER else {"billing": until})
+
+
+def test_an_end_for_all_that_is_past_is_told_where_only_a_delegate_is_observed(read):
+    past = '[authorization]\nobserve_until = "2020-01-01T00:00:00Z"\n'
+
+    assert told(read(f'{past}\n{BILLING}mode = "observe"\n')) == [
+        "authorization.observe_until (line 2): is past: what the policies do not allow is refused"
+    ]
 
 
 def test_a_relay_whose_owners_are_all_sealed_needs_no_source_of_policies(read):
