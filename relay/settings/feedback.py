@@ -15,6 +15,7 @@ def heard(settings: Settings) -> Iterator[Finding]:
     feedback, policies = settings.feedback, settings.policies
     yield from _queues(("feedback", "queue"), feedback.queue, feedback.queue_url)
     yield from _queues(("policies", "queue"), policies.queue, policies.events_queue)
+    yield from _both(settings)
     is_heard = feedback.queue_url is not None or bool(feedback.queue)
     for path, rates in _thresholds(settings):
         if not is_heard:
@@ -34,6 +35,17 @@ def _queues(path: KeyPath, queues: Sequence[QueueSettings], first: str | None) -
         if queue.external_id is not None and queue.role_arn is None:
             yield Finding((*here, "external_id"), "means nothing without role_arn", reads=((*here, "role_arn"),))
         urls.append(queue.url)
+
+
+def _both(settings: Settings) -> Iterator[Finding]:
+    """Find queues that are read for both: what a reader takes and has no use for, it deletes."""
+    feedback, policies = settings.feedback, settings.policies
+    bounces = {feedback.queue_url, *(queue.url for queue in feedback.queue)}
+    urls: list[tuple[KeyPath, str | None]] = [(("policies", "events_queue"), policies.events_queue)]
+    urls += [(("policies", "queue", index, "url"), queue.url) for index, queue in enumerate(policies.queue)]
+    for path, url in urls:
+        if url is not None and url in bounces:
+            yield Finding(path, "is read by [feedback] too: each would lose what the other takes", reads=_HEARD)
 
 
 def _thresholds(settings: Settings) -> Iterator[tuple[KeyPath, dict[str, float]]]:
