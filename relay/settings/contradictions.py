@@ -147,7 +147,7 @@ def _principal(index: int, delegate: DelegateSettings, written: Written) -> Iter
 
 def _identities(index: int, delegate: DelegateSettings, settings: Settings) -> Iterator[Finding]:
     here: KeyPath = ("delegate", index)
-    regions = {owner.account: owner.regions for owner in settings.policies.owner}
+    regions = _regions(settings)
     for name in ("default_source_arn", "default_from_arn", "default_return_path_arn"):
         text = getattr(delegate, name)
         if text is None:
@@ -160,7 +160,15 @@ def _identities(index: int, delegate: DelegateSettings, settings: Settings) -> I
             arn.account not in regions or (regions[arn.account] and arn.region not in regions[arn.account])
         ):
             why = f"account {arn.account} in {arn.region} is no [[policies.owner]]: every message would be refused"
-            yield Finding((*here, name), why, reads=(("policies", "owner"),), is_warning=True)
+            yield Finding((*here, name), why, reads=(("policies", "owner"), ("ses", "region")), is_warning=True)
+
+
+def _regions(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the regions of each owner; none where every folder of one counts."""
+    section, own = settings.policies, (settings.ses.region,) if settings.ses.region else ()
+    return {
+        each.account: each.regions or (() if section.source_of(each) == "directory" else own) for each in section.owner
+    }
 
 
 def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
