@@ -16,6 +16,7 @@ from relay.settings.owners import policies
 from relay.settings.people import DelegateSettings
 from relay.settings.problems import Finding, Written
 from relay.settings.proofs import certificates, credentials, knows_without_auth, tokens
+from relay.settings.units import write_size
 from relay.words.apis import LARGEST, MOST_RECIPIENTS
 from relay.words.arns import parse_identity_arn
 from relay.words.delegates import NOTIFICATIONS
@@ -179,6 +180,11 @@ def _delivery(settings: Settings, written: Written) -> Iterator[Finding]:
         yield Finding(mode, why, reads=(url,), is_warning=True)
     if settings.spool.retry_longest < settings.spool.retry_first:
         yield Finding(("spool", "retry_longest"), "below retry_first", reads=(("spool", "retry_first"),))
+    largest = min(settings.limits.message_bytes, LARGEST)
+    if settings.delivery.mode == "spool" and settings.spool.max_bytes <= largest:
+        why = f"not above limits.message_bytes, {write_size(largest)}: a message of that size would hear 452 for ever"
+        reads: tuple[KeyPath, ...] = (("limits", "message_bytes"), mode)
+        yield Finding(("spool", "max_bytes"), why, reads=reads, is_warning=True)
     most = settings.limits.recipients
     if most > MOST_RECIPIENTS and settings.delivery.mode == "direct":
         why = f"{most} is above {MOST_RECIPIENTS}, SES's own limit, without a spool to divide messages"
