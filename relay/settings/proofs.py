@@ -57,6 +57,9 @@ def certificates(settings: Settings) -> Iterator[Finding]:
             if first != index:
                 reads: tuple[KeyPath, ...] = (("delegate", first, "client_certificates"),)
                 yield Finding(here, f"{name} is delegate[{first}]'s too: it would identify neither", reads=reads)
+    if settings.tls.client_ca is not None and all(listener.tls == "off" for listener in settings.listener):
+        why = "certificates are shown under TLS only, and no listener has it"
+        yield Finding(client_ca, why, reads=(("listener",), ("tls",)), is_warning=True)
     yield from _required(settings, client_ca)
 
 
