@@ -45,6 +45,12 @@ _STANDINGS: Final = ("warn", "slow", "suspend")
 SHARED_PARAMETERS: Final = frozenset(
     {"db", "prefix", "ssl_ca_certs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 )
+#: How some of them are written, and the sentence where they are not.
+_PARAMETERS: Final = {
+    "db": (r"[0-9]+", "db is the number of a database"),
+    "prefix": (r"[A-Za-z0-9_.:-]+", "prefix consists of letters, digits and - _ . :"),
+    "ssl_check_hostname": (r"(?i:true|false)", "ssl_check_hostname is true or false"),
+}
 #: What may sign a token: by a key pair only, for who can check a shared secret can also sign with it.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 #: What every message says for itself: an operator cannot make it known (semantics of a question).
@@ -305,7 +311,7 @@ def _read_redis_url(value: SecretStr, known: frozenset[str]) -> SecretStr:
     text = value.get_secret_value()  # never quoted: it may hold a password
     try:
         parts = urlsplit(text)
-        names = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+        asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         is_url = text.isprintable() and not parts.fragment and (parts.port is None or parts.port > 0)
     except ValueError:
         is_url = False
@@ -315,9 +321,18 @@ def _read_redis_url(value: SecretStr, known: frozenset[str]) -> SecretStr:
         raise ValueError("names no server: write redis://HOST:PORT, or unix:///PATH")
     if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,5}", parts.path):
         raise ValueError("after the host stands the number of a database: redis://HOST:PORT/0")
-    if unknown := sorted(names - known):
+    if unknown := sorted(asked.keys() - known):
         raise ValueError(f"unknown parameter {shown(unknown[0])}: known are {', '.join(sorted(known))}")
+    _check_parameters(parts.scheme, asked)
     return value
+
+
+def _check_parameters(scheme: str, asked: dict[str, str]) -> None:
+    for name, (form, why) in _PARAMETERS.items():
+        if name in asked and not re.fullmatch(form, asked[name]):
+            raise ValueError(why)
+    if scheme != "rediss" and any(name.startswith("ssl_") and asked[name].lower() != "true" for name in asked):
+        raise ValueError("parameters that begin with ssl_ need rediss://")
 
 
 def _read_send_rate(value: object) -> Any:

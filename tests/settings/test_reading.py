@@ -6,6 +6,7 @@ import pytest
 
 from relay.settings import read_settings
 from relay.settings.forms import HostPort
+from relay.shared.address import AddressProblem, read_address
 from relay.translation import limits_of
 from relay.words.addresses import Address
 from relay.words.apis import LARGEST
@@ -167,3 +168,25 @@ def test_no_text_at_all(raw, why, tmp_path):
     path = tmp_path / "relay.toml"
     path.write_bytes(raw)
     assert [why] == [problem.why for problem in read_settings(path, {}).problems]
+
+
+@pytest.mark.parametrize("key", ["shared", "spool"])
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("rediss://redis.example.com:6380/3?prefix=a.b&ssl_ca_certs=/ca.pem&ssl_check_hostname=False", ""),
+        ("unix:///run/redis.sock?db=2&ssl_check_hostname=true", ""),
+        ("redis://redis.example.com?prefix=a/b", "prefix consists of letters, digits and - _ . :"),
+        ("redis://redis.example.com?db=two", "db is the number of a database"),
+        ("rediss://redis.example.com?ssl_check_hostname=no", "ssl_check_hostname is true or false"),
+        ("redis://redis.example.com?ssl_ca_certs=/ca.pem", "parameters that begin with ssl_ need rediss://"),
+        ("redis://redis.example.com?ssl_check_hostname=false", "parameters that begin with ssl_ need rediss://"),
+    ],
+)
+def test_a_url_of_redis_is_good_where_the_start_takes_it(read, key, url, why):
+    assert [problem.why for problem in read(f'[{key}]\nurl = "{url}"\n').problems] == ([why] if why else [])
+    if why:
+        with pytest.raises(AddressProblem):
+            read_address(url)
+    else:
+        read_address(url)
