@@ -49,6 +49,9 @@ def _password(path: KeyPath, delegate: DelegateSettings) -> Iterator[Finding]:
         yield Finding(path, _why_not(text))
         return
     yield from _open_to_others(path, delegate.password_file)
+    if any("\udc80" <= character <= "\udcff" for character in text):
+        yield Finding(path, "no UTF-8 text: octets that nobody can type are no password")
+        return
     lines = [line for line in text.splitlines() if line]
     if not lines:
         yield Finding(path, "the file is empty: it holds the password, or its argon2 hash")

@@ -62,6 +62,8 @@ def folder(tmp_path: Path, certificates: Path) -> Path:
     (files / "open").chmod(0o644)
     (files / "broken-hash").write_text("$argon2id$v=19$m=19456,t=2,p=1$short")
     (files / "broken-hash").chmod(0o600)
+    (files / "octets").write_bytes(b"\xe9\xff")
+    (files / "octets").chmod(0o600)
     for name, text in {
         "password": "a canary in a cage",
         "token": "a-bearer-token-of-the-admin\n",
