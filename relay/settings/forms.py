@@ -365,6 +365,8 @@ def _read_organization(value: object) -> str:
 def _read_context(value: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         raise ValueError(f"{shown(value)} is no table of condition keys")  # noqa: TRY004 - pydantic collects ValueErrors
+    if len({key.lower() for key in value}) < len(value):
+        raise ValueError("one key stands there twice: their names have no case")
     return {_context_key(key): _context_values(key, values) for key, values in value.items()}
 
 
