@@ -115,6 +115,7 @@ def test_what_ses_refused_is_told(house: House, ses: EmbeddedSes) -> None:
         ses.suffer(REJECTED)
         queue_id = queue(relay)
         notification = the_notification(relay, ses)
+        assert relay.lines("library") == []
 
     check_form(notification, queue_id)
     _, groups = read(notification)

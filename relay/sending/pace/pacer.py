@@ -106,7 +106,8 @@ class Pacer:
         while True:
             await asyncio.sleep(ASK_SECONDS)
             for account, region in tuple(self._lanes):
-                await self._learn(account, region)
+                if region:
+                    await self._learn(account, region)
 
     def look_again(self, account: str) -> None:
         """Ask for the quotas of *account* that SES has not told yet: now it may."""
@@ -134,7 +135,8 @@ class Pacer:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = self._new_lane(*key)
-            self._begin_to_learn(key)
+            if turn.lane.region:  # that of a notification is known when it has been judged
+                self._begin_to_learn(key)
         return lane
 
     def _new_lane(self, account: str, region: str) -> PacedLane:

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from relay.background import call_off
 from relay.observe.events import Event, Noted, SendingPaced
 from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
-from relay.sending.pace.pacer import Pacer
+from relay.sending.pace.pacer import ASK_SECONDS, Pacer
 from relay.sending.pace.quota import SendQuota, quota_of
 from relay.sending.pace.shares import Share
-from relay.sending.ports import NotNow, Turn
-from relay.sending.troubles import OWN, Lane
+from relay.sending.ports import NOT_MADE, NotNow, Turn
+from relay.sending.troubles import OWN, Lane, lane_of
 from relay.words.endings import Reason
 from relay.words.replies import Reply
+from tests.clockwork import clockwork
 
 LANE = Lane("111111111111", "us-east-1", "arn:aws:ses:us-east-1:888888888888:identity/example.com")
 LATER = Reply(454, (4, 7, 0), "later")
@@ -126,6 +128,31 @@ async def test_each_account_and_region_is_asked_about_once(stage):
 
     assert stage.ses.asked == [("111111111111", "us-east-1"), ("111111111111", "eu-west-1")]
     assert SendingPaced("111111111111", "eu-west-1", 9800.0, None) in stage.events
+
+
+def test_mail_whose_way_is_not_known_yet_ends_no_questions_about_the_others():
+    """A notification is judged only as it is tried, and takes a turn before; SES is not asked about nowhere."""
+    ses = Ses()
+
+    async def answer(account: str, region: str) -> SendQuota | Unusable:
+        if not region:
+            raise ValueError("'' is no AWS region")
+        return await ses(account, region)
+
+    async def story() -> None:
+        clock = asyncio.get_running_loop().time
+        pacer = Pacer(answer, wanted=None, shares={}, observe=lambda _event: None, clock=clock)
+        nowhere = turn(lane=lane_of({}))
+        assert await pacer.take(nowhere, patience=0) is None
+        pacer.told(nowhere, NOT_MADE)
+        assert await pacer.take(turn(), patience=0) is None
+        running = asyncio.create_task(pacer.run())
+        await asyncio.sleep(3.5 * ASK_SECONDS)
+        await call_off(running)
+        await pacer.close()
+
+    clockwork(story())
+    assert ses.asked == [("111111111111", "us-east-1")] * 4
 
 
 async def test_who_has_no_patience_hears_what_ses_would_say(stage):
