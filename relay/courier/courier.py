@@ -31,6 +31,7 @@ from relay.spool.details import ALONE
 from relay.spool.entries import Entry
 from relay.spool.ports import Full, Spool
 from relay.words.unavailable import Unavailable
+from relay.words.values import replace
 
 #: What comes of a commit.
 _Answer: TypeAlias = asyncio.Future[Full | Unavailable | None]
@@ -375,6 +376,7 @@ class Courier:
 
     async def _finish(self, entry: Entry, call: "asyncio.Task[Outcome]") -> None:
         """Wait for the end of a call that was handed over, and settle its entry."""
+        started = self._monotonic()
         try:
             outcome = await asyncio.shield(call)
         except asyncio.CancelledError:
@@ -386,7 +388,8 @@ class Courier:
             self._observe(Incident(entry.id, entry.session.id, error))
             outcome = BROKEN
         try:
-            await self._settling.settle(self._attempts.after_call(entry, outcome))
+            report = self._attempts.after_call(entry, outcome)
+            await self._settling.settle(replace(report, seconds=self._monotonic() - started))
         finally:
             self._ended(entry, is_gone=False)
 

@@ -665,6 +665,7 @@ def test_a_call_that_was_handed_over_is_waited_for(policies: Path) -> None:
         assert sorted(one.ses.sent) == ["down", "silent"]
         assert [name_of(mail) for _, mail in one.ses.calls if mail.head.startswith(b"X-Relay-Attempt")] == ["silent"]
         assert one.kept["refused"].state is State.FAILED
+        assert [each["seconds"] for each in one.records[:4]] == [50.0] * 4
 
     clockwork(story())
 
