@@ -30,6 +30,7 @@ from relay.sending.troubles import Lane, lane_of
 from relay.spool.details import ALONE
 from relay.spool.entries import Entry
 from relay.spool.ports import Full, Spool
+from relay.words.endings import Reason
 from relay.words.unavailable import Unavailable
 from relay.words.values import replace
 
@@ -252,8 +253,8 @@ class Courier:
                 continue
             if schedules.is_too_old(entry, self._schedule, now) and gates.shut_for(lane) > LONG_SHUT:
                 del self._waiting[entry.id]
-                given_up = schedules.failed(entry, self._schedule, now)
-                await self._settling.settle(Report(Result.EXPIRED, given_up, entry.last or gates.reason(lane).value))
+                given_up = schedules.failed(_held_up(entry, gates.reason(lane)), self._schedule, now)
+                await self._settling.settle(Report(Result.EXPIRED, given_up, given_up.last))
             elif crowd[entry.delegate] >= MOST_OF_ONE and lane in kept:
                 put_off.append(schedules.put_off_by(self._waiting.pop(entry.id), self._schedule, now, wait))
             kept.add(lane)
@@ -401,6 +402,11 @@ class Courier:
         self._slots.remove(entry.id)
         if self._waiting or self._is_behind or not is_gone:
             self._woken.set()
+
+
+def _held_up(entry: Entry, reason: Reason) -> Entry:
+    """Return *entry* with why it was not sent: what it heard itself, else the *reason* of the gate before it."""
+    return entry if entry.last else replace(entry, reason=reason, last=f"given up: {reason.value}")
 
 
 def _turn_of(entry: Entry, lane: Lane) -> Turn:

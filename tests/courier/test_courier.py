@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relay.courier.books import Books
+from relay.courier.notices import undelivered
 from relay.courier.schedule import Schedule, put_off_by
 from relay.courier.slots import Bounds
 from relay.judgement.rules import Rules
@@ -233,6 +234,28 @@ def test_after_its_time_a_message_is_given_up(policies: Path) -> None:
         assert other.results[-1] == "expired"
         assert 3600 < other.ses.times[-1] < 3600 + schedule.longest
         assert len(other.notices.owed) == 1
+
+    clockwork(story())
+
+
+def test_what_is_given_up_untried_says_why(policies: Path) -> None:
+    """
+    The gate was shut all the time: the line, the entry and whoever is notified hear for what.
+    """
+
+    async def story() -> None:
+        async with scene(policies, lambda _: NO_KEY, schedule=Schedule(max_age=1000)) as one:
+            await keep(one.spool, *(entry(f"a{n}") for n in range(30)))
+            await one.idle()
+            given_up = [each for each in one.records if each["state"] == "failed"]
+
+        untried = [each for each in given_up if not each["attempt"]]
+        assert len(given_up) == 30
+        assert untried
+        assert {(each["reason"], each["why"]) for each in untried} == {("ses-credentials", "given up: ses-credentials")}
+        for each in one.kept.values():
+            told = undelivered(each, RAW)
+            assert (each.reason, {why for _, why in told.recipients}) == (Reason.SES_CREDENTIALS, {each.last})
 
     clockwork(story())
 
