@@ -201,7 +201,8 @@ class Reception:
         """
         lane, until = message.prepared.lane, self._walk.clocks.monotonic() + keeping.budget
         if not self._gates.admit(lane):
-            return await self._keep(_entry(message, keeping, reason=self._gates.reason(lane)), message, SHUT)
+            reason = self._gates.reason(lane)
+            return await self._keep(_entry(message, keeping, reason=reason), message, replace(SHUT, reason=reason))
         not_now = await self._pace.take(message.turn, patience=keeping.budget / 2)
         if not_now is not None:
             self._gates.leave(lane)

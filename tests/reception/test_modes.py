@@ -332,7 +332,8 @@ def test_at_a_shut_gate_nobody_waits(policies: Path) -> None:
 
             one.scene.spool.trouble = Unavailable("EIO")
             refused = await one.receive("a2")
-            assert (refused.outcome, refused.reply.code) == (Ended.DEFERRED, 451)
+            assert (refused.outcome, refused.reason) == (Ended.DEFERRED, Reason.SES_CREDENTIALS)
+            assert refused.reply.code == 451
 
     clockwork(story())
 
