@@ -182,8 +182,8 @@ class Reception:
     async def _call(self, prepared: Prepared, turn: Turn) -> SesOutcome:
         """Send, and tell everybody who learns from it."""
         started = self._walk.clocks.monotonic()
+        prepared.known["api"] = prepared.mail.api.action  # also where the client does not wait for the end
         outcome = await self._sender.send(prepared.mail, prepared.permit.region)
-        prepared.known["api"] = prepared.mail.api.action
         prepared.known["timings"]["ses"] = self._walk.clocks.monotonic() - started
         self._gates.told(prepared.lane, outcome)
         self._pace.told(turn, outcome)

@@ -286,6 +286,7 @@ def test_beyond_the_budget_the_courier_waits_for_the_call(policies: Path, outcom
 
             assert replied == pytest.approx(8.0)
             assert (ending.outcome, ending.reply) == (Ended.QUEUED, QUEUED)
+            assert ending.facts["api"] == "ses:SendRawEmail"
             assert (kept.state, kept.attempts) == (State.SENDING, 1)
             wanted = {Sent("0100-a1"): ["sent"], DOWN: ["deferred", "sent"], SILENT: ["ambiguous", "sent"]}
             assert one.scene.results == wanted.get(outcome, ["refused"])
