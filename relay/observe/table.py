@@ -310,7 +310,8 @@ LABELS: Final = {
     "check": "`credentials`, `roles`, `policies`, `delegates`, `spool`, `certificate`, `listeners`, `feedback`, "
     "`policy-events`, `journal`, `workers`, `shared`",
     "listener": "the address of a `[[listener]]`",
-    "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for one that is no longer configured",
+    "delegate": "the name of a `[[delegate]]`; `-` before AUTH; `other` for the relay's own notifications, for one "
+    "that is no longer configured, and for feedback of which nobody knows whose mail it is about",
     "outcome": "`accepted`, `queued`, `rejected`, `deferred`, `aborted`",
     "reason": "why, of the closed set below",
     "identity": "the ARN of an identity that a policy source lists, at most `metrics.max_identities` of them, the rest "
