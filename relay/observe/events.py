@@ -310,7 +310,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class AttemptsFound:
-    """At start: attempts of an earlier process that had no end. SES may have each of these messages."""
+    """Attempts of a process that is no more, which had no end. SES may have each of these messages."""
 
     queue_ids: tuple[str, ...]
 

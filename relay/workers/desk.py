@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from relay.courier.clock import SMALL
 from relay.identities.ports import Identities
-from relay.observe.events import Incident, Observer
+from relay.observe.events import AttemptsFound, Incident, Observer
 from relay.reception import Keeping
 from relay.sending.answers import MAYBE_SENT, TRY_LATER
 from relay.sending.gates import Gates
@@ -91,9 +91,9 @@ class Desk:
     def close(self) -> None:
         """The worker is gone: nobody knows how its calls ended. What it asked to be kept is kept."""
         self._is_closed = True
-        for call in self._calls.values():
+        for entry_id, call in self._calls.items():
             if not call.done():
-                call.set_result(DIED)
+                call.set_result(self._died(entry_id))
 
     async def _serve(self, what: str, number: int, values: list[Any]) -> None:
         try:
@@ -143,13 +143,18 @@ class Desk:
     async def _end_of(self, entry_id: str) -> Outcome:
         """Wait for the end of a worker's call."""
         if self._is_closed:
-            return DIED
+            return self._died(entry_id)
         call: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._calls[entry_id] = call
         try:
             return await call
         finally:
             del self._calls[entry_id]
+
+    def _died(self, entry_id: str) -> Outcome:
+        """Tell of a call in the place of the worker that made it: SES may have the message."""
+        self._rooms.observe(AttemptsFound((entry_id,)))
+        return DIED
 
     # Told
 

@@ -85,6 +85,22 @@ def test_a_killed_worker_costs_no_mail(house: House, ses: EmbeddedSes, mode: str
         assert relay.is_ready()
 
 
+def test_a_call_that_died_with_its_worker_is_counted(house: House, ses: EmbeddedSes) -> None:
+    """Its client has heard 250 by then: SES may have the message, and it goes again, marked."""
+    house.keep("fallback", budget="100ms")
+    ses.suffer({"delay": "3s"})
+    with with_workers(house).serve() as relay:
+        assert "queued as" in send(relay)
+        for pid in workers_of(relay):
+            os.kill(pid, signal.SIGKILL)
+        relay.wait_until(lambda: relay.count("ses_relay_deliveries_total", result="sent") == 1, "second attempt")
+        (queued,) = relay.lines("message")
+        (found,) = relay.lines("spool.attempts-found")
+        assert [line["result"] for line in relay.lines("delivery")] == ["ambiguous", "sent"]
+        assert relay.count("ses_relay_possible_duplicates_total") == 1
+        assert found["queue_ids"] == [queued["queue_id"]]
+
+
 def lost(load: Load, ses: EmbeddedSes) -> set[str]:
     """What was answered 250 and is not at SES."""
     return set(load.taken) - {subject_of(message["raw"]) for message in ses.messages()}
