@@ -234,7 +234,7 @@ class Attempts:
         refused = [batch.refused for batch in entry.batches if batch.refused is not None]
         if not refused:
             return Report(Result.SENT, entry)
-        told = replace(entry, last=refused[0])
+        told = replace(entry, last=refused[0], reason=Reason.SES_REFUSED)
         return Report(Result.REFUSED, schedules.failed(told, self._schedule, self._chances.now()), refused[0])
 
     def after_call(self, entry: Entry, outcome: Outcome) -> Report:

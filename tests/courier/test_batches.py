@@ -113,6 +113,24 @@ def test_one_refused_batch_is_told_and_the_others_go(policies: Path) -> None:
     clockwork(story())
 
 
+def test_a_refusal_is_the_reason_whatever_the_others_waited_for(policies: Path) -> None:
+    """
+    The third batch is throttled after the second was refused, and goes at the next attempt: not that failed.
+    """
+    answers: list[Outcome] = [Sent("0100-1"), REFUSED, THROTTLED, Sent("0100-2")]
+
+    async def story() -> None:
+        async with scene(policies, lambda _: answers.pop(0)) as one:
+            await keep(one.spool, to_many(150))
+            await one.idle()
+
+        assert one.results == ["deferred", "refused"]
+        assert [each["reason"] for each in one.records] == ["ses-throttled", "ses-refused"]
+        assert (one.kept["a1"].reason, one.kept["a1"].last) == (Reason.SES_REFUSED, "554 5.6.0 Message rejected")
+
+    clockwork(story())
+
+
 def test_the_turn_is_waited_for_between_batches_and_that_is_no_failure(policies: Path) -> None:
     """
     Where SES's rate lets one batch through at a time, pauses do not grow: they are as long as the pace says.
