@@ -37,7 +37,11 @@ TLS_HANDSHAKE: Final = b"\x16"
 
 
 class Dismissed(Interruption):
-    """The client has heard its last reply."""
+    """The client has heard its last reply, ``said``."""
+
+    def __init__(self, why: str, said: Reply) -> None:
+        super().__init__(why)
+        self.said = said
 
 
 def prototype(hostname: str, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -298,7 +302,7 @@ class Connection(SMTP):
     def _dismiss(self, reply: Reply, *, why: str = "errors") -> NoReturn:
         """Say one last word and hang up."""
         self._say(reply)
-        raise Dismissed(why)
+        raise Dismissed(why, reply)
 
     def _write(self) -> None:
         """Give the replies that wait to the transport."""

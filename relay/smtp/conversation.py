@@ -218,11 +218,11 @@ class Conversation(Connection):
         if transaction is not None:
             transaction.end(ending_of(reply, reason))
 
-    def _abandon_transaction(self) -> None:
-        """End the open message, if there is one, as given up by the client."""
+    def _abandon_transaction(self, farewell: Reply | None = None) -> None:
+        """End the open message, if there is one, as given up by the client, or for what it heard as its *farewell*."""
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            transaction.abandon()
+            transaction.abandon(farewell)
 
     def _end(self, end: Interruption) -> None:
         """Take leave: the open message's ending, the last reply, and the socket within a bounded time."""
@@ -232,10 +232,11 @@ class Conversation(Connection):
         try:
             if why == "drain":
                 self._end_transaction(replies.SHUTTING_DOWN, Reason.SHUTTING_DOWN)
-            self._abandon_transaction()
-            if why in _FAREWELLS and not isinstance(end, Dismissed):
+            farewell = end.said if isinstance(end, Dismissed) else _FAREWELLS.get(why)
+            self._abandon_transaction(farewell)
+            if farewell is not None and not isinstance(end, Dismissed):
                 self._verb = "other"
-                self._say(_FAREWELLS[why])
+                self._say(farewell)
             self._write()
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, it is ours
             self._fall(error)

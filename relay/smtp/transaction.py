@@ -97,12 +97,15 @@ class Transaction:
             raise ValueError("a message without a reverse-path is not handed on")
         return envelope
 
-    def abandon(self) -> None:
-        """End what the client gave up: aborted, or as its recipients were refused if none was taken."""
+    def abandon(self, farewell: Reply | None = None) -> None:
+        """
+        End what the client gave up, or did not bring to its end before its *farewell*: aborted, or as its recipients
+        were refused if none was taken.
+        """
         if self.refusal is not None and not self.forward_paths:
             self.end(self.refusal)
         else:
-            self.end(Ending(Outcome.ABORTED, Reason.CLIENT_GONE, _UNHEARD))
+            self.end(Ending(Outcome.ABORTED, Reason.CLIENT_GONE, farewell or _UNHEARD))
 
     def end(self, ending: Ending) -> None:
         """Tell the house how it ended."""

@@ -11,8 +11,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from relay.observe.events import SessionClosed
+from relay.observe.events import MessageEnded, SessionClosed
 from relay.smtp.limits import Limits
+from relay.words.endings import Outcome, Reason
 from tests.smtp.headers import line
 from tests.smtp.stage import (
     IMPLICIT,
@@ -275,9 +276,26 @@ async def test_data_seconds(authority):
         client = await on.authenticated("plain")
         await in_transaction(client)
 
-        assert (await client.reply()).startswith("421 4.4.2")
+        heard = await client.reply()
+        assert heard.startswith("421 4.4.2")
         await on.settled()
         assert on.endings == [("aborted", "client-gone")]
+        (ended,) = on.of(MessageEnded)
+        assert ended.record["reply"] == heard
+
+
+async def test_a_message_of_who_is_sent_away_tells_why(authority):
+    """In the record: the client heard that it made too many errors, and had given up nothing."""
+    async with stage(authority, PLAIN, errors=3) as on:
+        client = await on.authenticated("plain")
+        await client.says("MAIL FROM:<app1@example.com>")
+        heard = [await client.says("EXPN us") for _ in range(3)][-1]
+
+        assert heard.startswith("421 4.7.0")
+        await on.settled()
+        (ended,) = on.of(MessageEnded)
+        assert (ended.outcome, ended.reason) == (Outcome.ABORTED, Reason.CLIENT_GONE)
+        assert ended.record["reply"] == heard
 
 
 async def test_data_rate(authority):
