@@ -56,7 +56,10 @@ def configured_address(config: str | None) -> str | None:
         given = Path(file).read_text("utf-8").strip()
     if given is not None or config is None:
         return given
-    settings = tomllib.loads(Path(config).read_text("utf-8"))
+    try:
+        settings = tomllib.loads(Path(config).read_text("utf-8"))
+    except ValueError as problem:  # no UTF-8, or no TOML
+        raise ValueError(f"{config}: {problem}") from problem
     section = settings.get("admin", {})
     address = section.get("address") if isinstance(section, dict) else section
     if address is not None and not isinstance(address, str):
@@ -80,12 +83,15 @@ def split_address(address: str) -> tuple[str, int]:
 
 def ask(host: str, port: int) -> tuple[bool, str]:
     """Ask ``/readyz?verbose``: whether the relay is ready, and what it says, or why it says nothing."""
-    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    try:
+        connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
+    except http.client.InvalidURL as problem:
+        return False, f"not ready: {problem}"
     try:
         connection.request("GET", "/readyz?verbose", headers={"Connection": "close"})
         answer = connection.getresponse()
         said = answer.read(MOST_OCTETS).decode("utf-8", "replace").strip()
-    except (OSError, http.client.HTTPException) as problem:
+    except (OSError, UnicodeError, http.client.HTTPException) as problem:  # no name of a host, to IDNA
         return False, f"not ready: no answer from {host}:{port}: {str(problem) or type(problem).__name__}"
     finally:
         connection.close()

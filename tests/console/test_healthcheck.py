@@ -248,3 +248,19 @@ async def test_what_is_no_relay_is_not_ready(answer):
     server.close()
     assert ready is False
     assert why.startswith("not ready: ")
+
+
+@pytest.mark.parametrize("host", ["no host", "h\udcff", "bücher..example"])
+def test_what_is_no_name_of_a_host_is_a_reason_and_no_stack(host):
+    ready, why = ask(host, 8025)
+
+    assert ready is False
+    assert why.startswith("not ready: ")
+
+
+@pytest.mark.parametrize("octets", [b"\xff\xfe", b"admin ="])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, octets):
+    (tmp_path / "relay.toml").write_bytes(octets)
+
+    with pytest.raises(ValueError, match=r"relay\.toml: "):
+        configured_address(str(tmp_path / "relay.toml"))
