@@ -26,7 +26,7 @@ from relay.inbox_desk import InboxDesk
 from relay.localses.app import LocalSes
 from relay.localses.identities import FolderIdentities
 from relay.localses.keys import DEMO_KEYS
-from relay.localses.listening import read_listen
+from relay.localses.listening import is_loopback, read_listen
 from relay.sending.keys import AccessKey
 from relay.settings.example import toml
 from relay.settings.model import Settings
@@ -65,6 +65,8 @@ def command(smtp: str, admin: str, ses: str, state: Path | None) -> None:
         ses_at = read_listen(ses)
     except ValueError as problem:
         raise click.UsageError(f"--ses: {problem}") from problem
+    if not is_loopback(ses_at[0]):
+        raise click.UsageError(f"--ses {ses}: not a loopback address, everyone who reaches it could read the messages")
     keep_files_private()
     with ExitStack() as leaving:
         folder = state or Path(leaving.enter_context(tempfile.TemporaryDirectory(prefix="ses-relay-demo-")))

@@ -203,7 +203,9 @@ def test_a_port_in_use_is_said_in_one_line(option: str, tmp_path: Path) -> None:
 FREE = ("--smtp", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ses", "127.0.0.1:0")
 
 
-@pytest.mark.parametrize("words", [("--smtp", "nonsense"), ("--ses", "nonsense"), ("--prot", "1")])
+@pytest.mark.parametrize(
+    "words", [("--smtp", "nonsense"), ("--ses", "nonsense"), ("--ses", "0.0.0.0:0"), ("--prot", "1")]
+)
 def test_wrong_usage_is_exit_code_2(words: tuple[str, ...], tmp_path: Path) -> None:
     done = command("demo", *FREE, *words, "--state", str(tmp_path / "state"))
     assert done.returncode == 2
