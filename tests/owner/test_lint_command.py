@@ -218,3 +218,12 @@ def test_a_result_keeps_its_fingerprint_when_its_line_moves(run, tmp_path):
         assert wild["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("/a%20b.json")
 
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_sarif_tells_a_name_that_is_no_text_by_its_octets(run, tmp_path):
+    (tmp_path / "b\udcff.json").write_text(WRONG)
+
+    told = json.loads(run("policy", "lint", "--sarif", "b\udcff.json").stdout)
+
+    place = told["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place["uri"] == "b%FF.json"

@@ -1,5 +1,6 @@
 """Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a change."""
 
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -64,4 +65,4 @@ def _uri(file: str) -> str:
     if file == STDIN:
         return "stdin"
     path = Path(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path))
