@@ -1,5 +1,7 @@
 """The command line: one file per noun a person types."""
 
+import os
+
 import click
 
 from relay import __version__
@@ -39,3 +41,5 @@ def main() -> None:
       ses-relay check --print-example > relay.toml
       ses-relay check -c relay.toml && ses-relay doctor -c relay.toml && ses-relay serve -c relay.toml
     """  # noqa: D301 - \b is click's mark for lines to leave alone
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # https://no-color.org; click does not look
+        click.get_current_context().color = False

@@ -165,3 +165,11 @@ def test_delegate_list_of_bad_settings(run, folder):
     """Exit 2: there is nothing to list."""
     (folder / "relay.toml").write_text("x = 1\n")
     assert run("delegate", "list").exit_code == 2
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_that_wants_no_colour_gets_none(run, folder, environ):
+    (folder / "relay.toml").write_text(completed(""))
+
+    assert "\x1b[" in run("check", color=True, env={"NO_COLOR": None, "TERM": "xterm"}).output
+    assert "\x1b[" not in run("check", color=True, env={"NO_COLOR": None, **environ}).output
