@@ -48,8 +48,12 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     Raises:
         JournalProblem: There is none, it cannot be read, or it is no journal.
     """
-    if not path.exists():
-        raise JournalProblem(f"{path} is not there: the relay makes it")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise JournalProblem(f"{path} is not there: the relay makes it") from None
+    except OSError as error:
+        raise JournalProblem(f"{path}: {error.strerror}") from error
     address = path.absolute().as_uri()
     try:
         try:

@@ -130,3 +130,12 @@ def test_an_export_that_fails_leaves_nothing_behind(journal, tmp_path, monkeypat
     told = export(journal, "--out", tmp_path / "out.jsonl")
     assert (told.exit_code, "No space left" in told.stderr) == (1, True)
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
+
+
+def test_a_journal_that_cannot_be_looked_at_is_named(tmp_path):
+    journal = tmp_path / ("j" * 300)
+
+    told = export(journal)
+
+    assert told.exit_code == 2
+    assert f"{journal}: File name too long" in told.stderr
