@@ -7,7 +7,7 @@ shuts at the first word, and is tried rarely. Opened again a gate lets few throu
 an outage ends without a stampede.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -120,7 +120,7 @@ class Gates:
         self._now = now
         self._chance = chance
         self._gates: dict[Key, Gate] = {}
-        self._are_shut: set[Key] = set()
+        self._are_shut: set[Key] = set()  # as long as it is empty, no message has to ask for each gate of its own
 
     def admit(self, lane: Lane) -> bool:
         """Whether a message may be tried on *lane* now. At a shut gate whoever is admitted is the probe."""
@@ -145,18 +145,18 @@ class Gates:
         account, *others = keys = keys_of(lane)
         if isinstance(outcome, Sent):
             self._gates[account] = after_success(self._gates.get(account, _UNKNOWN), self._most, times)
-            self._open(others)
+            self._open(account, others)
             return
         trouble = trouble_of(outcome)
         match outcome:
             case Refused():
                 self._gates[account] = after_word(self._gate(account))
-                self._open(others)
+                self._open(account, others)
             case _ if trouble is None:
                 self.leave(lane)
             case _ if trouble is Trouble.NOT_LET:
                 self._gates[account] = after_word(self._gate(account))
-                self._open(others[:-1])
+                self._open(account, others[:-1])
                 self._shut(lane, keys[-1], trouble)
             case _:
                 self._shut(lane, keys[-2] if trouble is Trouble.CREDENTIALS else account, trouble)
@@ -171,7 +171,7 @@ class Gates:
         """Nobody calls as *session* any more: what waited for it goes another way."""
         for key in [key for key in self._gates if key[0] == session]:
             del self._gates[key]
-        self._look()
+        self._are_shut &= self._gates.keys()
 
     def window(self, lane: Lane) -> int:
         """How many calls at once its account and region bear."""
@@ -205,22 +205,19 @@ class Gates:
     def _gate(self, key: Key) -> Gate:
         return self._gates.get(key, _UNKNOWN)
 
-    def _open(self, keys: Iterable[Key]) -> None:
-        for key in keys:
+    def _open(self, account: Key, others: Sequence[Key]) -> None:
+        """Open the gate of *account*, of which more is known than that, and forget the *others*: all is well there."""
+        for key in others:
             self._gates.pop(key, None)
         if self._are_shut:
-            self._look()
+            self._are_shut.difference_update((account, *others))
 
     def _shut(self, lane: Lane, key: Key, trouble: Trouble) -> None:
         """Shut one gate of *lane*; of the others the probe has told nothing."""
         gate = self._gate(key)
         self.leave(lane)
-        self._gates[key] = after_trouble(gate, trouble, self._now(), self._chance())
-        self._look()
-
-    def _look(self) -> None:
-        """See which gates are shut: as long as none is, no message has to ask for each of its own."""
-        self._are_shut = {key for key, gate in self._gates.items() if gate.trouble is not None}
+        gate = self._gates[key] = after_trouble(gate, trouble, self._now(), self._chance())
+        (self._are_shut.discard if gate.trouble is None else self._are_shut.add)(key)
 
 
 _UNKNOWN: Final = Gate()

@@ -1,5 +1,7 @@
 """Gates before SES: when they shut, who probes, how they open."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,8 @@ BESIDE = Lane("888888888888", "us-east-1", "arn:aws:ses:us-east-1:888888888888:i
 ELSEWHERE = Lane("888888888888", "eu-west-1", "arn:aws:ses:eu-west-1:888888888888:identity/example.com")
 AS_BILLING = Lane("111111111111", "us-east-1", LANE.identity, "arn:aws:sts::111111111111:assumed-role/billing/x")
 AS_AUDIT = Lane("111111111111", "us-east-1", LANE.identity, "arn:aws:sts::111111111111:assumed-role/audit/x")
+
+LANES = [LANE, BESIDE, ELSEWHERE, AS_BILLING, AS_AUDIT]
 
 SENT = Sent("0100")
 DOWN = Deferred("NotSent", "refused", TRY_LATER, Reason.SES_UNAVAILABLE)
@@ -303,6 +307,40 @@ def test_no_story_shuts_a_gate_for_ever(told: list[Outcome]) -> None:
     assert gates.admit(LANE)
     assert gates.admit(LANE)
     assert gates.trouble(LANE) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(LANES), st.sampled_from([SENT, DOWN, THROTTLED, NO_KEY, DENIED, REFUSED]))))
+def test_what_is_known_to_be_shut_is_what_is_shut(told: list[tuple[Lane, Outcome]]) -> None:
+    """
+    Whatever was told of whom; nothing waits at a gate that is open, nor passes one that is not.
+    """
+    gates = Gates(most=10, now=Clock(), chance=lambda: 0.5)
+    for lane, outcome in told:
+        gates.told(lane, outcome)
+        assert gates._are_shut == gates.shut().keys()
+    gates.forget(AS_BILLING.session)
+    assert gates._are_shut == gates.shut().keys()
+
+
+def test_a_gate_more_costs_no_look_at_all_others(gates: Gates) -> None:
+    """
+    One configuration set that is gone shuts the gate of every identity, and there may be a hundred thousand.
+    """
+
+    class Unseen(dict[Any, Any]):
+        def items(self) -> Any:
+            raise AssertionError("all are looked at")
+
+    gates.told(BESIDE, NO_SET)
+    gates._gates = Unseen(gates._gates)
+    gates.told(LANE, NO_SET)
+    gates.told(AS_BILLING, SENT)
+    gates.told(AS_AUDIT, REFUSED)
+    assert not gates.admit(LANE)
+    gates.told(LANE, SENT)
+
+    assert gates.admit(LANE)
+    assert not gates.admit(BESIDE)
 
 
 def test_a_lane_is_kept_as_details() -> None:
