@@ -87,6 +87,7 @@ class SesDirectory:
         for account, region in owners:
             rounds = Rounds(terms, clocks.monotonic(), clocks.chance)
             place = Place(SesApi(accounts, account, region), rounds, observe, clocks)
+            place.collecting = books.keeper is not None
             self._places[account, region] = place
             older = None if before is None else before.place(account, region)
             if older is not None:

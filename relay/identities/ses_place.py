@@ -29,8 +29,9 @@ class Place:
     What was read, and the plan of what to read next.
 
     :meth:`ask` may be called in any thread, one call at a time; all else belongs to whoever owns the place. ``texts``:
-    of policies that were read, by digest, until somebody takes them. ``woken``: something happened that the plan may
-    want to act upon. ``fellows``: other relays that read it, too; ``leads``: SES is asked here, not by one of them.
+    of policies that were read, by digest, until somebody takes them; none where it is not ``collecting``, for nobody
+    does. ``woken``: something happened that the plan may want to act upon. ``fellows``: other relays that read it, too;
+    ``leads``: SES is asked here, not by one of them.
     """
 
     def __init__(self, api: SesApi, rounds: Rounds, observe: Observer, clocks: Clocks) -> None:
@@ -41,6 +42,7 @@ class Place:
         self.woken = asyncio.Event()
         self.fellows: Fellows = Nobody()
         self.leads = True
+        self.collecting = True
         self._api = api
         self._observe = observe
         self._clocks = clocks
@@ -164,7 +166,8 @@ class Place:
 
     def keep_texts(self, known: KnownIdentity, policies: Policies) -> None:
         """Keep the texts of the policies of *known* until somebody takes them."""
-        self.texts |= zip((p.digest for p in policies), (known.policies[p.name] for p in policies), strict=True)
+        if self.collecting:
+            self.texts |= zip((p.digest for p in policies), (known.policies[p.name] for p in policies), strict=True)
 
     # --- over a restart, and at a reload ------------------------------------------------------------------------------
 

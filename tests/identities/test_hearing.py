@@ -45,6 +45,7 @@ def heard(world: World, place: Place, news: News) -> str:
 
 
 def test_what_is_younger_counts_and_is_as_old_as_it_is(world: World, place: Place):
+    place.collecting = True
     assert heard(world, place, News([told(read_at=world.now - 50)])) == "denied"
     assert world.identity(NAME).read_at == world.now - 50
     assert place.texts

@@ -576,3 +576,14 @@ async def test_what_is_written_at_the_end_waits_for_what_is_being_written():
     await call_off(task)
 
     assert told == ["begins", "ends"] * 2
+
+
+def test_texts_that_nobody_keeps_are_not_gathered():
+    """Without a file for them, every text that an owner ever put would stay in memory until the relay is stopped."""
+    world = World()
+    for number in range(20):
+        world.accounts.put("example.com", allow(StringEquals={"ses:FromAddress": f"{number}@example.com"}))
+        world.run(120)
+
+    assert world.identity("example.com").policies
+    assert not any(place.texts for place in world.directory.all_places)
