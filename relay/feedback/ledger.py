@@ -49,6 +49,7 @@ CREATE TABLE standing (
 ) WITHOUT ROWID;
 CREATE TABLE resumed (delegate TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 """
+_SUMS: Final = "SELECT delegate, kind, sum(recipients) FROM tally WHERE period >= ? AND period < ?"
 
 
 class LedgerProblem(Exception):
@@ -108,13 +109,12 @@ class Ledger:
 
     def sums(self, since: float, until: float | None = None, delegate: str | None = None) -> dict[str, dict[str, int]]:
         """Return recipients by delegate and word, of the periods that begin from *since* on, and before *until*."""
-        query = (
-            "SELECT delegate, kind, sum(recipients) FROM tally WHERE period >= ? AND period < ?"
-            " AND (? IS NULL OR delegate = ?) GROUP BY delegate, kind"
-        )
+        # Said so that one delegate is looked up by itself: it is judged with every batch of events.
+        of_whom, names = ("", ()) if delegate is None else (" AND delegate = ?", (delegate,))
+        query = f"{_SUMS}{of_whom} GROUP BY delegate, kind"
         found: dict[str, dict[str, int]] = {}
         with self._reading() as file:
-            rows = file.execute(query, (since, 1e18 if until is None else until, delegate, delegate)).fetchall()
+            rows = file.execute(query, (since, 1e18 if until is None else until, *names)).fetchall()
         for name, kind, number in rows:
             found.setdefault(name, {})[kind] = number
         return found

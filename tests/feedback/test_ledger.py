@@ -65,6 +65,24 @@ def test_counts_belong_to_the_time_at_which_it_happened(opened):
     assert ledger.sums(0.0, delegate="news") == {"news": {"send": 1}}
 
 
+def test_what_one_delegate_is_judged_by_costs_no_look_at_the_others(opened):
+    """It is asked for with every batch of events, of weeks of everybody's mail."""
+
+    def steps() -> int:
+        taken: list[None] = []
+        ledger._file.set_progress_handler(lambda: taken.append(None), 1)
+        assert ledger.sums(0.0, delegate="billing") == {"billing": {"send": 1}}
+        ledger._file.set_progress_handler(None, 1)
+        return len(taken)
+
+    ledger = opened(None)
+    ledger.count([heard(event("Send", 1))], NOW)
+    alone = steps()
+    ledger.count([heard(event("Send", number), f"delegate-{number}") for number in range(2, 200)], NOW)
+
+    assert steps() < 2 * alone
+
+
 def test_a_time_in_the_future_is_now(opened):
     ledger = opened(None)
     ledger.count([heard(event("Send", at=NOW + 10 * 86400))], NOW)
