@@ -358,8 +358,9 @@ class Relay:
         self._settings = settings.model_copy(update=kept)
         directory = await self._next_directory() if settings.policies != old.policies else self.directory
         self._watching.metrics.admit([each.name for each in settings.delegate], pinned_of(settings))
-        for gone in self._ses.roles.want(roles_of(self._settings)):
-            self._gates.forget(gone.principal)
+        gone = self._ses.roles.want(roles_of(self._settings))
+        for role in gone:
+            self._gates.forget(role.principal)
         await self._registry.reload(entries_of(settings, self._caller.arn), elsewhere_of(settings))
         # At once, and workers hear of all together: between them an owner would have neither policies nor a seal.
         before, self.directory, self._walk.directory = self.directory, directory, directory
@@ -368,6 +369,9 @@ class Relay:
         self._domains.renew(domain_lookups_of(self._settings))
         self._door.renew(limits=self._limits(), tls_context=context)
         await self._renew_workers()
+        for account in {role.account for role in gone}:
+            if not self._ses.roles.of_account(account):
+                self._pacer.forget(account)
         await self._let_go(before)
         await self._feedback.renew(feedback_of(self._settings))
         await self._hear_of_policies()

@@ -345,6 +345,14 @@ class SendingPaced:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceForgotten:
+    """Nobody sends through an account any more; ``region``: where somebody did."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
 class SharedFound:
     """
     What relays share is there, at *address*; ``use``: ``shared`` or ``spool``.
@@ -439,6 +447,7 @@ Event: TypeAlias = (
     | AttemptsFound
     | SpoolCounted
     | SendingPaced
+    | PaceForgotten
     | SharedFound
     | SharedLost
     | WorkersCounted

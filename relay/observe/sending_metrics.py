@@ -46,6 +46,7 @@ class SendingMetrics:
             events.SesCalled: self._ses_called,
             events.SesDisagreed: self._ses_disagreed,
             events.SendingPaced: self._sending_paced,
+            events.PaceForgotten: self._pace_forgotten,
             events.SpoolCounted: self._spool.counted,
             events.Delivered: self._delivered,
             events.AttemptsFound: self._attempts_found,
@@ -82,6 +83,10 @@ class SendingMetrics:
         for gauge, value in zip(self._paced, (event.rate, event.remaining, event.quota), strict=True):
             if value is not None:
                 gauge[where].set(value)
+
+    def _pace_forgotten(self, event: events.PaceForgotten) -> None:
+        for gauge in self._paced:
+            gauge.forget(self._account(event.account), self._region(event.region))
 
     def _delivered(self, event: events.Delivered) -> None:
         self._deliveries[self._delivery(event.result),].value += 1

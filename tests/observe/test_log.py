@@ -165,6 +165,7 @@ def test_every_event_is_known(written):
         JudgementTimed,
         SpoolCounted,
         events.SendingPaced,
+        events.PaceForgotten,
         events.RevocationStated,
         events.PoliciesForgotten,
         events.StalenessBounded,

@@ -103,6 +103,7 @@ def one_of_each() -> Metrics:
         AttemptsFound(("q",)),
         SpoolCounted({"due": 2}, 300, 990.0),
         events.SendingPaced("111111111111", "us-east-1", 14.0, 200.0, 50_000.0),
+        events.PaceForgotten("222222222222", "us-east-1"),
         events.StalenessBounded(3600.0),
         events.ReadinessSeen(is_ready=True, troubled={"roles": True, "listeners": False}),
         events.FeedbackHeard("billing", "complaint"),
@@ -192,6 +193,18 @@ def test_an_account_that_has_a_name_by_now_is_not_counted_twice():
         ("111111111111", "us-east-1"): 12.0,
     }
     assert families(metrics)["ses_relay_quota_remaining"].samples == []
+
+
+def test_an_account_that_nobody_sends_through_any_more_leaves_no_series_behind():
+    """Its day would be as good as used up until the next start, and somebody be woken by that."""
+    metrics = make()
+    for account in ("111111111111", "888888888888"):
+        metrics(events.SendingPaced(account, "us-east-1", 14.0, 3.0, 50_000.0))
+    metrics(events.PaceForgotten("111111111111", "us-east-1"))
+    metrics(events.PaceForgotten("222222222222", "us-east-1"))
+
+    for name in ("ses_relay_send_rate_limit", "ses_relay_quota_remaining", "ses_relay_quota_recipients"):
+        assert [sample.labels["account"] for sample in families(metrics)[name].samples] == ["888888888888"]
 
 
 def test_a_source_that_is_read_no_more_leaves_no_series_behind():

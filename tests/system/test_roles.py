@@ -183,6 +183,11 @@ def test_roles_come_and_go_with_a_reload(house: House, ses: EmbeddedSes) -> None
         assert relay.reload()["event"] == "relay.reloaded"
         assert send(relay, NEWS).startswith("250")
         assert len(relay.lines("role.assumed")) == len(ROLES), "the others go on with what they have"
+        paced = f'ses_relay_send_rate_limit{{account="{ROLES["newsletter"].split(":")[4]}"'
+        relay.wait_until(lambda: paced in relay.get("/metrics"), "quota")
+        house.edit(f'role_arn = "{ROLES["newsletter"]}"', principal)
+        relay.reload()
+        assert paced not in relay.get("/metrics"), "nobody sends through that account any more"
     assert principals(ses) == [SESSIONS["billing"], SESSIONS["newsletter"]]
 
 

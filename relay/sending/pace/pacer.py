@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from relay.observe.events import Noted, Observer, SendingPaced
+from relay.observe.events import Noted, Observer, PaceForgotten, SendingPaced
 from relay.sending.answers import ACCESS_DENIED
 from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Outcome, Sent
@@ -114,6 +114,13 @@ class Pacer:
         for key in [key for key in self._unanswered if key[0] == account]:
             self._begin_to_learn(key)
 
+    def forget(self, account: str) -> None:
+        """Nobody calls as *account* any more: its quota is not asked for, and what was told of it holds no longer."""
+        for key in [key for key in self._lanes if key[0] == account != self._named(OWN)]:
+            del self._lanes[key]
+            self._unanswered.discard(key)
+            self._observe(PaceForgotten(*key))
+
     async def close(self) -> None:
         """Ask no more."""
         for task in tuple(self._asking):
@@ -150,8 +157,10 @@ class Pacer:
         task.add_done_callback(self._asking.discard)
 
     async def _learn(self, account: str, region: str) -> None:
-        lane = self._lanes[account, region]
+        lane = self._lanes.get((account, region))
         quota = await self._ask(account, region)
+        if lane is None or self._lanes.get((account, region)) is not lane:
+            return  # it was forgotten
         if isinstance(quota, SendQuota):
             self._unanswered.discard((account, region))
             lane.learn(quota)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from relay.background import call_off
-from relay.observe.events import Event, Noted, SendingPaced
+from relay.observe.events import Event, Noted, PaceForgotten, SendingPaced
 from relay.sending.keys import Unusable
 from relay.sending.outcomes import Ambiguous, Deferred, Outcome, Refused, Sent
+from relay.sending.pace import pacer as pacers
 from relay.sending.pace.pacer import ASK_SECONDS, Pacer
 from relay.sending.pace.quota import SendQuota, quota_of
 from relay.sending.pace.shares import Share
@@ -118,6 +119,24 @@ async def test_a_role_in_the_relays_own_account_has_its_pace(stage):
     assert refused.reason is Reason.QUOTA
     assert stage.ses.asked == [(OWN, "us-east-1")]
     await pacer.close()
+
+
+async def test_an_account_that_nobody_calls_as_any_more_is_asked_about_no_more(stage, monkeypatch):
+    """Also where the question was under way; and who sends through it again begins anew."""
+    monkeypatch.setattr(pacers, "ASK_SECONDS", 0.01)
+    pacer = stage.make()
+    asking = asyncio.create_task(pacer.run())
+    await pacer.take(turn(), patience=0)
+    pacer.forget("222222222222")
+    pacer.forget("111111111111")
+    await asyncio.sleep(0.05)
+    assert stage.ses.asked == [("111111111111", "us-east-1")]
+    assert stage.events == [PaceForgotten("111111111111", "us-east-1")]
+
+    await pacer.take(turn(), patience=0)
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    assert SendingPaced("111111111111", "us-east-1", 9800.0, None) in stage.events
 
 
 async def test_each_account_and_region_is_asked_about_once(stage):
