@@ -26,6 +26,8 @@ PURPOSE: Final = "feedback"
 #: Seconds between two looks at who is suspended, two sums for people to see, and two clearings of the ledger.
 LOOK_SECONDS: Final = 2.0
 SUM_SECONDS: Final = 10.0
+#: Summing takes at most this part of the time: nothing is counted meanwhile, and it is a week of everybody's mail.
+SUM_SHARE: Final = 0.05
 TRIM_SECONDS: Final = 3600.0
 
 
@@ -185,13 +187,15 @@ class Counting:
             self._observe(event)
 
     async def _keep_looking(self) -> None:
-        trimmed, summed = self._clock(), 0.0
+        trimmed, summed, took = self._clock(), 0.0, 0.0
         while True:
             now = self._clock()
             await self._look(())
             with suppress(LedgerProblem):  # the next look, or the next event, meets it again and tells
-                if now - summed >= SUM_SECONDS:
-                    summed, self._windows = now, await asyncio.to_thread(windows_of, self._there(), now)
+                if now - summed >= max(SUM_SECONDS, took / SUM_SHARE):
+                    summed, began = now, self._clock()
+                    self._windows = await asyncio.to_thread(windows_of, self._there(), now)
+                    took = self._clock() - began
                 if now - trimmed >= TRIM_SECONDS:
                     trimmed = now
                     await asyncio.to_thread(self._there().trim, now)

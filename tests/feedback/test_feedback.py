@@ -1,5 +1,6 @@
 """The whole of it, against SQS: what is in the queue is counted once, for its delegate, and told with what it means."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -54,6 +55,23 @@ def told(*kinds: str, first: int = 0, delegate: str | None = "billing") -> list[
 
 def heard(seen: Seen) -> list[tuple[str, str]]:
     return sorted((each.delegate, each.kind) for each in seen.of(FeedbackHeard))
+
+
+async def test_sums_that_take_long_are_made_more_rarely(sqs, run, monkeypatch):
+    """A week of the mail of a thousand delegates takes seconds, in which nothing else is counted."""
+    summed: list[float] = []
+
+    def slow(_ledger: Ledger, now: float) -> dict[str, Any]:
+        summed.append(now)
+        time.sleep(0.1)
+        return {}
+
+    monkeypatch.setattr(room, "windows_of", slow)
+    await run(sqs)
+    await until(lambda: summed, "sums")
+    await asyncio.sleep(0.8)
+
+    assert len(summed) == 1
 
 
 async def test_what_is_in_the_queue_is_counted_for_its_delegate(sqs, run, seen):
