@@ -48,7 +48,7 @@ class RelayFleet:
         self.engine = engine
         self.relay = relay
         self._clock = clock
-        self._seen: deque[tuple[float, int]] = deque()
+        self._seen: deque[tuple[float, int]] = deque()  # ever fewer: the most that may be, and those after it
         self._days = SharedDays(engine, relay, lambda: self.relays, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._supplies: WeakSet[LaneSupply] = WeakSet()
@@ -60,12 +60,14 @@ class RelayFleet:
         now = self._clock()
         while len(self._seen) > 1 and self._seen[0][0] < now - SEEN_SECONDS:
             self._seen.popleft()
-        return max((number for _, number in self._seen), default=1)
+        return self._seen[0][1] if self._seen else 1
 
     def saw(self, number: int) -> int:
         """Hear how many were seen at one time, and return how many there are."""
-        if not self._seen or self._seen[-1][1] != number or self._clock() - self._seen[-1][0] > 1:
-            self._seen.append((self._clock(), max(1, number)))
+        number = max(1, number)
+        while self._seen and self._seen[-1][1] <= number:
+            self._seen.pop()
+        self._seen.append((self._clock(), number))
         return self.relays
 
     async def start(self) -> None:
