@@ -92,14 +92,21 @@ def body(connection: sqlite3.Connection, entry_id: str) -> Body | None:
 def find(connection: sqlite3.Connection, wanted: Wanted, limit: int, after: str) -> list[Row]:
     """List entries by id."""
     conditions, values = ["id > ?"], [after]
-    for condition, value in _conditions(wanted):
+    by_id = not wanted.ids and _are_many(connection, wanted, limit)
+    for condition, value in _conditions(wanted, by_id=by_id):
         conditions.append(condition)
         values.append(value)
     query = f"{SELECT} WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?"
     return connection.execute(query, (*values, limit)).fetchall()
 
 
-def _conditions(wanted: Wanted) -> list[tuple[str, Any]]:
+def _are_many(connection: sqlite3.Connection, wanted: Wanted, limit: int) -> bool:
+    """Whether so many are in the states that are wanted that sorting them costs more than passing over the others."""
+    totals: dict[str, int] = dict(connection.execute("SELECT state, messages FROM totals"))
+    return sum(totals.get(state, 0) for state in wanted.states) ** 2 > limit * sum(totals.values())
+
+
+def _conditions(wanted: Wanted, *, by_id: bool) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     if wanted.ids:
         found.append(("id IN (SELECT value FROM json_each(?))", json.dumps(wanted.ids)))
@@ -108,7 +115,8 @@ def _conditions(wanted: Wanted) -> list[tuple[str, Any]]:
     if wanted.delegates is not None:
         found.append(("delegate IN (SELECT value FROM json_each(?))", json.dumps(wanted.delegates)))
     if wanted.states:
-        found.append(("state IN (SELECT value FROM json_each(?))", json.dumps(wanted.states)))
+        among = "state IN (SELECT value FROM json_each(?))"
+        found.append((f"+{among}" if by_id else among, json.dumps(wanted.states)))  # "+": by the ids, in their order
     if wanted.reason is not None:
         found.append(("instr(said, ?) > 0", wanted.reason))
     if wanted.older_than is not None:
