@@ -4,13 +4,14 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relay import __version__, checks
 from relay.audit.trail import Surroundings
-from relay.background import call_off
+from relay.background import call_off, keep_up
 from relay.caller import OwnCaller
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
@@ -26,6 +27,7 @@ from relay.judgement.own_account import grants_of_account, living_in
 from relay.mail.profile import Profile
 from relay.observe.events import (
     DelegatesObserved,
+    Incident,
     Noted,
     Observer,
     PoliciesForgotten,
@@ -192,12 +194,12 @@ class Relay:
         self._refreshing = self._keep_refreshing()
         await self._hear_of_policies()
         self._background = [
-            asyncio.create_task(watch_loop_lag(self.observe), name="loop-lag"),
-            asyncio.create_task(self._caller.run(), name="caller"),
-            asyncio.create_task(self._pacer.run(), name="pace"),
-            asyncio.create_task(self._tell_when_observing_ends(), name="observing"),
-            asyncio.create_task(self._certificate.run(), name="certificate"),
-            asyncio.create_task(self._keep_telling_readiness(), name="readiness"),
+            self._kept_up(partial(watch_loop_lag, self.observe), "loop-lag"),
+            self._kept_up(self._caller.run, "caller"),
+            self._kept_up(self._pacer.run, "pace"),
+            self._kept_up(self._tell_when_observing_ends, "observing"),
+            self._kept_up(self._certificate.run, "certificate"),
+            self._kept_up(self._keep_telling_readiness, "readiness"),
         ]
         listeners = [address(*bound) for addresses in self._front.addresses.values() for bound in addresses]
         addresses: dict[str, object] = {"listeners": listeners, "admin": address(*admin)}
@@ -414,7 +416,10 @@ class Relay:
             self.observe(PoliciesForgotten(source, *place))
 
     def _keep_refreshing(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.directory.run(), name="policies")
+        return self._kept_up(self.directory.run, "policies")
+
+    def _kept_up(self, run: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:
+        return keep_up(run, name, lambda name, error: self.observe(Incident(name, "-", error)))
 
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""

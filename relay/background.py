@@ -1,12 +1,38 @@
-"""What runs in the background: tasks that are called off, and threads that nobody waits for."""
+"""What runs in the background: tasks that go on until they are called off, and threads that nobody waits for."""
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
+#: Seconds before what ended by a mistake begins again.
+PAUSE: Final = 1.0
 _T = TypeVar("_T")
+
+
+def keep_up(
+    run: Callable[[], Awaitable[None]], name: str, tell: Callable[[str, Exception], None]
+) -> asyncio.Task[None]:
+    """
+    Start *run* as a task called *name*. A mistake of ours in it is told, and it begins again: nobody would miss it
+    before it was needed.
+    """
+
+    async def go_on() -> None:
+        while True:
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next beginning may go well
+                tell(name, error)
+                if task.cancelling():
+                    return
+                await asyncio.sleep(PAUSE)
+            else:
+                return
+
+    task = asyncio.create_task(go_on(), name=name)
+    return task
 
 
 async def call_off(*tasks: asyncio.Task[Any] | None) -> None:

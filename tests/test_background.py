@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from relay.background import aside, call_off
+from relay import background
+from relay.background import aside, call_off, keep_up
 
 
 async def forever(ended: list[str], name: str = "one") -> None:
@@ -29,6 +30,34 @@ async def test_all_have_ended_when_it_returns() -> None:
     await asyncio.sleep(0)
     await call_off(*tasks)
     assert (ended, [task.cancelled() for task in tasks]) == (["one", "other"], [True, True])
+
+
+async def test_what_ends_by_a_mistake_is_told_and_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "PAUSE", 0.0)
+    told: list[str] = []
+    times = iter((failing(), failing(), asyncio.sleep(0)))
+
+    async def run() -> None:
+        await next(times)
+
+    await keep_up(run, "one", lambda name, error: told.append(f"{name}: {error}"))
+    assert told == ["one: failed", "one: failed"]
+
+
+async def test_a_mistake_at_its_end_does_not_begin_again_what_is_called_off() -> None:
+    told: list[Exception] = []
+
+    async def ends_badly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await failing()
+
+    task = keep_up(ends_badly, "one", lambda _, error: told.append(error))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await call_off(task)
+    assert [str(error) for error in told] == ["failed"]
 
 
 async def test_what_never_began_and_what_is_over_have_nothing_to_end() -> None:
