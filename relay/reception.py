@@ -243,7 +243,7 @@ class Reception:
         if problem is None:
             return _queued(entry, message)
         ending = NO_ROOM if isinstance(problem, Full) else otherwise
-        return replace(ending, facts={**message.prepared.known, **ending.facts})
+        return replace(ending, facts={**message.prepared.known, **otherwise.facts})
 
     async def _commit(self, entry: Entry, raw: bytes) -> Full | Unavailable | None:
         """Make it durable. A commit that has begun is not given up half-way, whoever goes away meanwhile."""

@@ -234,6 +234,7 @@ def test_what_cannot_be_kept_is_the_clients(policies: Path, mode: Kept, outcome:
             assert (full.outcome, full.reason) == (Ended.DEFERRED, Reason.SPOOL_FULL)
             assert full.reply.code == 452
             assert full.reply.enhanced == (4, 3, 1)
+            assert ("ses_error" in full.facts) == (mode == "fallback")
             assert broken.outcome is Ended.DEFERRED
             if mode == "fallback":
                 assert broken.reply.text.startswith(outcome.reply.text)  # type: ignore[union-attr]  # not Sent
