@@ -217,7 +217,10 @@ class Gates:
         gate = self._gate(key)
         self.leave(lane)
         gate = self._gates[key] = after_trouble(gate, trouble, self._now(), self._chance())
-        (self._are_shut.discard if gate.trouble is None else self._are_shut.add)(key)
+        if gate.trouble is None:  # throttled: whoever says so is there
+            self._are_shut.discard(key)
+        else:
+            self._are_shut.add(key)
 
 
 _UNKNOWN: Final = Gate()
