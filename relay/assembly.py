@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relay import __version__, checks
 from relay.audit.trail import Surroundings
-from relay.background import call_off, keep_up
+from relay.background import call_off, going_on
 from relay.caller import OwnCaller
 from relay.console.readiness import Check, Readiness, is_ready
 from relay.console.server import AdminServer
@@ -419,7 +419,8 @@ class Relay:
         return self._kept_up(self.directory.run, "policies")
 
     def _kept_up(self, run: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:
-        return keep_up(run, name, lambda name, error: self.observe(Incident(name, "-", error)))
+        going = going_on(run, lambda error: self.observe(Incident(name, "-", error)))
+        return asyncio.create_task(going, name=name)
 
     def readiness(self) -> Readiness:
         """Whether mail can be sent now: asked by load balancers, so it costs nothing and waits for nothing."""

@@ -11,28 +11,19 @@ PAUSE: Final = 1.0
 _T = TypeVar("_T")
 
 
-def keep_up(
-    run: Callable[[], Awaitable[None]], name: str, tell: Callable[[str, Exception], None]
-) -> asyncio.Task[None]:
+async def going_on(run: Callable[[], Awaitable[None]], tell: Callable[[Exception], None], pause: float = PAUSE) -> None:
     """
-    Start *run* as a task called *name*. A mistake of ours in it is told, and it begins again: nobody would miss it
-    before it was needed.
+    Await *run* to its end, if it has one. A mistake of ours in it is told, and *pause* seconds later it begins again:
+    nobody would miss it before it was needed.
     """
-
-    async def go_on() -> None:
-        while True:
-            try:
-                await run()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next beginning may go well
-                tell(name, error)
-                if task.cancelling():
-                    return
-                await asyncio.sleep(PAUSE)
-            else:
-                return
-
-    task = asyncio.create_task(go_on(), name=name)
-    return task
+    while True:
+        try:
+            return await run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next beginning may go well
+            tell(error)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                return None
+            await asyncio.sleep(pause)
 
 
 async def call_off(*tasks: asyncio.Task[Any] | None) -> None:

@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from relay import background
-from relay.background import aside, call_off, keep_up
+from relay.background import aside, call_off, going_on
 
 
 async def forever(ended: list[str], name: str = "one") -> None:
@@ -32,16 +31,15 @@ async def test_all_have_ended_when_it_returns() -> None:
     assert (ended, [task.cancelled() for task in tasks]) == (["one", "other"], [True, True])
 
 
-async def test_what_ends_by_a_mistake_is_told_and_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "PAUSE", 0.0)
+async def test_what_ends_by_a_mistake_is_told_and_begins_again() -> None:
     told: list[str] = []
     times = iter((failing(), failing(), asyncio.sleep(0)))
 
     async def run() -> None:
         await next(times)
 
-    await keep_up(run, "one", lambda name, error: told.append(f"{name}: {error}"))
-    assert told == ["one: failed", "one: failed"]
+    await going_on(run, lambda error: told.append(str(error)), 0.0)
+    assert told == ["failed", "failed"]
 
 
 async def test_a_mistake_at_its_end_does_not_begin_again_what_is_called_off() -> None:
@@ -53,7 +51,7 @@ async def test_a_mistake_at_its_end_does_not_begin_again_what_is_called_off() ->
         finally:
             await failing()
 
-    task = keep_up(ends_badly, "one", lambda _, error: told.append(error))
+    task = asyncio.create_task(going_on(ends_badly, told.append))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await call_off(task)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from relay.background import aside
+from relay.background import aside, going_on
 from relay.identities.accounts import Accounts
 from relay.identities.ports import Keeper, PlaceState
 from relay.identities.rounds import Look, Rounds, Wait
@@ -238,12 +238,15 @@ class SesDirectory:
 
     async def _unended(self, turn: Callable[[], Awaitable[None]]) -> None:
         """Take turns without end. A fault of ours must not end them: all would grow stale."""
-        while True:
-            try:
+
+        async def turns() -> None:
+            while True:
                 await turn()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
-                self._observe(Noted("error", "policies.fault", {"why": f"{type(error).__name__}: {error}"}))
-                await asyncio.sleep(AFTER_FAULT)
+
+        await going_on(turns, self._tell_fault, AFTER_FAULT)
+
+    def _tell_fault(self, error: Exception) -> None:
+        self._observe(Noted("error", "policies.fault", {"why": f"{type(error).__name__}: {error}"}))
 
     async def _step(self, place: Place) -> None:
         step = place.next_step()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from relay.background import going_on
 from relay.observe.events import Noted, Observer
 from relay.shared.answers import Away
 from relay.shared.crowds import Crowds
@@ -78,15 +79,13 @@ class SharedBudgets:
         """Tell and hear until cancelled. A fault of ours must not end that."""
         leaves = [each.subscribe() for each in (self._guesses, self._crowds)]
         try:
-            while True:
-                try:
-                    await self._run()
-                except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
-                    self._observe(Noted("error", "budgets.fault", {"why": f"{type(error).__name__}: {error}"}))
-                    await asyncio.sleep(_AFTER_FAULT)
+            await going_on(self._run, self._tell_fault, _AFTER_FAULT)
         finally:
             for leave in leaves:
                 leave()
+
+    def _tell_fault(self, error: Exception) -> None:
+        self._observe(Noted("error", "budgets.fault", {"why": f"{type(error).__name__}: {error}"}))
 
     async def _run(self) -> None:
         while True:

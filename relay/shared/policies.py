@@ -9,8 +9,10 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
+from relay.background import going_on
 from relay.identities.ports import PlaceState
 from relay.identities.ses_answers import Clocks
 from relay.identities.ses_directory import FIRST_LISTS, SesDirectory
@@ -127,17 +129,11 @@ class SharedDirectory:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.own.run())
             for each in self.fellowships:
-                group.create_task(self._unended(each))
+                group.create_task(going_on(each.run, partial(self._fault_in, each), _AFTER_FAULT))
 
-    async def _unended(self, fellowship: Fellowship) -> None:
-        """Take turns without end. A fault of ours must not end them."""
-        while True:
-            try:
-                await fellowship.run()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
-                self._observe(Noted("error", "policies.fault", {"why": f"{type(error).__name__}: {error}"}))
-                fellowship.go_alone("a fault of ours")
-                await asyncio.sleep(_AFTER_FAULT)
+    def _fault_in(self, fellowship: Fellowship, error: Exception) -> None:
+        self._observe(Noted("error", "policies.fault", {"why": f"{type(error).__name__}: {error}"}))
+        fellowship.go_alone("a fault of ours")
 
     def _place_changed(self, place: Place) -> None:
         self.own.publish()

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from relay.background import PAUSE, going_on
 from relay.observe.events import Incident, Noted, Observer, WorkersCounted
 from relay.smtp.entrance import bind
 from relay.smtp.gossip import Gossip, Guess, Tried
@@ -301,13 +302,13 @@ class Workers:
 
     async def _look_again(self, name: str, look: Callable[[], Awaitable[None]], every: float) -> None:
         """Look each so many seconds. A mistake of ours ends none of the later looks: no worker could do without."""
-        while True:
-            try:
+
+        async def looks() -> None:
+            while True:
                 await look()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next one may go well
-                self._observe(Incident(name, "-", error))
-                await asyncio.sleep(1.0)  # each is a trace in the log
-            await asyncio.sleep(every)
+                await asyncio.sleep(every)
+
+        await going_on(looks, lambda error: self._observe(Incident(name, "-", error)), PAUSE + every)
 
     async def _listen_for_silence(self) -> None:
         """Seconds are counted, not timed: who was held up himself has heard nothing."""
