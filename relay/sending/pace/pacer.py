@@ -116,7 +116,9 @@ class Pacer:
 
     def forget(self, account: str) -> None:
         """Nobody calls as *account* any more: its quota is not asked for, and what was told of it holds no longer."""
-        for key in [key for key in self._lanes if key[0] == account != self._named(OWN)]:
+        if account == self._named(OWN):
+            return
+        for key in [key for key in self._lanes if key[0] == account]:
             del self._lanes[key]
             self._unanswered.discard(key)
             self._observe(PaceForgotten(*key))
