@@ -94,9 +94,8 @@ def rules_of(settings: Settings) -> Rules:
 
 def sealed_of(settings: Settings) -> frozenset[tuple[str, str]]:
     """Return the accounts and regions whose policies the relay has no sight of."""
-    own = (settings.ses.region,) if settings.ses.region else ()
     sealed = (owner for owner in settings.policies.owner if owner.is_sealed)
-    return frozenset((owner.account, region) for owner in sealed for region in owner.regions or own)
+    return frozenset((owner.account, region) for owner in sealed for region in owner.regions_or(settings.ses.region))
 
 
 def observed_of(settings: Settings) -> dict[str, float]:
@@ -165,9 +164,8 @@ def folder_of(settings: Settings, observe: Observer, *, keeps: bool = False) -> 
 
 def places_of(settings: Settings) -> list[tuple[str, str]]:
     """Return the accounts and regions whose policies are read from SES."""
-    own = (settings.ses.region,) if settings.ses.region else ()
     read = [owner for owner in settings.policies.owner if settings.policies.source_of(owner) == "ses"]
-    return [(owner.account, region) for owner in read for region in owner.regions or own]
+    return [(owner.account, region) for owner in read for region in owner.regions_or(settings.ses.region)]
 
 
 def terms_of(settings: Settings) -> Terms:

@@ -66,6 +66,10 @@ class OwnerSettings(Section):
         """Whether the relay has no sight of its policies."""
         return self.source == "sealed"
 
+    def regions_or(self, own: str | None) -> tuple[str, ...]:
+        """Return its regions, or else the relay's *own*, which count where no folders do."""
+        return self.regions or ((own,) if own else ())
+
 
 class PolicySettings(Section):
     """Where the owners' sending authorization policies come from, and how old they may grow."""

@@ -166,9 +166,10 @@ def _identities(index: int, delegate: DelegateSettings, settings: Settings) -> I
 
 def _regions(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the regions of each owner; none where every folder of one counts."""
-    section, own = settings.policies, (settings.ses.region,) if settings.ses.region else ()
+    own = settings.ses.region
     return {
-        each.account: each.regions or (() if section.source_of(each) == "directory" else own) for each in section.owner
+        each.account: each.regions if settings.policies.source_of(each) == "directory" else each.regions_or(own)
+        for each in settings.policies.owner
     }
 
 
