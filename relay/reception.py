@@ -155,6 +155,8 @@ class Reception:
             ending = prepared
         elif barred is not None:
             ending = replace(_postponed(barred), facts=prepared.known)
+        elif (too_many := _more_than_a_day(prepared, envelope)) is not None:
+            ending = too_many
         else:
             turn = Turn(prepared.lane, session.delegate, len(envelope.forward_paths))
             if self.keeping is None:
@@ -282,6 +284,16 @@ def _queued(entry: Entry, message: _Message) -> Ending:
     reply = Reply(250, (2, 0, 0), f"Ok queued as {entry.id}")
     error = {"ses_error": entry.last} if entry.last else {}
     return Ending(Outcome.QUEUED, entry.reason, reply, {**message.prepared.known, **error, "queue_id": entry.id})
+
+
+def _more_than_a_day(prepared: Prepared, envelope: Envelope) -> Ending | None:
+    """Refuse for good what would wait for ever: SES is told of so many recipients at once, and no day has the room."""
+    delegate, at_once = prepared.delegate, min(len(envelope.forward_paths), MOST_RECIPIENTS)
+    most = delegate.daily_recipients
+    if most is None or at_once <= most:
+        return None
+    text = f"Too many recipients: delegate {delegate.name} may send to {most} in 24 hours; send it in parts"
+    return Ending(Outcome.REJECTED, Reason.RECIPIENTS, Reply(550, (5, 5, 3), text), prepared.known)
 
 
 def _postponed(not_now: NotNow) -> Ending:

@@ -187,6 +187,7 @@ class DelegateSettings(Section):
             organization_id=self.organization_id,
             principal_tags=dict(self.principal_tags),
             repair=self.repair,
+            daily_recipients=self.daily_recipients,
             reveal=self.reveal,
         )
 

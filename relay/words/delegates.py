@@ -29,6 +29,7 @@ class Delegate:
     (``author``), or one address that replaces MAIL FROM before anything is judged. ``is_caller``: it is the relay's own
     identity to AWS.
     ``mode`` and ``observe_until`` (seconds since the epoch) are None where those of all delegates hold.
+    ``daily_recipients``: no message to more of them can ever go.
     ``same_account``: what holds for ``allow_identities`` (names or ARNs) where the delegate's own account owns them.
     """
 
@@ -54,6 +55,7 @@ class Delegate:
     organization_id: str | None = None
     principal_tags: dict[str, str] = field(default_factory=dict)
     repair: tuple[Repair, ...] = ()
+    daily_recipients: int | None = None
     reveal: Literal["reason", "full"] | None = None
 
     @property

@@ -25,6 +25,7 @@ from relay.words.transactions import Ending
 from relay.words.unavailable import Unavailable
 from tests.clockwork import clockwork
 from tests.courier.scene import (
+    DELEGATES,
     DEMO,
     DOWN,
     NO_KEY,
@@ -374,6 +375,50 @@ def test_who_is_over_its_day_asks_again_before_its_end(policies: Path) -> None:
             now = NOON + asyncio.get_running_loop().time()
             assert one.kept["a1"].due_at == pytest.approx(now + 900.0)
             assert not is_far(one.kept["a1"], Schedule(), now)
+
+    clockwork(story())
+
+
+@pytest.mark.parametrize("mode", [None, "fallback", "spool"])
+def test_more_recipients_than_a_day_has_are_refused_for_good(policies: Path, mode: Kept | None) -> None:
+    """
+    No day would ever have the room: asking again is of no use, and neither is keeping it.
+    """
+
+    async def story(daily: int) -> Ending:
+        async with house(policies, mode=mode) as one:
+            billing = replace(DELEGATES["billing"], daily_recipients=daily)
+            one.scene.walk.house = replace(one.scene.walk.house, delegate={"billing": billing}.get)
+            ending = await one.receive()
+            assert bool(one.kept) == (mode == "spool" and daily == 2)
+            return ending
+
+    refused = clockwork(story(1))
+    assert (refused.outcome, refused.reason) == (Ended.REJECTED, Reason.RECIPIENTS)
+    assert refused.reply == Reply(
+        550,
+        (5, 5, 3),
+        "Too many recipients: delegate billing may send to 1 in 24 hours; send it in parts (decision a1)",
+    )
+    assert refused.facts["roles"]
+    assert clockwork(story(2)).outcome in (Ended.ACCEPTED, Ended.QUEUED)
+
+
+def test_what_goes_in_several_calls_may_take_several_days(policies: Path) -> None:
+    """
+    Of 60 recipients SES is told of 50 at once: the day needs room for those.
+    """
+
+    async def story() -> None:
+        async with house(policies, mode="spool") as one:
+            made = entry("a1", delegate="billing")
+            many = tuple(parse_address(f"u{number}@example.net") for number in range(60))
+            billing = replace(DELEGATES["billing"], daily_recipients=50)
+            one.scene.walk.house = replace(one.scene.walk.house, delegate={"billing": billing}.get)
+            ending = await one.reception.receive(made.session, replace(made.envelope, forward_paths=many), RAW)
+
+            assert ending.outcome is Ended.QUEUED
+            assert [len(batch.recipients) for batch in one.kept["a1"].batches] == [50, 10]
 
     clockwork(story())
 
