@@ -196,7 +196,8 @@ async def test_the_word_of_an_operator_is_not_lost_with_a_disk_that_is_full(sqs,
     await until(lambda: standing(seen) == [Standing.SUSPENDED], "a suspension")
     with monkeypatch.context() as torn:
         torn.setattr(Ledger, "keep", _full)
-        Ledger(tmp_path / "feedback.db").ask_to_resume("billing", time.time())
+        with closing(Ledger(tmp_path / "feedback.db")) as beside:
+            beside.ask_to_resume("billing", time.time())
         await until(lambda: not words(tmp_path / "feedback.db"), "a word that is taken")
         assert await feedback.resume("billing") == Unavailable("disk is full")
     await until(lambda: feedback.restraint("billing") is None, "an end")

@@ -1,6 +1,7 @@
 """Records, and journals that write them, for the tests of this room."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from relay.words.unavailable import Unavailable
 from tests.observe.givens import NOON, ROLE, record
 
 PATIENCE = 20.0
+#: Files of rings in memory: each test closes its own.
+OPENED: list[sqlite3.Connection] = []
 
 
 def made(number: int, *, delegate: str = "billing", verdict: str | None = "allowed", **changes: Any) -> dict[str, Any]:
@@ -41,7 +44,8 @@ def row(number: int, **changes: Any) -> tuple[Row, str]:
 
 def ring_of(*rows: tuple[Row, str], entries: int = 50_000) -> Ring:
     """A ring in memory."""
-    ring = Ring(open_in_memory(), entries)
+    OPENED.append(open_in_memory())
+    ring = Ring(OPENED[-1], entries)
     ring.append(packs_of(rows))
     return ring
 
