@@ -123,10 +123,9 @@ def test_a_relay_paused_past_its_lease(make_field: MakeField, server: RedisServe
     """
     field, answers = shared_field(make_field, server), Answers()
     field.ses.be(hold="m-small")
-    paused = field.start()
+    paused, other = field.start(), field.start()
     hand_over(paused.smtp, "m-small", answers=answers)
     paused.wait_until(lambda: field.ses.book().calls == 1, "the call")
-    other = field.start()
     paused.process.send_signal(signal.SIGSTOP)
     field.ses.be()
     other.wait_until(lambda: lines(other, "spool.attempts-found"), "take-over", 30)
