@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
+from relay.delegates import registry as registries
 from relay.delegates.entries import Elsewhere, Entry
 from relay.delegates.passwords import hash_password, verify_hash
 from relay.delegates.registry import Doors, Registry
@@ -35,6 +37,8 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def aws(server, monkeypatch) -> Any:
     """A client of the secrets' owner; the relay finds server and key where it finds AWS's: in the environment."""
+    urlopen(Request(f"{server}/moto-api/reset", method="POST"), timeout=60).close()
+    monkeypatch.setattr(registries, "PATIENCE_SECONDS", 60.0)  # the client is made meanwhile, in its own time
     for name, value in {
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": server,
         "AWS_ACCESS_KEY_ID": "x",
